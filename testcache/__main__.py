@@ -1,0 +1,5 @@
+"""Entry point of `python -m testcache`."""
+
+from testcache.cli import main
+
+raise SystemExit(main())

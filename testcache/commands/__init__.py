@@ -1,0 +1,1 @@
+"""The verbs of the `testcache` command, one a module."""

@@ -1,0 +1,1 @@
+"""What the world looks like now: the present fingerprint of every kind of input."""

@@ -1,0 +1,114 @@
+"""The vocabulary as types: inputs, traces, manifests, and what deciding answers."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Any, NamedTuple, NewType
+
+from testcache.reasons import Reason
+
+Digest = NewType("Digest", bytes)
+"""16 bytes of xxh3-128, or `ABSENT`."""
+
+ABSENT = Digest(b"")
+"""The fingerprint of what is not there: an absent path, an unset variable, a missing function."""
+
+NodeId = NewType("NodeId", str)
+"""pytest's id of a test, `path::class::name[params]`, without xdist's `@group` suffix."""
+
+EnvironmentKey = NewType("EnvironmentKey", bytes)
+"""Fingerprint of what holds for a whole run."""
+
+
+class Kind(enum.IntEnum):
+    """What sort of input it is; the numbers are stored and never reused."""
+
+    BODY = 1  # name: path; everything outside the functions of one Python file
+    BLOCK = 2  # name: path::qualname; one outermost function or method, or one separable class
+    FILE = 3  # name: path; the bytes of a file
+    EXISTS = 4  # name: path; is it there, and is it a file or a folder
+    STAT = 5  # name: path; kind, size and permission bits
+    TIMES = 6  # name: path; modification time, asked for by name
+    LISTING = 7  # name: path; names and kinds of a folder's entries
+    LINK = 8  # name: path; target of a symbolic link
+    VARIABLE = 9  # name: an environment variable
+    DISTRIBUTION = 10  # name: an installed distribution
+    MODULE = 11  # name: a dotted module; where an import of it would be found
+    OPTION = 12  # name: dest of an option that a conftest file added
+
+
+class Input(NamedTuple):
+    """Anything a test read that may change its outcome."""
+
+    kind: Kind
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind.name.lower()} {self.name}"
+
+
+class Read(NamedTuple):
+    """One input with the fingerprint it had when the test read it."""
+
+    input: Input
+    digest: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One past execution of one test.
+
+    Attributes:
+        reads: what it read, with fingerprints; the order carries no meaning.
+        outcome: "passed", "skipped" or "xfailed": what a replay will say.
+        reports: its reports as pytest serialises them, without what the item itself knows.
+        duration_s: seconds of set-up, call and teardown together.
+        recorded_at: seconds since the epoch.
+        lines: executed lines or arcs by path, only if coverage was measured (packed bytes).
+        max_age_s: declared life time in seconds, or 0 for no limit.
+        labels: remarks that each replay repeats, such as an allowed network host.
+    """
+
+    reads: frozenset[Read]
+    outcome: str
+    reports: tuple[dict[str, Any], ...]
+    duration_s: float
+    recorded_at: float
+    lines: bytes = b""
+    max_age_s: float = 0.0
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One input that is no longer what a trace recorded."""
+
+    input: Input
+    recorded: Digest
+    now: Digest
+
+    @property
+    def reason(self) -> Reason:
+        if self.now == ABSENT:
+            return Reason.INPUT_GONE
+        return Reason.INPUT_APPEARED if self.recorded == ABSENT else Reason.INPUT_CHANGED
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A recorded trace whose every input is unchanged."""
+
+    trace: Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """No trace matches; `changes` are the differences from the nearest one, first or all."""
+
+    reason: Reason
+    changes: tuple[Change, ...] = ()
+    nearest: Trace | None = None
+
+
+Decision = Hit | Miss

@@ -1,0 +1,1 @@
+"""What a test read: code executed, modules imported, files, variables, processes, network."""

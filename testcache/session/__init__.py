@@ -1,0 +1,1 @@
+"""One pytest run: decide, replay, record, report. Everything here may know pytest."""
