@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, NewType
 
 from testcache.reasons import Reason
 
 Digest = NewType("Digest", bytes)
 """16 bytes of xxh3-128, or `ABSENT`."""
+
+TRACES_PER_TEST = 8
+"""Switching among a handful of branches must hit; more would mostly store what is never asked for."""
 
 ABSENT = Digest(b"")
 """The fingerprint of what is not there: an absent path, an unset variable, a missing function."""
@@ -60,7 +63,9 @@ class Trace:
     """One past execution of one test.
 
     Attributes:
-        reads: what it read, with fingerprints; the order carries no meaning.
+        parts: what it read, with fingerprints, as sets that traces of one file share (a test's own
+            reads, the import closure of its module, a session fixture's reads...). Sharing the very
+            same set object is what makes a manifest small and its check fast.
         outcome: "passed", "skipped" or "xfailed": what a replay will say.
         reports: its reports as pytest serialises them, without what the item itself knows.
         duration_s: seconds of set-up, call and teardown together.
@@ -70,7 +75,7 @@ class Trace:
         labels: remarks that each replay repeats, such as an allowed network host.
     """
 
-    reads: frozenset[Read]
+    parts: tuple[frozenset[Read], ...]
     outcome: str
     reports: tuple[dict[str, Any], ...]
     duration_s: float
@@ -78,6 +83,24 @@ class Trace:
     lines: bytes = b""
     max_age_s: float = 0.0
     labels: tuple[str, ...] = ()
+
+    @property
+    def reads(self) -> frozenset[Read]:
+        """Everything the test read, in one set. Cost: one union."""
+        return frozenset().union(*self.parts)
+
+
+@dataclass(slots=True)
+class Manifest:
+    """The past traces of the tests of one file under one environment key.
+
+    Attributes:
+        traces: newest first, at most `TRACES_PER_TEST` a test.
+        failed: tests whose latest run did not end in a cacheable outcome, with its recorded time.
+    """
+
+    traces: dict[NodeId, list[Trace]] = field(default_factory=dict)
+    failed: dict[NodeId, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
