@@ -1,0 +1,152 @@
+"""Installed distributions: which one owns a file, what it needs, and its fingerprint now.
+
+A distribution is its version, the bytes of its RECORD (which holds a hash of each installed file)
+and the bytes of the files that RECORD names without a hash. Does not see: a file edited by hand
+inside an installed distribution whose RECORD gives a hash for it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+
+from testcache import digest
+from testcache.inputs.files import Files, read_bytes, signature_of
+from testcache.model import ABSENT, Digest
+
+ALL = "*"
+"""The name of the input "which distributions are installed at all", read by entry point scans."""
+
+_METADATA_SUFFIXES = (".dist-info", ".egg-info")
+_REQUIRES = re.compile(rb"^Requires-Dist: *([A-Za-z0-9._-]+)", re.MULTILINE)
+_NO_HASH = re.compile(rb"^([^,\n]+\.(?:py|so|pyd)),,", re.MULTILINE)
+
+
+def canonical(name: str) -> str:
+    """Fold a distribution's name as PEP 503 says."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+class Distributions:
+    """The metadata folders on the interpreter's search path, read lazily."""
+
+    def __init__(self, files: Files, rootdir: str) -> None:
+        self._files = files
+        self._rootdir = rootdir
+        self._folders: dict[str, str] | None = None
+        self._owners: dict[str, str | None] = {}
+        self._tops: dict[str, set[str]] | None = None
+
+    def forget(self) -> None:
+        """Look at the folders anew."""
+        self._folders = None
+
+    def folders(self) -> dict[str, str]:
+        """Canonical name to metadata folder; the first on the search path wins."""
+        if self._folders is None:
+            self._folders = {}
+            for entry in dict.fromkeys(sys.path):
+                if entry and os.path.isdir(entry):
+                    self._add(entry)
+        return self._folders
+
+    def _add(self, entry: str) -> None:
+        assert self._folders is not None
+        try:
+            names = os.listdir(entry)
+        except OSError:
+            return
+        for name in sorted(names):
+            if name.endswith(_METADATA_SUFFIXES):
+                stem = canonical(name.rpartition(".")[0].split("-")[0])
+                self._folders.setdefault(stem, os.path.join(entry, name))
+
+    def fingerprint(self, name: str) -> Digest:
+        """Digest of one distribution as installed now, or ABSENT. Cost: two stats if nothing changed."""
+        if name == ALL:
+            return digest.of_fields("all", *sorted(os.path.basename(f) for f in self.folders().values()))
+        folder = self.folders().get(canonical(name))
+        if folder is None:
+            return ABSENT
+        record = os.path.join(folder, "RECORD")
+        fields: list[object] = [os.path.basename(folder), self._files.digest(record)]
+        if signature_of(record) is None:
+            fields.append(self._files.digest(os.path.join(folder, "METADATA")))
+            fields.append(self._files.digest(folder if folder.endswith(".egg-info") else os.path.join(folder, "PKG-INFO")))
+        else:
+            fields.append(self._files.digest(os.path.join(folder, "METADATA")))
+            base = os.path.dirname(folder)
+            for line in _NO_HASH.findall(read_bytes(record)):
+                fields.append(self._files.digest(os.path.join(base, os.fsdecode(line))))
+        return digest.of_fields("distribution", *fields)
+
+    def needs(self, name: str) -> frozenset[str]:
+        """The distributions that one declares to need, directly; extras and markers are not looked at."""
+        folder = self.folders().get(canonical(name))
+        if folder is None:
+            return frozenset()
+        for file in ("METADATA", "PKG-INFO"):
+            path = os.path.join(folder, file)
+            if os.path.isfile(path):
+                head = read_bytes(path).partition(b"\n\n")[0]
+                return frozenset(canonical(found.decode()) for found in _REQUIRES.findall(head))
+        return frozenset()
+
+    def owner(self, path: str) -> str | None:
+        """The distribution that installed a file in a site folder; None if nobody did."""
+        if path not in self._owners:
+            self._owners[path] = self._find_owner(path)
+        return self._owners[path]
+
+    def _find_owner(self, path: str) -> str | None:
+        for marker in (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}"):
+            site, found, inside = path.rpartition(marker)
+            if found:
+                break
+        else:
+            return None
+        top = inside.split(os.sep)[0]
+        if top.endswith(_METADATA_SUFFIXES):
+            return canonical(top.rpartition(".")[0].split("-")[0])
+        guess = canonical(top.split(".")[0])
+        folder = self.folders().get(guess)
+        if folder is not None and os.path.dirname(folder) == (site + marker).rstrip(os.sep):
+            return guess
+        candidates = self._top_names().get(top, set())
+        if len(candidates) > 1:
+            candidates = {name for name in candidates if self._records(name, inside)} or candidates
+        return min(candidates) if candidates else None
+
+    def _records(self, name: str, inside: str) -> bool:
+        record = os.path.join(self.folders()[name], "RECORD")
+        return os.path.isfile(record) and b"\n" + os.fsencode(inside) + b"," in b"\n" + read_bytes(record)
+
+    def _top_names(self) -> dict[str, set[str]]:
+        """First path component to distributions, from every RECORD. Cost: about 0.3 ms a distribution."""
+        if self._tops is None:
+            self._tops = {}
+            for name, folder in self.folders().items():
+                record = os.path.join(folder, "RECORD")
+                listed = os.path.join(folder, "top_level.txt")
+                if os.path.isfile(record):
+                    found = {line.split(b",")[0].split(b"/")[0] for line in read_bytes(record).splitlines()}
+                elif os.path.isfile(listed):
+                    found = set(read_bytes(listed).split())
+                else:
+                    found = {name.replace("-", "_").encode()}
+                for top in found:
+                    self._tops.setdefault(os.fsdecode(top), set()).add(name)
+        return self._tops
+
+    def editable_folders(self) -> list[str]:
+        """Folders of projects installed in editable mode: they are the developer's own code."""
+        found = []
+        for folder in self.folders().values():
+            origin = os.path.join(folder, "direct_url.json")
+            if os.path.isfile(origin):
+                text = read_bytes(origin).decode("utf-8", "replace")
+                place = re.search(r'"url": *"file://([^"]+)"', text)
+                if place and re.search(r'"editable": *true', text):
+                    found.append(place.group(1))
+        return found

@@ -1,0 +1,155 @@
+"""Digests of files, folders and links as they are now, with a stat as the shortcut."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Iterable, Iterator
+
+from testcache import digest
+from testcache.inputs.roots import IGNORED_NAMES
+from testcache.model import ABSENT, Digest
+
+Signature = tuple[int, int, int, int]
+"""mtime_ns, ctime_ns, size, inode. The change time is what no `touch`, `cp -p` or `rsync` can set back."""
+
+RACY_S = 2.0
+"""A file changed this shortly before it was hashed may change again within the same clock tick: its
+signature is not trusted in another run. Go's test cache waits as long (`modTimeCutoff`)."""
+
+_CHUNK = 1 << 20
+
+
+def signature_of(path: str) -> Signature | None:
+    """Stat a path, following links; None if nothing is there. Cost: one system call."""
+    try:
+        seen = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return seen.st_mtime_ns, seen.st_ctime_ns, seen.st_size, seen.st_ino
+
+
+def read_bytes(path: str) -> bytes:
+    """Read a whole file; OSError as usual."""
+    with open(path, "rb", buffering=0) as file:
+        return file.read()
+
+
+class Files:
+    """Content digests, each file hashed once while its signature holds.
+
+    Does not see: an edit that keeps size, inode and change time, which needs a clock set back or a
+    file system without change times.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[Signature, Digest]] = {}
+        self._remembered: dict[str, tuple[Signature, Digest]] = {}
+        self.hashed = 0
+
+    def digest(self, path: str) -> Digest:
+        """Digest the bytes of a file; ABSENT if there is none, a fixed digest for a folder."""
+        signature = signature_of(path)
+        if signature is None:
+            return ABSENT
+        return self.digest_at(path, signature)
+
+    def digest_at(self, path: str, signature: Signature) -> Digest:
+        """Digest a file whose signature was just taken. Cost: a look-up if it was hashed before."""
+        for table in (self._known, self._remembered):
+            found = table.get(path)
+            if found is not None and found[0] == signature:
+                if table is self._remembered:
+                    self._known[path] = found
+                return found[1]
+        try:
+            value = self._hash(path, signature[2])
+        except IsADirectoryError:
+            value = digest.of_text("folder")
+        except OSError as problem:
+            value = digest.of_fields("unreadable", problem.errno)
+        if signature_of(path) == signature:
+            self._known[path] = (signature, value)
+        return value
+
+    def _hash(self, path: str, size: int) -> Digest:
+        self.hashed += 1
+        data = read_bytes(path)
+        return digest.of_bytes(data)
+
+    def remember(self, table: Iterable[tuple[str, Signature, Digest]]) -> None:
+        """Take over what an earlier run knew of this machine's files."""
+        self._remembered = {path: (signature, value) for path, signature, value in table}
+
+    def trusted(self) -> Iterator[tuple[str, Signature, Digest]]:
+        """Give what the next run may rely on: nothing that changed within the last `RACY_S` seconds."""
+        limit = time.time_ns() - int(RACY_S * 1e9)
+        for path, (signature, value) in {**self._remembered, **self._known}.items():
+            if max(signature[0], signature[1]) < limit:
+                yield path, signature, value
+
+
+def kind_of(path: str) -> Digest:
+    """Say whether a path is there, and whether it is a file, a folder or something else."""
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return ABSENT
+    return kind_digest(mode)
+
+
+def kind_digest(mode: int) -> Digest:
+    """Digest of the kind of a thing from its `st_mode`."""
+    return Digest(b"f" if stat.S_ISREG(mode) else b"d" if stat.S_ISDIR(mode) else b"o")
+
+
+def stat_of(path: str, *, follow: bool = True) -> Digest:
+    """Digest of what `os.stat` answers, as far as it survives a fresh clone."""
+    try:
+        seen = os.stat(path, follow_symlinks=follow)
+    except (OSError, ValueError):
+        return ABSENT
+    return stat_digest(seen)
+
+
+def stat_digest(seen: os.stat_result) -> Digest:
+    """Digest of kind, permission bits and (of files) size; a folder's size says nothing."""
+    mode = seen.st_mode
+    size = seen.st_size if stat.S_ISREG(mode) else 0
+    return digest.of_fields("stat", stat.S_IFMT(mode), mode & 0o111, size)
+
+
+def times_of(path: str) -> Digest:
+    """Digest of a modification time, for those who ask for it by name."""
+    signature = signature_of(path)
+    return ABSENT if signature is None else digest.of_fields("times", signature[0])
+
+
+def listing_of(path: str, *, without: frozenset[str] = frozenset()) -> Digest:
+    """Digest of a folder's entries: names and kinds, not what tools leave there, not `without`."""
+    try:
+        with os.scandir(path) as entries:
+            rows = sorted(
+                (entry.name, _entry_kind(entry))
+                for entry in entries
+                if entry.name not in IGNORED_NAMES and entry.name not in without and not entry.name.endswith(".pyc")
+            )
+    except (OSError, ValueError):
+        return ABSENT
+    return digest.of_fields("listing", *(text for row in rows for text in row))
+
+
+def _entry_kind(entry: os.DirEntry[str]) -> str:
+    try:
+        return "d" if entry.is_dir() else "f"
+    except OSError:
+        return "?"
+
+
+def link_of(path: str) -> Digest:
+    """Digest of a symbolic link's target."""
+    try:
+        return digest.of_fields("link", os.readlink(path))
+    except (OSError, ValueError):
+        return ABSENT

@@ -1,0 +1,93 @@
+"""Where an import would be found now: the answer that changes when a module appears or is shadowed."""
+
+from __future__ import annotations
+
+import importlib.machinery
+import os
+import sys
+
+from testcache import digest
+from testcache.inputs.roots import Roots
+from testcache.model import ABSENT, Digest
+
+_SUFFIXES = tuple(importlib.machinery.all_suffixes())
+REST = "*"
+"""Stands for the interpreter's own search path in the name of an input: it differs between machines."""
+
+
+def search_names(roots: Roots, path: list[str]) -> str:
+    """Name a search path: the project's own entries one by one, everything else as `*`."""
+    names: list[str] = []
+    for entry in path:
+        folder = os.path.abspath(entry or ".")
+        own = roots.is_first_party(folder + os.sep + "x.py") and not roots.is_installed(folder + os.sep)
+        name = roots.name(folder) if own and folder.startswith(roots.rootdir) else REST
+        if name not in names:
+            names.append(name)
+    return ":".join(names)
+
+
+class Modules:
+    """Finds modules by look-ups in folder listings, the way the import system does, without importing."""
+
+    def __init__(self, roots: Roots) -> None:
+        self._roots = roots
+        self._listings: dict[str, frozenset[str]] = {}
+        self._found: dict[str, tuple[str, ...]] = {}
+
+    def location(self, name: str) -> Digest:
+        """Say where `dotted.name@search:path` would be found; ABSENT if nowhere. Cost: set look-ups."""
+        dotted, _, search = name.partition("@")
+        places = self._locate(dotted, search)
+        return digest.of_fields("module", *map(self._roots.name, places)) if places else ABSENT
+
+    def forget(self) -> None:
+        """Look at the folders anew; tests may have added modules since."""
+        self._listings.clear()
+        self._found.clear()
+
+    def _locate(self, dotted: str, search: str) -> tuple[str, ...]:
+        key = f"{dotted}@{search}"
+        if key not in self._found:
+            parent, _, last = dotted.rpartition(".")
+            if parent:
+                folders = [os.path.dirname(p) if "__init__." in p else p for p in self._locate(parent, search)]
+            else:
+                folders = self._folders(search)
+            self._found[key] = self._in_folders(folders, last)
+        return self._found[key]
+
+    def _folders(self, search: str) -> list[str]:
+        folders: list[str] = []
+        for entry in search.split(":"):
+            if entry == REST:
+                folders += (os.path.abspath(p) for p in sys.path if p and not p.startswith(self._roots.rootdir + os.sep))
+            else:
+                folders.append(self._roots.path(entry))
+        return folders
+
+    def _in_folders(self, folders: list[str], last: str) -> tuple[str, ...]:
+        portions: list[str] = []
+        for folder in folders:
+            names = self._names(folder)
+            if last in names:
+                inside = self._names(os.path.join(folder, last))
+                for suffix in _SUFFIXES:
+                    if "__init__" + suffix in inside:
+                        return (os.path.join(folder, last, "__init__" + suffix),)
+            for suffix in _SUFFIXES:
+                if last + suffix in names:
+                    return (os.path.join(folder, last + suffix),)
+            if last in names and os.path.isdir(os.path.join(folder, last)):
+                portions.append(os.path.join(folder, last))
+        return tuple(portions)
+
+    def _names(self, folder: str) -> frozenset[str]:
+        known = self._listings.get(folder)
+        if known is None:
+            try:
+                known = frozenset(os.listdir(folder))
+            except OSError:
+                known = frozenset()
+            self._listings[folder] = known
+        return known

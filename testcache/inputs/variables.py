@@ -1,0 +1,37 @@
+"""Environment variables as the process found them, known only by keyed digests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from testcache import digest
+from testcache.inputs.roots import Roots
+from testcache.model import ABSENT, Digest
+
+VOLATILE = frozenset(
+    {
+        "PYTEST_CURRENT_TEST", "PYTEST_VERSION", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT",
+        "PYTEST_XDIST_TESTRUNUID", "PYTEST_ADDOPTS", "PYTEST_PLUGINS", "TESTCACHE_CHILD", "TMPDIR", "TEMP", "TMP",
+        "COV_CORE_SOURCE", "COV_CORE_CONFIG", "COV_CORE_DATAFILE", "COVERAGE_PROCESS_START",
+        "COVERAGE_PROCESS_CONFIG", "SHLVL", "_", "OLDPWD", "PWD",
+    }
+)  # fmt: skip
+"""Set anew by every run, or named in the environment key already: reading one ties a test to nothing."""
+
+
+class Variables:
+    """The environment at the start of the run, before conftest files changed it."""
+
+    def __init__(self, start: Mapping[str, str], roots: Roots, salt: bytes) -> None:
+        self._start = dict(start)
+        self._roots = roots
+        self._salt = salt
+
+    def fingerprint(self, name: str) -> Digest:
+        """Keyed digest of a variable's value at the start, ABSENT if it was unset.
+
+        The machine's own folders are replaced by their tags first, so that `HOME` or a path below
+        the rootdir is equal in another checkout.
+        """
+        value = self._start.get(name)
+        return ABSENT if value is None else digest.keyed(self._salt, self._roots.text(value))

@@ -1,0 +1,69 @@
+"""Contexts: who is charged with what runs and what is read, and how charges are joined."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from testcache.inputs.files import Signature
+from testcache.model import Digest, Input
+from testcache.reasons import Reason
+
+Place = tuple[str, int]
+"""An absolute file name and the first line of the code that ran."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that keeps a test from being stored, with its evidence."""
+
+    reason: Reason
+    evidence: str
+
+
+@dataclass(slots=True, eq=False)
+class Context:
+    """One charge account: a test, an imported module, a wide fixture, a memo's fill, the run itself.
+
+    Attributes:
+        name: for messages.
+        places: code that ran while this context was on top.
+        reads: inputs other than code, with the fingerprint each had when it was read.
+        signatures: the stat of each file when it was read, to see whether it changed meanwhile.
+        links: contexts whose charges count here too (imports, fixtures, fills, children).
+        imports: import statements already looked at, so that each costs once a context.
+        written: paths this context wrote; reading them back is no input.
+        assigned: environment variables this context set.
+        problems: why nothing that rests on this context may be stored.
+        labels: remarks that replays repeat.
+    """
+
+    name: str
+    places: set[Place] = field(default_factory=set)
+    reads: dict[Input, Digest] = field(default_factory=dict)
+    signatures: dict[str, Signature] = field(default_factory=dict)
+    links: set[Context] = field(default_factory=set)
+    imports: set[tuple[object, ...]] = field(default_factory=set)
+    written: set[str] = field(default_factory=set)
+    assigned: set[str] = field(default_factory=set)
+    problems: list[Problem] = field(default_factory=list)
+    labels: set[str] = field(default_factory=set)
+
+    def reachable(self) -> Iterator[Context]:
+        """This context and all it is linked to, each once. Cost: the size of the graph."""
+        seen = {self}
+        queue = [self]
+        while queue:
+            context = queue.pop()
+            yield context
+            for other in context.links:
+                if other not in seen:
+                    seen.add(other)
+                    queue.append(other)
+
+    def absorb(self, other: Context) -> None:
+        """Take over another context's own charges."""
+        self.places |= other.places
+        self.reads.update(other.reads)
+        self.links |= other.links - {self}
+        self.problems += other.problems

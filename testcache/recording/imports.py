@@ -1,0 +1,265 @@
+"""Imports: each module's own context, the edges between modules, and what was looked for in vain.
+
+A module body runs once, under whoever imports it first; everybody who imports it later depends on it
+just as much. So each first-party module is charged on its own, and every import statement, also one
+that finds the module loaded already, leaves an edge from the context that runs it.
+Does not see: `sys.modules["name"]`, and a submodule reached as an attribute that somebody else imported.
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+import importlib.machinery
+import importlib.metadata
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import Any
+
+from testcache.inputs import files as fs
+from testcache.inputs.distributions import ALL, Distributions, canonical
+from testcache.inputs.modules import Modules, search_names
+from testcache.model import Kind
+from testcache.reasons import Reason
+from testcache.recording.context import Context, Problem
+from testcache.recording.origin import Origin
+from testcache.recording.tape import Tape
+
+
+class Imports:
+    """Charges imports to the tape."""
+
+    def __init__(self, tape: Tape, origin: Origin, distributions: Distributions, modules: Modules) -> None:
+        self._tape = tape
+        self._origin = origin
+        self._distributions = distributions
+        self._modules = modules
+        self._search: tuple[tuple[str, ...], str] = ((), "")
+        self._needed: dict[str, frozenset[str]] = {}
+        self._restore: list[tuple[Any, str, Any]] = []
+        self._import: Callable[..., Any] = builtins.__import__
+
+    def install(self, loaders: Sequence[type]) -> None:
+        """Wrap the import statement and the loaders that execute Python files."""
+        self._import = builtins.__import__
+        self._wrap(builtins, "__import__", self._statement)
+        self._wrap(importlib, "import_module", self._import_module(importlib.import_module))
+        for loader in (importlib.machinery.SourceFileLoader, *loaders):
+            self._wrap(loader, "exec_module", self._exec(loader.exec_module))  # type: ignore[attr-defined]
+        extension = importlib.machinery.ExtensionFileLoader
+        self._wrap(extension, "exec_module", self._exec_extension(extension.exec_module))
+        named = importlib.metadata.Distribution.__dict__["from_name"]
+        self._restore.append((importlib.metadata.Distribution, "from_name", named))
+        importlib.metadata.Distribution.from_name = self._from_name(named.__func__)  # type: ignore[method-assign]
+        self._wrap(importlib.metadata, "distributions", self._all_distributions(importlib.metadata.distributions))
+        self._wrap(importlib.metadata, "entry_points", self._all_distributions(importlib.metadata.entry_points))
+        for module in list(sys.modules.values()):
+            self._already_loaded(module)
+
+    def _wrap(self, owner: Any, name: str, wrapper: Any) -> None:
+        self._restore.append((owner, name, owner.__dict__.get(name)))
+        setattr(owner, name, wrapper)
+
+    def uninstall(self) -> None:
+        """Put everything back as it was."""
+        while self._restore:
+            owner, name, original = self._restore.pop()
+            if original is None:
+                delattr(owner, name)
+            else:
+                setattr(owner, name, original)
+
+    def _already_loaded(self, module: ModuleType) -> None:
+        """A module imported before us was not observed: all of its text counts, for everybody."""
+        file = getattr(module, "__file__", None)
+        if not isinstance(file, str) or not self._tape.roots.is_first_party(file):
+            return
+        if file.startswith(self._origin.own) or not os.path.isfile(file):
+            return
+        loaded = self._tape.load(file)
+        self._charge_file(loaded.context, file)
+        self._tape.run.links.add(loaded.context)
+
+    def _charge_file(self, context: Context, path: str) -> None:
+        tape = self._tape
+        tape.note(context, Kind.FILE, tape.roots.name(path), tape.files.digest(path))
+
+    # -- executing modules
+
+    def _exec(self, original: Callable[[Any, ModuleType], None]) -> Callable[[Any, ModuleType], None]:
+        def exec_module(loader: Any, module: ModuleType) -> None:
+            spec = module.__spec__
+            filename = getattr(spec, "origin", None)
+            if not isinstance(filename, str) or not self._tape.roots.is_first_party(filename):
+                original(loader, module)
+                return
+            filename = os.path.abspath(filename)
+            loaded = self._tape.load(filename)
+            self._tape.top.links.add(loaded.context)
+            with self._tape.charge(loaded.context):
+                original(loader, module)
+            signature = loaded.context.signatures.get(filename)
+            if signature is not None and fs.signature_of(filename) != signature:
+                evidence = f"{self._tape.roots.name(filename)} changed while it was imported"
+                loaded.context.problems.append(Problem(Reason.INPUT_CHANGED_DURING_RUN, evidence))
+
+        return exec_module
+
+    def _exec_extension(self, original: Callable[[Any, ModuleType], None]) -> Callable[[Any, ModuleType], None]:
+        def exec_module(loader: Any, module: ModuleType) -> None:
+            original(loader, module)
+            self._link_module(self._tape.top, module.__name__)
+
+        return exec_module
+
+    # -- import statements
+
+    def _statement(
+        self, name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0
+    ) -> Any:
+        context = self._tape.top
+        package = globals.get("__package__") if level and globals else None
+        key = (name, package, level, tuple(fromlist) if fromlist else ())
+        if key in context.imports:
+            return self._import(name, globals, locals, fromlist, level)
+        found = False
+        try:
+            module = self._import(name, globals, locals, fromlist, level)
+            found = True
+            return module
+        finally:
+            self._imported(context, key, globals, found)
+
+    def _imported(self, context: Context, key: tuple[Any, ...], globals: Any, found: bool) -> None:
+        name, package, level, fromlist = key
+        importer = globals.get("__file__") if globals else None
+        own = isinstance(importer, str) and self._tape.roots.is_first_party(os.path.abspath(importer))
+        if not own:
+            own = importer is None and self._origin.find()[1]
+        if not own:
+            return
+        if found:
+            context.imports.add(key)
+        try:
+            full = importlib.util.resolve_name("." * level + name, package) if level else name
+        except (ImportError, ValueError):
+            return
+        self._edge(context, full)
+        for part in fromlist:
+            if isinstance(part, str) and f"{full}.{part}" in sys.modules:
+                self._edge(context, f"{full}.{part}")
+            elif isinstance(part, str) and part != "*":
+                self._absent_submodule(context, full, part, found)
+        if "*" in fromlist:
+            file = getattr(sys.modules.get(full), "__file__", None)
+            if isinstance(file, str) and self._tape.roots.is_first_party(file):
+                self._charge_file(context, file)
+
+    def _absent_submodule(self, context: Context, full: str, part: str, found: bool) -> None:
+        """`from package import name` that failed: a submodule of that name may appear later."""
+        if not found and hasattr(sys.modules.get(full), "__path__"):
+            self._note_location(context, f"{full}.{part}")
+
+    def _import_module(self, original: Callable[..., ModuleType]) -> Callable[..., ModuleType]:
+        def import_module(name: str, package: str | None = None) -> ModuleType:
+            context = self._tape.top
+            try:
+                return original(name, package)
+            finally:
+                try:
+                    full = importlib.util.resolve_name(name, package)
+                except (ImportError, ValueError, TypeError):
+                    full = ""
+                if full and self._origin.find()[1]:
+                    self._edge(context, full)
+
+        return import_module
+
+    def _edge(self, context: Context, full: str) -> None:
+        """Charge a module and each package above it."""
+        top = full.partition(".")[0]
+        if top in sys.builtin_module_names:
+            return
+        parts = full.split(".")
+        for end in range(1, len(parts) + 1):
+            name = ".".join(parts[:end])
+            if not self._link_module(context, name) and end == 1:
+                return
+
+    def _link_module(self, context: Context, name: str) -> bool:
+        """Charge one module; False if what lies below it need not be looked at."""
+        tape = self._tape
+        module = sys.modules.get(name)
+        file = getattr(module, "__file__", None)
+        if module is None:
+            self._note_location(context, name)
+            return False
+        if not isinstance(file, str):
+            if hasattr(module, "__path__"):  # a namespace package: any of its portions may gain the name
+                self._note_location(context, name)
+                return True
+            return False
+        file = os.path.abspath(file)
+        if tape.roots.is_stdlib(file):
+            if "." not in name:
+                self._note_location(context, name)
+            return False
+        self._note_location(context, name)
+        if tape.roots.is_first_party(file):
+            loaded = tape.loaded.get(file)
+            if loaded is None:
+                self._charge_file(context, file)
+            elif loaded.context is not context:
+                context.links.add(loaded.context)
+            return True
+        owner = self._distributions.owner(file)
+        if owner is None:
+            self._charge_file(context, file)
+            return True
+        self._need(context, owner)
+        return False
+
+    def _need(self, context: Context, owner: str) -> None:
+        """Charge a distribution and all that it declares to need, as far as they are installed."""
+        needed = self._needed.get(owner)
+        if needed is None:
+            seen = {owner}
+            queue = [owner]
+            while queue:
+                for other in self._distributions.needs(queue.pop()) - seen:
+                    if other in self._distributions.folders():
+                        seen.add(other)
+                        queue.append(other)
+            needed = self._needed[owner] = frozenset(seen)
+        for name in needed:
+            self._tape.note(context, Kind.DISTRIBUTION, name, self._distributions.fingerprint(name))
+
+    def _note_location(self, context: Context, name: str) -> None:
+        path = tuple(sys.path)
+        if self._search[0] != path:
+            self._search = (path, search_names(self._tape.roots, sys.path))
+            self._modules.forget()
+        key = f"{name}@{self._search[1]}"
+        self._tape.note(context, Kind.MODULE, key, self._modules.location(key))
+
+    # -- metadata of distributions
+
+    def _from_name(self, original: Callable[..., Any]) -> classmethod[Any, Any, Any]:
+        def from_name(cls: type, name: str) -> Any:
+            if name and self._origin.find()[1]:
+                owner = canonical(name)
+                self._tape.note(self._tape.top, Kind.DISTRIBUTION, owner, self._distributions.fingerprint(owner))
+            return original(cls, name)
+
+        return classmethod(from_name)
+
+    def _all_distributions(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def listing(**options: Any) -> Any:
+            if self._origin.find()[1]:
+                self._tape.note(self._tape.top, Kind.DISTRIBUTION, ALL, self._distributions.fingerprint(ALL))
+            return original(**options)
+
+        return listing

@@ -1,0 +1,89 @@
+"""Who asked: the code on whose behalf something is read, found by walking the call stack."""
+
+from __future__ import annotations
+
+import os
+import sys
+from types import FrameType
+
+from testcache.inputs.roots import Roots
+
+ENGINE = ("pytest", "_pytest", "pluggy", "xdist", "execnet", "coverage", "pytest_cov", "testcache", "iniconfig")
+"""Packages whose own reads are part of running tests, not of what a test asks for."""
+
+_IMPORT_SYSTEM = ("<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>", "<frozen zipimport>")
+
+_OBSERVERS = os.path.dirname(os.path.abspath(__file__)) + os.sep
+
+_OTHER, _LIBRARY, _ENGINE, _IMPORT = range(4)
+
+
+class Origin:
+    """Finds the first frame that is neither the standard library nor the test engine."""
+
+    def __init__(self, roots: Roots) -> None:
+        self._roots = roots
+        self._classes: dict[str, int] = dict.fromkeys(_IMPORT_SYSTEM, _IMPORT)
+        self._engine = tuple(self._folder(name) for name in ENGINE if self._folder(name))
+        self.own = self._folder("testcache")
+
+    @staticmethod
+    def _folder(package: str) -> str:
+        module = sys.modules.get(package)
+        file = getattr(module, "__file__", None)
+        return os.path.dirname(os.path.abspath(file)) + os.sep if file else ""
+
+    def _classify(self, filename: str) -> int:
+        known = self._classes.get(filename)
+        if known is None:
+            if filename.startswith("<") or self._roots.is_stdlib(filename):
+                known = _LIBRARY
+            elif filename.startswith(self._engine):
+                known = _ENGINE
+            else:
+                known = _OTHER
+            self._classes[filename] = known
+        return known
+
+    def find(self) -> tuple[FrameType | None, bool, tuple[str, ...]]:
+        """Walk up from the observer that asks, past the observer's own frames.
+
+        Returns:
+            (frame, True, names): on behalf of that frame's code (None: of library code only, such
+            as a thread that was given `open`), through library functions of these names;
+            (None, False, names): on behalf of the test engine or the import system.
+        """
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None and frame.f_code.co_filename.startswith(_OBSERVERS):
+            frame = frame.f_back
+        names: list[str] = []
+        while frame is not None:
+            code = frame.f_code
+            sort = self._classify(code.co_filename)
+            if sort == _OTHER:
+                return frame, True, tuple(names)
+            if sort == _ENGINE:
+                return None, False, tuple(names)
+            if sort == _IMPORT and not self._is_resource_read(frame):
+                return None, False, tuple(names)
+            names.append(code.co_name)
+            frame = frame.f_back
+        return None, True, tuple(names)
+
+    def _is_resource_read(self, frame: FrameType) -> bool:
+        """Tell `loader.get_data(path)`, which anyone may call, from the import system's own reads."""
+        caller = frame.f_back
+        return (
+            frame.f_code.co_name == "get_data"
+            and caller is not None
+            and self._classify(caller.f_code.co_filename) != _IMPORT
+        )
+
+    def where(self, frame: FrameType | None) -> str:
+        """`path:line` of the nearest first-party frame, for messages."""
+        while frame is not None:
+            filename = frame.f_code.co_filename
+            if self._classify(filename) == _OTHER and self._roots.is_first_party(filename):
+                return f"{self._roots.name(filename)}:{frame.f_lineno}"
+            frame = frame.f_back
+        return "?"

@@ -1,0 +1,275 @@
+"""Files, folders and links: what audit events and the `stat` family of calls give away.
+
+There is no audit event for `os.stat`, `os.lstat`, `os.access` and `os.readlink`, so these four are
+wrapped. Does not see: files read by C code without an audit event, `DirEntry.stat`, the modification
+time in an `os.stat` result (only `os.path.getmtime` and `getctime`, asked for by name).
+"""
+
+from __future__ import annotations
+
+import linecache
+import os
+from collections.abc import Callable
+from typing import Any
+
+from testcache import digest
+from testcache.inputs import files as fs
+from testcache.inputs.distributions import Distributions
+from testcache.model import ABSENT, Digest, Kind
+from testcache.recording.context import Context
+from testcache.recording.origin import Origin
+from testcache.recording.tape import Tape
+
+_PRESENCE = frozenset(
+    {"exists", "lexists", "isfile", "isdir", "islink", "ismount", "is_file", "is_dir", "is_symlink", "realpath",
+     "resolve", "samefile", "which", "makedirs", "mkdir", "_joinrealpath", "rmtree", "access", "copytree"}
+)  # fmt: skip
+"""Library functions that ask for presence and kind only: a file's size does not matter to them."""
+
+_WRITE = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+
+class Reads:
+    """Charges file system reads to the top of the tape."""
+
+    def __init__(self, tape: Tape, origin: Origin, distributions: Distributions) -> None:
+        self._tape = tape
+        self._origin = origin
+        self._distributions = distributions
+        self._restore: list[tuple[Any, str, Any]] = []
+        self.handlers: dict[str, Callable[[tuple[Any, ...]], None]] = {
+            "open": self._open,
+            "os.listdir": lambda args: self._listed(args[0]),
+            "os.scandir": lambda args: self._listed(args[0]),
+            "os.mkdir": lambda args: self._made(args[0]),
+            "tempfile.mkdtemp": lambda args: self._created(args[0]),
+            "tempfile.mkstemp": lambda args: self._wrote(args[0]),
+            "os.rename": self._renamed,
+            "os.link": lambda args: self._wrote(args[1]),
+            "os.symlink": lambda args: self._wrote(args[1]),
+            "os.remove": lambda args: self._wrote(args[0]),
+            "os.rmdir": lambda args: self._wrote(args[0]),
+            "os.truncate": lambda args: self._wrote(args[0]),
+            "sqlite3.connect": self._database,
+            "ctypes.dlopen": lambda args: self._opened(args[0]),
+        }
+
+    # -- installing
+
+    def install(self) -> None:
+        """Wrap the calls that have no audit event. Cost: about 1 µs a call from library code."""
+        self._wrap(os, "stat", self._stat(os.stat))
+        self._wrap(os, "lstat", self._stat(os.lstat))
+        self._wrap(os, "access", self._access(os.access))
+        self._wrap(os, "readlink", self._readlink(os.readlink))
+        for name in ("getmtime", "getctime", "getatime"):
+            self._wrap(os.path, name, self._times(getattr(os.path, name)))
+        self._wrap(linecache, "getlines", self._lines(linecache.getlines))
+
+    def _wrap(self, owner: Any, name: str, wrapper: Any) -> None:
+        self._restore.append((owner, name, getattr(owner, name)))
+        setattr(owner, name, wrapper)
+
+    def uninstall(self) -> None:
+        """Put the wrapped calls back."""
+        while self._restore:
+            owner, name, original = self._restore.pop()
+            setattr(owner, name, original)
+
+    # -- paths
+
+    def _path(self, raw: object) -> str | None:
+        if isinstance(raw, int) or raw is None:
+            return None
+        try:
+            path = os.path.abspath(os.fsdecode(raw))  # type: ignore[arg-type]
+        except (TypeError, ValueError, OSError):
+            return None
+        return path
+
+    def _charged(self, path: str | None) -> Context | None:
+        """The context that a read of this path is charged to, None if it is no input."""
+        if path is None or self._tape.roots.is_ignored(path) or self._tape.is_own_output(path):
+            return None
+        return self._tape.top
+
+    # -- audit events
+
+    def _open(self, args: tuple[Any, ...]) -> None:
+        raw, mode, flags = args[0], args[1], args[2]
+        writes = bool(flags & _WRITE) if isinstance(flags, int) else False
+        if isinstance(mode, str) and not writes:
+            writes = any(letter in mode for letter in "wax+")
+        if not writes:
+            self._opened(raw)
+            return
+        if isinstance(flags, int) and flags & os.O_RDWR and not flags & os.O_TRUNC and not flags & os.O_EXCL:
+            self._opened(raw)
+        if isinstance(flags, int) and flags & os.O_EXCL:
+            self._asked(raw)
+        appends = isinstance(flags, int) and flags & os.O_APPEND
+        if not appends or not self._exists(raw):
+            self._wrote(raw)
+
+    def _exists(self, raw: object) -> bool:
+        path = self._path(raw)
+        return path is not None and fs.signature_of(path) is not None
+
+    def _opened(self, raw: object) -> None:
+        path = self._path(raw)
+        context = self._charged(path)
+        if context is None or path is None:
+            return
+        if not self._origin.find()[1]:
+            return
+        self.file(context, path)
+
+    def file(self, context: Context, path: str) -> None:
+        """Charge the bytes of a file, or its absence."""
+        tape = self._tape
+        owner = self._distributions.owner(path) if tape.roots.is_installed(path) else None
+        if owner is not None:
+            tape.note(context, Kind.DISTRIBUTION, owner, self._distributions.fingerprint(owner))
+            return
+        signature = fs.signature_of(path)
+        if signature is None:
+            tape.note(context, Kind.FILE, tape.roots.name(path), ABSENT)
+            return
+        context.signatures.setdefault(path, signature)
+        tape.note(context, Kind.FILE, tape.roots.name(path), tape.files.digest_at(path, signature))
+
+    def _listed(self, raw: object) -> None:
+        path = self._path(raw if raw is not None else ".")
+        context = self._charged(path)
+        if context is None or path is None or not self._origin.find()[1]:
+            return
+        folder = path + os.sep
+        own = frozenset(
+            other[len(folder) :]
+            for other in (*self._tape.top.written, *self._tape.created)
+            if other.startswith(folder) and os.sep not in other[len(folder) :]
+        )
+        self._tape.note(context, Kind.LISTING, self._tape.roots.name(path), fs.listing_of(path, without=own))
+
+    def _asked(self, raw: object) -> None:
+        path = self._path(raw)
+        context = self._charged(path)
+        if context is not None and path is not None and self._origin.find()[1]:
+            self._tape.note(context, Kind.EXISTS, self._tape.roots.name(path), fs.kind_of(path))
+
+    def _made(self, raw: object) -> None:
+        path = self._path(raw)
+        if path is not None and not os.path.isdir(path):
+            self._tape.created.add(path)
+
+    def _created(self, raw: object) -> None:
+        path = self._path(raw)
+        if path is not None:
+            self._tape.created.add(path)
+
+    def _wrote(self, raw: object) -> None:
+        path = self._path(raw)
+        if path is not None:
+            self._tape.top.written.add(path)
+            self._tape.written.add(path)
+
+    def _renamed(self, args: tuple[Any, ...]) -> None:
+        self._wrote(args[0])
+        self._wrote(args[1])
+        source, target = self._path(args[0]), self._path(args[1])
+        if source in self._tape.created and target is not None:
+            self._tape.created.add(target)
+
+    def _database(self, args: tuple[Any, ...]) -> None:
+        raw = os.fsdecode(args[0]) if isinstance(args[0], (str, bytes, os.PathLike)) else ""
+        if raw.startswith("file:"):
+            raw = raw[5:].partition("?")[0]
+        if raw in ("", ":memory:"):
+            return
+        if self._exists(raw):
+            self._opened(raw)
+        else:
+            self._wrote(raw)
+
+    # -- wrapped calls
+
+    def _stat(self, original: Callable[..., os.stat_result]) -> Callable[..., os.stat_result]:
+        def stat(path: Any, *args: Any, **options: Any) -> os.stat_result:
+            try:
+                seen = original(path, *args, **options)
+            except OSError:
+                self._statted(path, options, None)
+                raise
+            self._statted(path, options, seen)
+            return seen
+
+        return stat
+
+    def _statted(self, raw: object, options: dict[str, Any], seen: os.stat_result | None) -> None:
+        if options.get("dir_fd") is not None or getattr(self._tape.quiet, "on", False):
+            return
+        path = self._path(raw)
+        context = self._charged(path)
+        if context is None or path is None:
+            return
+        _, counts, names = self._origin.find()
+        if not counts or "checkcache" in names:
+            return
+        if seen is None or not _PRESENCE.isdisjoint(names):
+            value = ABSENT if seen is None else fs.kind_digest(seen.st_mode)
+            self._tape.note(context, Kind.EXISTS, self._tape.roots.name(path), value)
+        else:
+            self._tape.note(context, Kind.STAT, self._tape.roots.name(path), fs.stat_digest(seen))
+
+    def _access(self, original: Callable[..., bool]) -> Callable[..., bool]:
+        def access(path: Any, *args: Any, **options: Any) -> bool:
+            answer = original(path, *args, **options)
+            self._asked_stat(path)
+            return answer
+
+        return access
+
+    def _asked_stat(self, raw: object) -> None:
+        path = self._path(raw)
+        context = self._charged(path)
+        if context is not None and path is not None and self._origin.find()[1]:
+            self._tape.note(context, Kind.STAT, self._tape.roots.name(path), fs.stat_of(path))
+
+    def _readlink(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def readlink(path: Any, *args: Any, **options: Any) -> Any:
+            name = self._path(path)
+            context = self._charged(name)
+            if context is not None and name is not None and self._origin.find()[1]:
+                self._tape.note(context, Kind.LINK, self._tape.roots.name(name), _link(original, name))
+            return original(path, *args, **options)
+
+        return readlink
+
+    def _times(self, original: Callable[[Any], float]) -> Callable[[Any], float]:
+        def times(path: Any) -> float:
+            name = self._path(path)
+            context = self._charged(name)
+            if context is not None and name is not None and self._origin.find()[1]:
+                self._tape.note(context, Kind.TIMES, self._tape.roots.name(name), fs.times_of(name))
+            return original(path)
+
+        return times
+
+    def _lines(self, original: Callable[..., list[str]]) -> Callable[..., list[str]]:
+        """`linecache` keeps lines between tests: its second reader opens nothing."""
+
+        def getlines(filename: str, module_globals: Any = None) -> list[str]:
+            path = self._path(filename) if filename and not filename.startswith("<") else None
+            context = self._charged(path)
+            if context is not None and path is not None and self._origin.find()[1]:
+                self.file(context, path)
+            return original(filename, module_globals)
+
+        return getlines
+
+
+def _link(readlink: Callable[..., Any], path: str) -> Digest:
+    try:
+        return digest.of_fields("link", os.fsdecode(readlink(path)))
+    except OSError:
+        return ABSENT

@@ -1,0 +1,169 @@
+"""The tape: one stack of contexts for the whole process, and the register of what modules loaded."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from testcache.inputs import files as fs
+from testcache.inputs.files import Files
+from testcache.inputs.roots import Roots
+from testcache.inputs.sources import Sources
+from testcache.model import Digest, Input, Kind
+from testcache.reasons import Reason
+from testcache.recording.context import Context, Place, Problem
+from testcache.recording.recorder import Recorder
+from testcache.source import Source
+
+
+@dataclass(slots=True, eq=False)
+class Loaded:
+    """A first-party file as it was loaded: its bytes may be gone from the disk by now."""
+
+    context: Context
+    content: Digest
+    source: Source
+
+
+@dataclass(slots=True, eq=False)
+class Fill:
+    """What ran while memo-shaped code filled state that outlives a test."""
+
+    context: Context
+    names: frozenset[str]
+
+
+@dataclass(slots=True)
+class Tape:
+    """Charges everything that happens to the context on top of its stack.
+
+    One tape a process, also with threads: code that runs in a thread is charged to the context that
+    is on top at that moment, which for a test is the test.
+    """
+
+    roots: Roots
+    files: Files
+    sources: Sources
+    run: Context = field(default_factory=lambda: Context("the run"))
+    recorder: Recorder | None = None
+    stack: list[Context] = field(default_factory=list)
+    loaded: dict[str, Loaded] = field(default_factory=dict)
+    fills: dict[Place, Fill] = field(default_factory=dict)
+    written: set[str] = field(default_factory=set)
+    created: set[str] = field(default_factory=set)
+    assigned: set[str] = field(default_factory=set)
+    quiet: threading.local = field(default_factory=threading.local)
+
+    @property
+    def top(self) -> Context:
+        return self.stack[-1] if self.stack else self.run
+
+    # -- contexts
+
+    def _settle(self) -> None:
+        """Charge what ran since the last switch to the context that was on top."""
+        if self.recorder is not None:
+            self.top.places |= self.recorder.take()
+
+    def push(self, context: Context) -> None:
+        """Charge what follows to this context, until `pop`."""
+        self._settle()
+        self.stack.append(context)
+
+    def pop(self, context: Context) -> None:
+        """Stop charging a context, and whatever was pushed above it and never popped."""
+        if context not in self.stack:
+            return
+        self._settle()
+        while self.stack.pop() is not context:
+            pass
+
+    @contextmanager
+    def charge(self, context: Context) -> Iterator[Context]:
+        """Push for the length of a block."""
+        self.push(context)
+        try:
+            yield context
+        finally:
+            self.pop(context)
+
+    def settle(self) -> None:
+        """Bring the top context up to date."""
+        self._settle()
+
+    # -- memo-shaped code
+
+    def entered(self, place: Place) -> None:
+        """Memo-shaped code starts: what runs inside is a fill, charged to the caller as well."""
+        fill = self.fills.get(place)
+        if fill is None:
+            names = self._memo_names(place)
+            fill = self.fills[place] = Fill(Context(f"fill at {place[0]}:{place[1]}"), names)
+        self.top.links.add(fill.context)
+        self.push(fill.context)
+
+    def left(self, place: Place) -> None:
+        """Memo-shaped code ends."""
+        fill = self.fills.get(place)
+        if fill is not None:
+            self.pop(fill.context)
+
+    def flooded(self, place: Place) -> None:
+        """Too many fills to follow one by one: credit its readers with the whole context."""
+        fill = self.fills.get(place)
+        if fill is not None:
+            fill.context.links.add(self.top)
+
+    def _memo_names(self, place: Place) -> frozenset[str]:
+        loaded = self.loaded.get(place[0])
+        return loaded.source.memos.get(place[1], frozenset()) if loaded is not None else frozenset()
+
+    # -- modules
+
+    def load(self, filename: str) -> Loaded:
+        """Register a first-party file that is about to be executed as a module."""
+        signature = fs.signature_of(filename)
+        try:
+            data = fs.read_bytes(filename)
+        except OSError:
+            data = b""
+        content = self.files.digest_at(filename, signature) if signature is not None else Digest(b"")
+        known = self.loaded.get(filename)
+        if known is not None and known.content == content:
+            return known
+        source = self.sources.of(data, filename)
+        context = Context(f"import of {self.roots.name(filename)}")
+        if known is not None:  # executed twice with different bytes: both count
+            context.problems.append(Problem(Reason.INPUT_CHANGED_DURING_RUN, self.roots.name(filename)))
+        if signature is not None:
+            context.signatures[filename] = signature
+        loaded = self.loaded[filename] = Loaded(context, content, source)
+        if self.recorder is not None and source.memos:
+            self.recorder.watch(filename, source.memos)
+        return loaded
+
+    # -- reads
+
+    def note(self, context: Context, kind: Kind, name: str, value: Digest) -> None:
+        """Charge one read; two different answers within one context mean that the world moved."""
+        key = Input(kind, name)
+        before = context.reads.setdefault(key, value)
+        if before != value:
+            context.problems.append(Problem(Reason.INPUT_CHANGED_DURING_RUN, str(key)))
+
+    def is_own_output(self, path: str) -> bool:
+        """Whether a path was made by this run (a temporary folder, an output): no input then."""
+        if path in self.top.written or path in self.created:
+            return True
+        if not self.created:
+            return False
+        folder = os.path.dirname(path)
+        while folder not in self.created:
+            parent = os.path.dirname(folder)
+            if parent == folder:
+                return False
+            folder = parent
+        return True
