@@ -1,0 +1,47 @@
+# Needs nothing but make, Python 3.11 or newer, and a package index. `make help` lists the commands.
+PYTHON ?= python3
+VENV ?= .venv
+GROUP ?= dev
+BIN := $(VENV)/bin
+PYTEST_ARGS ?=
+SOURCES := testcache tests
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint format check try-real clean
+
+help: ## List the commands
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+install: $(VENV)/installed ## Install testcache and everything for its development into .venv
+
+# The build itself decides whether the venv is fresh: pyproject.toml names all that goes into it.
+$(VENV)/installed: pyproject.toml startup/testcache_child.pth
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --editable . --group $(GROUP)
+	touch $@
+
+demo: install ## Show the main job on the example project: cold, warm, one edit, why
+	scripts/demo.sh $(BIN)/python
+
+test: install ## Run the tests
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: install ## Check format, style, types and the import contract
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/mypy
+	PYTHONPATH=. $(BIN)/lint-imports --no-cache
+
+format: install ## Format the code and mend what can be mended
+	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/ruff check --fix $(SOURCES)
+
+check: lint test ## Everything that a change must pass
+
+try-real: install ## Edit a real, pinned project and compare cached runs with full ones
+	scripts/try-real.sh $(BIN)/python
+
+clean: ## Remove the venv, stores and caches
+	rm -rf $(VENV) build dist .testcache .coverage .coverage.* .*_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
