@@ -1,0 +1,49 @@
+"""Two manifests of the same file made one, so that neither of two runs loses what the other recorded."""
+
+from __future__ import annotations
+
+from testcache.model import TRACES_PER_TEST, Manifest, NodeId, Read, Trace
+from testcache.storage.codec import encode_manifest
+
+
+def merge_manifests(old: Manifest, new: Manifest) -> Manifest:
+    """Return what both know: every trace once, newest first, at most TRACES_PER_TEST a test.
+
+    Traces with the same reads and outcome are one; the one recorded last stays. A test counts as
+    failed unless a trace was recorded after the failure. The order of the arguments does not matter,
+    merging again changes nothing, and traces recorded at the same moment are ordered by their bytes.
+    """
+    merged = Manifest()
+    for node in sorted({*old.traces, *new.traces}):
+        traces = _newest([*old.traces.get(node, ()), *new.traces.get(node, ())])
+        if traces:
+            merged.traces[node] = traces
+    for node in sorted({*old.failed, *new.failed}):
+        failed_at = max(side.failed[node] for side in (old, new) if node in side.failed)
+        traces = merged.traces.get(node, [])
+        if not traces or traces[0].recorded_at <= failed_at:
+            merged.failed[node] = failed_at
+    return merged
+
+
+def _newest(traces: list[Trace]) -> list[Trace]:
+    ordered = _ordered(traces)
+    seen: set[tuple[frozenset[Read], str]] = set()
+    kept = []
+    for trace in ordered:
+        identity = (trace.reads, trace.outcome)
+        if identity not in seen:
+            seen.add(identity)
+            kept.append(trace)
+    return kept[:TRACES_PER_TEST]
+
+
+def _ordered(traces: list[Trace]) -> list[Trace]:
+    """Newest first; encoding is only paid for when two were recorded at the same moment."""
+    if len({trace.recorded_at for trace in traces}) == len(traces):
+        return sorted(traces, key=lambda trace: trace.recorded_at, reverse=True)
+    return sorted(traces, key=lambda trace: (trace.recorded_at, _bytes(trace)), reverse=True)
+
+
+def _bytes(trace: Trace) -> bytes:
+    return encode_manifest(Manifest({NodeId(""): [trace]}))
