@@ -7,7 +7,7 @@ PYTEST_ARGS ?=
 SOURCES := testcache tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format check try-real clean
+.PHONY: help install demo test check lint style types contract format try-real clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -27,17 +27,23 @@ demo: install ## Show the main job on the example project: cold, warm, one edit,
 test: install ## Run the tests
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-lint: install ## Check format, style, types and the import contract
-	$(BIN)/ruff format --check $(SOURCES)
+check: lint test ## Everything that a change must pass
+
+lint: style types contract ## Check format, style, types and the import contract
+
+style: install
+	$(BIN)/ruff format --check --quiet $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
+
+types: install
 	$(BIN)/mypy
-	PYTHONPATH=. $(BIN)/lint-imports --no-cache
+
+contract: install
+	PYTHONPATH=. $(BIN)/lint-imports --no-cache --no-logo
 
 format: install ## Format the code and mend what can be mended
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
-
-check: lint test ## Everything that a change must pass
 
 try-real: install ## Edit a real, pinned project and compare cached runs with full ones
 	scripts/try-real.sh $(BIN)/python
