@@ -104,6 +104,25 @@ class Manifest:
 
 
 @dataclass(frozen=True, slots=True)
+class Result:
+    """What running one test left: a trace, or why there is none.
+
+    Attributes:
+        path: the test's file, as in its node id.
+        trace: None if the outcome is not stored.
+        problems: (slug, evidence) of each reason against storing; empty for a plain failure.
+        duration_s, recorded_at: as in the trace, also where there is none.
+    """
+
+    path: str
+    node_id: NodeId
+    trace: Trace | None
+    problems: tuple[tuple[str, str], ...] = ()
+    duration_s: float = 0.0
+    recorded_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """One input that is no longer what a trace recorded."""
 

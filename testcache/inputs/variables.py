@@ -35,3 +35,7 @@ class Variables:
         """
         value = self._start.get(name)
         return ABSENT if value is None else digest.keyed(self._salt, self._roots.text(value))
+
+    def at_start(self, name: str) -> str | None:
+        """The value a variable had when the run started."""
+        return self._start.get(name)

@@ -64,9 +64,13 @@ class Environ:
 
     def _assigned(self, original: Callable[..., None]) -> Callable[..., None]:
         def assign(environ: Any, key: Any, *value: Any) -> None:
-            name = os.fsdecode(key) if isinstance(key, (str, bytes)) else ""
-            self._tape.top.assigned.add(name)
             original(environ, key, *value)
+            name = os.fsdecode(key) if isinstance(key, (str, bytes)) else ""
+            start = self._variables.at_start(name)
+            if start == (os.fsdecode(value[0]) if value else None):  # put back as it was
+                self._tape.top.assigned.discard(name)
+            else:
+                self._tape.top.assigned.add(name)
 
         return assign
 

@@ -170,8 +170,7 @@ class Reads:
     def _wrote(self, raw: object) -> None:
         path = self._path(raw)
         if path is not None:
-            self._tape.top.written.add(path)
-            self._tape.written.add(path)
+            self._tape.wrote(path)
 
     def _renamed(self, args: tuple[Any, ...]) -> None:
         self._wrote(args[0])
@@ -206,7 +205,7 @@ class Reads:
         return stat
 
     def _statted(self, raw: object, options: dict[str, Any], seen: os.stat_result | None) -> None:
-        if options.get("dir_fd") is not None or getattr(self._tape.quiet, "on", False):
+        if options.get("dir_fd") is not None:
             return
         path = self._path(raw)
         context = self._charged(path)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -54,8 +53,8 @@ class Tape:
     fills: dict[Place, Fill] = field(default_factory=dict)
     written: set[str] = field(default_factory=set)
     created: set[str] = field(default_factory=set)
-    assigned: set[str] = field(default_factory=set)
-    quiet: threading.local = field(default_factory=threading.local)
+    touched: list[Callable[[], Iterable[Context]]] = field(default_factory=list)
+    stream: Callable[..., None] | None = None
 
     @property
     def top(self) -> Context:
@@ -64,7 +63,9 @@ class Tape:
     # -- contexts
 
     def _settle(self) -> None:
-        """Charge what ran since the last switch to the context that was on top."""
+        """Charge what ran, and which memos were asked, since the last switch to the context on top."""
+        for ask in self.touched:
+            self.top.links.update(ask())
         if self.recorder is not None:
             self.top.places |= self.recorder.take()
 
@@ -125,6 +126,8 @@ class Tape:
 
     def load(self, filename: str) -> Loaded:
         """Register a first-party file that is about to be executed as a module."""
+        if self.stream is not None:
+            self.stream("load", filename, self.files.digest(filename).hex())
         signature = fs.signature_of(filename)
         try:
             data = fs.read_bytes(filename)
@@ -135,7 +138,7 @@ class Tape:
         if known is not None and known.content == content:
             return known
         source = self.sources.of(data, filename)
-        context = Context(f"import of {self.roots.name(filename)}")
+        context = Context(f"import of {self.roots.name(filename)}", places={(filename, 0)})
         if known is not None:  # executed twice with different bytes: both count
             context.problems.append(Problem(Reason.INPUT_CHANGED_DURING_RUN, self.roots.name(filename)))
         if signature is not None:
@@ -149,10 +152,25 @@ class Tape:
 
     def note(self, context: Context, kind: Kind, name: str, value: Digest) -> None:
         """Charge one read; two different answers within one context mean that the world moved."""
+        if self.stream is not None:
+            self.stream("read", int(kind), name, value.hex())
         key = Input(kind, name)
         before = context.reads.setdefault(key, value)
         if before != value:
             context.problems.append(Problem(Reason.INPUT_CHANGED_DURING_RUN, str(key)))
+
+    def problem(self, reason: Reason, evidence: str) -> None:
+        """Keep whatever rests on the top context from being stored."""
+        if self.stream is not None:
+            self.stream("problem", reason.slug, evidence)
+        self.top.problems.append(Problem(reason, evidence))
+
+    def wrote(self, path: str) -> None:
+        """This run made, changed or removed a path: reading it back is no input."""
+        if self.stream is not None:
+            self.stream("wrote", path)
+        self.top.written.add(path)
+        self.written.add(path)
 
     def is_own_output(self, path: str) -> bool:
         """Whether a path was made by this run (a temporary folder, an output): no input then."""

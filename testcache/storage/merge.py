@@ -6,8 +6,8 @@ from testcache.model import TRACES_PER_TEST, Manifest, NodeId, Read, Trace
 from testcache.storage.codec import encode_manifest
 
 
-def merge_manifests(old: Manifest, new: Manifest) -> Manifest:
-    """Return what both know: every trace once, newest first, at most TRACES_PER_TEST a test.
+def merge_manifests(old: Manifest, new: Manifest, *, limit: int = TRACES_PER_TEST) -> Manifest:
+    """Return what both know: every trace once, newest first, at most `limit` a test.
 
     Traces with the same reads and outcome are one; the one recorded last stays. A test counts as
     failed unless a trace was recorded after the failure. The order of the arguments does not matter,
@@ -15,7 +15,7 @@ def merge_manifests(old: Manifest, new: Manifest) -> Manifest:
     """
     merged = Manifest()
     for node in sorted({*old.traces, *new.traces}):
-        traces = _newest([*old.traces.get(node, ()), *new.traces.get(node, ())])
+        traces = _newest([*old.traces.get(node, ()), *new.traces.get(node, ())], limit)
         if traces:
             merged.traces[node] = traces
     for node in sorted({*old.failed, *new.failed}):
@@ -26,8 +26,8 @@ def merge_manifests(old: Manifest, new: Manifest) -> Manifest:
     return merged
 
 
-def _newest(traces: list[Trace]) -> list[Trace]:
-    ordered = _ordered(traces)
+def _newest(traces: list[Trace], limit: int) -> list[Trace]:
+    ordered = _ordered(_distinct(traces))
     seen: set[tuple[frozenset[Read], str]] = set()
     kept = []
     for trace in ordered:
@@ -35,7 +35,17 @@ def _newest(traces: list[Trace]) -> list[Trace]:
         if identity not in seen:
             seen.add(identity)
             kept.append(trace)
-    return kept[:TRACES_PER_TEST]
+    return kept[:limit]
+
+
+def _distinct(traces: list[Trace]) -> list[Trace]:
+    """Drop equal traces (an import of what is already here): comparing is cheaper than encoding."""
+    by_time: dict[float, list[Trace]] = {}
+    for trace in traces:
+        same_time = by_time.setdefault(trace.recorded_at, [])
+        if trace not in same_time:
+            same_time.append(trace)
+    return [trace for same_time in by_time.values() for trace in same_time]
 
 
 def _ordered(traces: list[Trace]) -> list[Trace]:

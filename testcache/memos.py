@@ -1,0 +1,116 @@
+"""Functions that look like they fill state which outlives a test, and under which names it is kept.
+
+A *memo* runs its work in the first test only; later tests read what it stored. What a function
+fills is therefore credited to everyone who can reach the stored name. Found are
+
+- functions decorated or wrapped by something called cache, memo, lazy, once or singleton;
+- functions that test a long-lived target (a global, a free name, an attribute, a mutable default)
+  and store to the same target;
+- functions that store under a name that only the run knows, through `globals()`, `setattr`,
+  `__dict__` or `vars`: their name is "*".
+
+A function that is taken for a memo and is none costs a rerun too many, so all is decided on that side.
+
+Does not see: a dict passed as an argument and filled; a target reached through what a function
+returned; state filled without any test for it; names mangled by a leading double underscore, if
+read from outside the class.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+
+from testcache.outline import Definition, Function, Outline
+from testcache.scope import ANY, FUNCTIONS, Scope
+
+_HINTS = ("cache", "memo", "lazy", "once", "singleton")
+_CONSTRUCTORS = frozenset({"__init__", "__new__", "__post_init__"})
+_TRIGGERS = frozenset(
+    ".setdefault .append .add .update .extend .insert .appendleft .__setattr__ .__setitem__ .__dict__"
+    " setattr globals vars (Subscript> .setattr".split()
+)
+"""A function without any of these tokens, or of those below, stores nothing that outlives it."""
+
+_TRIGGER_STARTS = (">.", "(Global", "(Nonlocal", "(FunctionDef", "(AsyncFunctionDef", "(AugAssign")
+
+
+def find(outline: Outline) -> dict[int, frozenset[str]]:
+    """The stored names of each memo-shaped function by its first line.
+
+    Cost: a look at the decorators of each function, and a second walk through those that store.
+    """
+    found: dict[int, set[str]] = {}
+    applied = dict(_applied(outline.calls))
+    for definition in outline.functions:
+        node = definition.node
+        assert not isinstance(node, ast.ClassDef)
+        names = set(applied.get(node.name, ()))
+        if _decorated(node):
+            names.add(node.name)
+        if node.name in _CONSTRUCTORS and definition.owner and _decorated(definition.owner.node):
+            names.add(definition.owner.name)
+        if names:
+            found.setdefault(definition.first_line, set()).update(names)
+        if _may_store(definition):
+            _walk(Scope(node), found)
+    for call in outline.calls:
+        for line, names in _wrapped_lambdas(call):
+            found.setdefault(line, set()).update(names)
+    return {line: frozenset(names) for line, names in found.items()}
+
+
+def _may_store(definition: Definition) -> bool:
+    tokens = set(definition.tokens)
+    return not _TRIGGERS.isdisjoint(tokens) or any(token.startswith(_TRIGGER_STARTS) for token in tokens)
+
+
+def _walk(scope: Scope, found: dict[int, set[str]]) -> None:
+    """Note the memo names of a function and of the functions inside it."""
+    for inner in scope.inner:
+        _walk(inner, found)
+        if _decorated(inner.node):
+            found.setdefault(inner.line, set()).add(inner.node.name)
+    names = scope.memo_names()
+    if names:
+        found.setdefault(scope.line, set()).update(names)
+
+
+def _decorated(node: Function | ast.ClassDef) -> bool:
+    return any(map(_is_hint, node.decorator_list))
+
+
+def _is_hint(node: ast.expr) -> bool:
+    """Is it, bare or called, something whose last name speaks of caching?"""
+    while isinstance(node, ast.Call):
+        node = node.func
+    name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+    name = name.lower()
+    return any(hint in name for hint in _HINTS)
+
+
+def _applied(calls: Iterable[ast.Assign]) -> Iterable[tuple[str, set[str]]]:
+    """Functions wrapped by hand, as in `rate = lru_cache(_rate)`: (`_rate`, {`rate`, `_rate`})."""
+    for statement in calls:
+        for argument in _wrapped(statement):
+            if isinstance(argument, ast.Name):
+                yield argument.id, {argument.id, *_targets(statement)}
+
+
+def _wrapped_lambdas(statement: ast.Assign) -> Iterable[tuple[int, set[str]]]:
+    for argument in _wrapped(statement):
+        if isinstance(argument, ast.Lambda):
+            yield argument.lineno, _targets(statement) or {ANY}
+
+
+def _wrapped(statement: ast.Assign) -> list[ast.expr]:
+    call = statement.value
+    return call.args if isinstance(call, ast.Call) and _is_hint(call.func) else []
+
+
+def _targets(statement: ast.Assign) -> set[str]:
+    names = {target.id for target in statement.targets if isinstance(target, ast.Name)}
+    return names | {target.attr for target in statement.targets if isinstance(target, ast.Attribute)}
+
+
+__all__ = ["FUNCTIONS", "find"]

@@ -1,0 +1,169 @@
+"""One Python file cut into its body and its outermost functions, each as a list of tokens."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from testcache.syntax import Item, header, write
+
+Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
+"""A `def` statement."""
+
+
+@dataclass(slots=True, eq=False)
+class Definition:
+    """An outermost function or a class, where it stands, and its tokens.
+
+    Attributes:
+        node: the statement.
+        block: its qualified name; the second of that name is called `name#2`, and so on.
+        owner: the class right around it, if any.
+        start: index in `Outline.body` of its first token.
+        end: index after its last token there: a function has its header in the body (name,
+            decorators, parameters), a class has all but the statements inside its methods.
+        tokens: the statements of a function; empty for a class.
+        members: what a class defines directly, not inside an `if` or a `try`.
+    """
+
+    node: Function | ast.ClassDef
+    block: str
+    owner: Definition | None
+    start: int
+    end: int = 0
+    tokens: list[str] = field(default_factory=list)
+    members: list[Definition] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return self.node.name
+
+    @property
+    def first_line(self) -> int:
+        """What `co_firstlineno` says: the line of the first decorator, else of the `def`."""
+        decorators = self.node.decorator_list
+        return decorators[0].lineno if decorators else self.node.lineno
+
+    @property
+    def last_line(self) -> int:
+        return self.node.end_lineno or self.node.lineno
+
+
+@dataclass(slots=True)
+class Outline:
+    """A file cut up, in the order of the source.
+
+    Attributes:
+        body: the tokens of everything outside functions.
+        functions: the outermost functions and methods, wherever they are.
+        top: functions and classes defined directly by the module.
+        imports: import statements outside functions.
+        calls: assignments of the result of a call, outside functions.
+    """
+
+    body: list[str] = field(default_factory=list)
+    functions: list[Definition] = field(default_factory=list)
+    top: list[Definition] = field(default_factory=list)
+    imports: list[ast.Import | ast.ImportFrom] = field(default_factory=list)
+    calls: list[ast.Assign] = field(default_factory=list)
+
+
+def draw(tree: ast.Module) -> Outline:
+    """Cut a module up. Raises RecursionError if suites are nested too deeply (long `elif` chains)."""
+    cutter = _Cutter()
+    cutter.suite(tree.body, None, "", cutter.outline.top)
+    return cutter.outline
+
+
+class _Cutter:
+    def __init__(self) -> None:
+        self.outline = Outline()
+        self._seen: dict[str, int] = {}
+
+    def suite(
+        self, statements: list[ast.stmt], owner: Definition | None, prefix: str, members: list[Definition] | None
+    ) -> None:
+        """Write statements; `members` collects what is defined directly (None inside an `if`)."""
+        outline = self.outline
+        for statement in statements:
+            kind = statement.__class__
+            if kind is ast.FunctionDef or kind is ast.AsyncFunctionDef:
+                self._function(statement, owner, prefix, members)  # type: ignore[arg-type]
+            elif kind is ast.ClassDef:
+                self._class(statement, owner, prefix, members)  # type: ignore[arg-type]
+            elif kind in _COMPOUND:
+                self._compound(statement, owner, prefix)
+            else:
+                if kind is ast.Import or kind is ast.ImportFrom:
+                    outline.imports.append(statement)  # type: ignore[arg-type]
+                elif kind is ast.Assign and statement.value.__class__ is ast.Call:  # type: ignore[attr-defined]
+                    outline.calls.append(statement)  # type: ignore[arg-type]
+                write([statement], outline.body)
+
+    def _function(
+        self, node: Function, owner: Definition | None, prefix: str, members: list[Definition] | None
+    ) -> None:
+        found = self._open(node, owner, prefix, members)
+        self.outline.functions.append(found)
+        found.end = len(self.outline.body)
+        write([node.body], found.tokens)  # type: ignore[list-item]
+
+    def _class(
+        self, node: ast.ClassDef, owner: Definition | None, prefix: str, members: list[Definition] | None
+    ) -> None:
+        found = self._open(node, owner, prefix, members)
+        body = self.outline.body
+        body.append("{")
+        self.suite(node.body, found, f"{prefix}{node.name}.", found.members)
+        body.append("}")
+        found.end = len(body)
+
+    def _open(
+        self, node: Function | ast.ClassDef, owner: Definition | None, prefix: str, members: list[Definition] | None
+    ) -> Definition:
+        body = self.outline.body
+        name = prefix + node.name
+        if not isinstance(node, ast.ClassDef):  # only functions are numbered: classes hold no code
+            self._seen[name] = count = self._seen.get(name, 0) + 1
+            name = name if count == 1 else f"{name}#{count}"
+        found = Definition(node, name, owner, len(body))
+        if members is not None:
+            members.append(found)
+        body.append(f"({node.__class__.__name__} {node.name}")
+        write(header(node), body)
+        return found
+
+    def _compound(self, node: ast.AST, owner: Definition | None, prefix: str) -> None:
+        """Write a statement that holds suites: its expressions, then each suite in braces."""
+        body = self.outline.body
+        body.append("(" + node.__class__.__name__)
+        for name in node._fields:
+            value = getattr(node, name)
+            if value.__class__ is str and name != "type_comment":
+                body.append(">" + value)  # except ... as name
+            elif value.__class__ is list and value and isinstance(value[0], _PARTS):
+                for part in value:
+                    self._compound(part, owner, prefix)
+            elif value.__class__ is list and value and isinstance(value[0], ast.stmt):
+                body.append("{" + name)
+                self.suite(value, owner, prefix, None)
+                body.append("}")
+            elif value:
+                stack: list[Item] = [value]
+                body.append("|" + name)
+                write(stack, body)
+
+
+_COMPOUND = {
+    ast.If,
+    ast.For,
+    ast.AsyncFor,
+    ast.While,
+    ast.With,
+    ast.AsyncWith,
+    ast.Try,
+    ast.TryStar,
+    ast.Match,
+}
+_PARTS = (ast.ExceptHandler, ast.match_case)

@@ -1,0 +1,128 @@
+"""Extents: which runs of memo-shaped functions are open on each thread, and who is told."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Collection
+from types import FrameType
+
+from testcache.recording.recorder import Place, Sink
+
+LIMIT = 200
+"""Extents of one function reported in a period: each costs two callbacks (about 5 us with a take in
+each), so a function called in a tight loop would slow its test down many times over."""
+
+
+class _Thread(threading.local):
+    def __init__(self) -> None:
+        self.open: list[tuple[int, Place]] = []
+        self.telling = False
+
+
+class Extents:
+    """Stacks of open extents, one a thread, keyed by the id of the frame.
+
+    Only ids are kept: a reference would keep the locals of tested functions alive. An id stays the
+    frame's own while the frame is on the stack. If a later frame gets the id of one that ended by
+    an exception, the stale extent is noticed later: too long, never too short.
+
+    Does not see: a switch of greenlets. The frames of the greenlet that was left look stale.
+    """
+
+    def __init__(self, entered: Sink, left: Sink, flooded: Sink | None = None) -> None:
+        self._entered = entered
+        self._left = left
+        self._flooded = flooded
+        self._threads = _Thread()
+        self._watched: dict[str, set[int]] = {}
+        self._counts: dict[Place, int] = {}
+        self.failure = ""
+
+    def watch(self, filename: str, lines: Collection[int]) -> None:
+        if lines:
+            self._watched.setdefault(filename, set()).update(lines)
+
+    def watches(self, place: Place) -> bool:
+        lines = self._watched.get(place[0])
+        return lines is not None and place[1] in lines
+
+    def is_open(self, frame: FrameType) -> bool:
+        key = id(frame)
+        return any(opened == key for opened, _ in self._threads.open)
+
+    def enter(self, place: Place, frame: FrameType) -> bool:
+        """The function of `frame` begins or goes on. False: do not report this one any more."""
+        threads = self._threads
+        if threads.telling:
+            return True
+        if threads.open:
+            self._drop_stale(frame)
+            if threads.open and threads.open[-1][0] == id(frame):
+                if threads.open[-1][1] == place:
+                    return True
+                self._tell(self._left, threads.open.pop()[1])
+        count = self._counts.get(place, 0) + 1
+        self._counts[place] = count
+        if count > LIMIT:
+            if count == LIMIT + 1:
+                self.flood(place)
+            return False
+        threads.open.append((id(frame), place))
+        self._tell(self._entered, place)
+        return True
+
+    def leave(self, frame: FrameType) -> None:
+        """The function of `frame` ends or pauses; extents opened inside it end first."""
+        if self._threads.telling or not self.is_open(frame):
+            return
+        opened, key = self._threads.open, 0
+        while key != id(frame):
+            key, place = opened.pop()
+            self._tell(self._left, place)
+
+    def flood(self, place: Place) -> None:
+        """Say that runs of this function are not bracketed from here on; once in a period."""
+        self._counts[place] = LIMIT + 1
+        if self._flooded is not None:
+            self._tell(self._flooded, place)
+
+    def is_flooded(self, place: Place) -> bool:
+        return self._counts.get(place, 0) > LIMIT
+
+    def settle(self) -> None:
+        """End the extents of this thread whose functions are no longer on its stack."""
+        if self._threads.open and not self._threads.telling:
+            self._drop_stale(sys._getframe(1))
+
+    def next_period(self) -> bool:
+        """Count anew, unless called from inside a callback (the caller flushes an outer context)."""
+        if self._threads.telling:
+            return False
+        self._counts.clear()
+        return True
+
+    def guard(self, call: Callable[[Place], None], place: Place) -> None:
+        """Call something of ours in the midst of tested code: its errors are kept, not raised there."""
+        try:
+            call(place)
+        except Exception as error:  # the caller finds it in `failure` and does not store the test
+            self.failure = self.failure or f"{type(error).__name__}: {error}"
+
+    def _drop_stale(self, frame: FrameType | None) -> None:
+        opened = self._threads.open
+        alive: set[int] = set()
+        while opened:
+            while frame is not None and opened[-1][0] not in alive:
+                alive.add(id(frame))
+                frame = frame.f_back
+            if opened[-1][0] in alive:
+                return
+            self._tell(self._left, opened.pop()[1])
+
+    def _tell(self, call: Sink, place: Place) -> None:
+        self._threads.telling = True
+        try:
+            self.guard(call, place)
+        finally:
+            self._threads.telling = False

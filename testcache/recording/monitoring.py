@@ -1,0 +1,200 @@
+"""The recorder that uses sys.monitoring: nearly free, because a function fires once in a period."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Collection
+from types import CodeType, FrameType
+
+from testcache.recording.extents import Extents
+from testcache.recording.recorder import Place, Recognised, RecorderUnavailable, Sink, place_of
+
+assert sys.version_info >= (3, 12), "choose() does not come here"
+from sys import monitoring  # noqa: E402
+
+EVENTS = monitoring.events
+DISABLE = monitoring.DISABLE
+RAN = EVENTS.PY_START | EVENTS.PY_RESUME
+BRACKETED = RAN | EVENTS.PY_RETURN | EVENTS.PY_YIELD
+
+TOOL_IDS = (4, 5, 3, 0, 2, 1)
+"""4 and 5 have no customary user; 3 is hypothesis, 0 debuggers, 2 cProfile, 1 coverage (it searches too)."""
+
+
+def _free_ids() -> list[int]:
+    return [tool for tool in TOOL_IDS if monitoring.get_tool(tool) is None]
+
+
+class Monitoring:
+    """Two tools: one discovers code objects, one records those that are first-party.
+
+    Discovery has global PY_START and PY_RESUME and disables each location for good. It must not be
+    the recording tool: a location disabled under global events stays disabled when the same tool
+    sets local events. Recording has local events; each location is disabled as it fires, and
+    `take` arms again exactly the code objects that fired, by setting their events to 0 and back
+    (the same value again would do nothing; restart_events would make every other tool pay too).
+
+    Code objects are only ever looked up by id, with a reference kept so that the id stays theirs:
+    equality ignores co_filename, and hashing one costs time in proportion to its length.
+
+    Does not see: functions called by a finaliser that the garbage collector runs inside a callback;
+    the part of a function after a take in which the function keeps running (see `running`).
+    """
+
+    name = "monitoring"
+    extents = True
+    streams = True
+
+    def __init__(self, wanted: Recognised, extents: Extents) -> None:
+        if len(_free_ids()) < 2:
+            raise RecorderUnavailable("fewer than two sys.monitoring tool ids are free")
+        self.reason = ""
+        self._wanted = wanted
+        self._extents = extents
+        self._codes: dict[int, CodeType] = {}
+        self._by_file: dict[str, list[CodeType]] = {}
+        self._bracketed: set[int] = set()
+        self._fired: dict[int, CodeType] = {}
+        self._sink: Sink | None = None
+        self._tools: tuple[int, int] | None = None
+
+    @property
+    def failure(self) -> str:
+        return self._extents.failure
+
+    def start(self) -> None:
+        if self._tools is not None:
+            return
+        free = _free_ids()
+        if len(free) < 2:
+            raise RecorderUnavailable("fewer than two sys.monitoring tool ids are free")
+        discovery, recording = self._tools = (free[1], free[0])
+        monitoring.use_tool_id(recording, "testcache")
+        monitoring.use_tool_id(discovery, "testcache discovery")
+        for event, callback in self._callbacks().items():
+            monitoring.register_callback(recording, event, callback)
+        for event in (EVENTS.PY_START, EVENTS.PY_RESUME):
+            monitoring.register_callback(discovery, event, self._discovered)
+        # PY_THROW exists only as a global event. It is rare, and without it the except and finally
+        # parts of a suspended generator would run unseen.
+        monitoring.set_events(recording, EVENTS.PY_THROW)
+        monitoring.set_events(discovery, RAN)
+        # An earlier user of the ids may have left locations disabled. Costs other tools one round.
+        monitoring.restart_events()
+
+    def stop(self) -> None:
+        if self._tools is None:
+            return
+        discovery, recording = self._tools
+        self._tools = None
+        monitoring.set_events(discovery, 0)
+        monitoring.set_events(recording, 0)
+        for code in list(self._codes.values()):
+            monitoring.set_local_events(recording, code, 0)
+        for event in self._callbacks():
+            monitoring.register_callback(recording, event, None)
+        for event in (EVENTS.PY_START, EVENTS.PY_RESUME):
+            monitoring.register_callback(discovery, event, None)
+        monitoring.free_tool_id(discovery)
+        monitoring.free_tool_id(recording)
+        self._codes.clear()
+        self._by_file.clear()
+        self._bracketed.clear()
+        self._fired.clear()
+
+    def take(self) -> set[Place]:
+        self._extents.next_period()
+        found: set[Place] = set()
+        fired = self._fired
+        for _ in range(len(fired)):  # counted: another thread may go on firing
+            code = fired.popitem()[1]
+            found.add(place_of(code))
+            self._arm(code)
+        return found
+
+    def watch(self, filename: str, lines: Collection[int]) -> None:
+        self._extents.watch(filename, lines)
+        for code in self._by_file.get(filename, ()):
+            if id(code) not in self._bracketed and self._extents.watches((filename, code.co_firstlineno)):
+                self._bracketed.add(id(code))
+                self._arm(code)
+
+    def settle(self) -> None:
+        self._extents.settle()
+
+    def streamed(self, sink: Sink | None) -> None:
+        self._sink = sink
+        if sink is not None:
+            for code in list(self._fired.values()):
+                self._extents.guard(sink, place_of(code))
+
+    def _arm(self, code: CodeType) -> None:
+        if self._tools is None:
+            return
+        recording = self._tools[1]
+        monitoring.set_local_events(recording, code, 0)
+        monitoring.set_local_events(recording, code, BRACKETED if id(code) in self._bracketed else RAN)
+
+    def _discovered(self, code: CodeType, _offset: int) -> object:
+        if id(code) in self._codes:
+            self._fired[id(code)] = code  # another thread may be just about to arm it
+        elif self._wanted(code.co_filename):
+            self._adopt(code)
+            # The recording tool does not fire for the run that is just beginning.
+            self._begin(code, sys._getframe(1))
+        return DISABLE
+
+    def _adopt(self, code: CodeType) -> None:
+        self._codes[id(code)] = code
+        self._by_file.setdefault(code.co_filename, []).append(code)
+        if code.co_name != "<module>" and self._extents.watches((code.co_filename, code.co_firstlineno)):
+            self._bracketed.add(id(code))
+        self._arm(code)
+
+    def _begin(self, code: CodeType, frame: FrameType) -> object:
+        """A run of a code object starts or goes on; the answer is what the callback returns."""
+        key = id(code)
+        answer: object = DISABLE
+        if key in self._bracketed:
+            place = place_of(code)
+            if not self._extents.is_flooded(place) and self._extents.enter(place, frame):
+                answer = None
+        if self._sink is not None and key not in self._fired:
+            self._extents.guard(self._sink, place_of(code))
+        self._fired[key] = code
+        return answer
+
+    def _callbacks(self) -> dict[int, Callable[..., object]]:
+        """The recording tool's callbacks, with their state in cells: the first is the hot one."""
+        fired, bracketed, extents, begin = self._fired, self._bracketed, self._extents, self._begin
+
+        def ran(code: CodeType, _offset: int) -> object:
+            key = id(code)
+            if key in bracketed or self._sink is not None:
+                return begin(code, sys._getframe(1))
+            # No other thread can run between this store and the interpreter's disabling of the
+            # location (a store and a return do not give up the lock, a call would). If one could:
+            # 1. we store, 2. `take` reports and arms again, 3. the location is disabled for ever.
+            fired[key] = code
+            return DISABLE
+
+        def over(code: CodeType, _offset: int, _value: object) -> object:
+            frame = sys._getframe(1)
+            if id(code) in bracketed and extents.is_open(frame):
+                extents.leave(frame)
+            return DISABLE if extents.is_flooded(place_of(code)) else None
+
+        def thrown(code: CodeType, _offset: int, _error: BaseException) -> None:
+            if id(code) in self._codes:
+                begin(code, sys._getframe(1))
+            elif self._wanted(code.co_filename):
+                self._adopt(code)
+                begin(code, sys._getframe(1))
+
+        return {
+            EVENTS.PY_START: ran,
+            EVENTS.PY_RESUME: ran,
+            EVENTS.PY_RETURN: over,
+            EVENTS.PY_YIELD: over,
+            EVENTS.PY_THROW: thrown,
+        }

@@ -1,0 +1,163 @@
+"""The recorder that puts a probe into each function at import: for interpreters without sys.monitoring."""
+
+from __future__ import annotations
+
+import builtins
+import inspect
+import sys
+from collections.abc import Collection
+from types import CodeType
+from typing import ClassVar
+
+from testcache.recording import probe_tree
+from testcache.recording.extents import Extents
+from testcache.recording.probe_loader import Loading, rewriter_of_pytest
+from testcache.recording.probe_marks import MARKS
+from testcache.recording.recorder import BODY_LINE, MemoLines, Place, Recognised, RecorderUnavailable, Sink
+
+SUSPENDS = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+
+
+class Probes:
+    """Marks of instrumented code, and everything about code that has no probes.
+
+    Code that reaches exec without probes (templates, modules with loaders of their own, modules
+    loaded before `start`) is reported in every take from then on: nobody knows when it runs.
+
+    Does not see: functions made from compiled code without exec or eval (types.FunctionType); code
+    that a forked child imported by itself, unless `streamed` or `take` is used in the child.
+    """
+
+    name = "probes"
+    extents = True
+    streams = True
+    active: ClassVar[Probes | None] = None
+    audited: ClassVar[bool] = False
+
+    def __init__(self, wanted: Recognised, extents: Extents, memo_lines: MemoLines | None) -> None:
+        self.reason = ""
+        self._wanted = wanted
+        self._extents = extents
+        self._loading = Loading(wanted, memo_lines, self._delivered)
+        rewriter_of_pytest()  # raises if it cannot be instrumented
+        self._last: CodeType | None = None
+        self._bodies: list[Place] = []
+        self._blind: set[Place] = set()
+        self._brackets: dict[str, set[int]] = {}
+        self._sink: Sink | None = None
+
+    @property
+    def failure(self) -> str:
+        return self._extents.failure
+
+    def start(self) -> None:
+        if Probes.active is self:
+            return
+        if Probes.active is not None:
+            raise RecorderUnavailable("another recorder with probes is active")
+        self._loading.install()
+        setattr(builtins, probe_tree.ENTERED, _entered)
+        setattr(builtins, probe_tree.LEFT, _left)
+        Probes.active = self
+        if not Probes.audited:
+            sys.addaudithook(_audit)  # stays for the life of the process, idle without a recorder
+            Probes.audited = True
+        for module in list(sys.modules.values()):
+            self._already_loaded(getattr(module, "__file__", None))
+
+    def stop(self) -> None:
+        if Probes.active is self:
+            self._loading.uninstall()
+            MARKS.stream(None)
+            Probes.active = None
+
+    def take(self) -> set[Place]:
+        self._extents.next_period()
+        found = {place for place in MARKS.take() if self._wanted(place[0])}
+        for _ in range(len(self._bodies)):  # counted: another thread may be importing
+            found.add(self._bodies.pop())
+        return found | self._blind
+
+    def watch(self, filename: str, lines: Collection[int]) -> None:
+        self._extents.watch(filename, lines)
+        if filename in MARKS:  # its code exists: runs of functions without brackets go unnoticed
+            for line in set(lines) - self._brackets.get(filename, set()):
+                self._extents.flood((filename, line))
+
+    def settle(self) -> None:
+        self._extents.settle()
+
+    def streamed(self, sink: Sink | None) -> None:
+        self._sink = sink
+        if sink is None:
+            MARKS.stream(None)
+            return
+        MARKS.stream(self._pass_on)
+        for place in (*self._bodies, *self._blind):
+            self._pass_on(place)
+
+    def _pass_on(self, place: Place) -> None:
+        if self._sink is not None and self._wanted(place[0]):
+            self._extents.guard(self._sink, place)
+
+    def _delivered(self, code: CodeType, filename: str) -> None:
+        """Code is about to run: make its marks, or count it as executed for good."""
+        found = probe_tree.scan(code, filename)
+        self._last = code
+        if found.probed:
+            MARKS.add(filename, found.last_line)
+            self._brackets.setdefault(filename, set()).update(found.brackets)
+            return
+        for line in found.functions:
+            self._turn_blind((filename, line))
+
+    def _turn_blind(self, place: Place) -> None:
+        if place not in self._blind:
+            self._blind.add(place)
+            self._pass_on(place)
+
+    def _already_loaded(self, filename: object) -> None:
+        if not isinstance(filename, str) or filename in MARKS or not self._wanted(filename):
+            return
+        try:
+            with open(filename, "rb") as file:
+                code = compile(file.read(), filename, "exec", dont_inherit=True)
+        except (OSError, SyntaxError, ValueError):
+            return  # an extension module, or not Python: it has no functions that could be named
+        self._delivered(code, filename)
+
+    def executes(self, code: CodeType) -> None:
+        """The interpreter is about to run module level code, by exec, eval or import."""
+        filename = code.co_filename
+        if not self._wanted(filename):
+            return
+        if code is not self._last:
+            self._delivered(code, filename)
+        if code.co_name == "<module>":
+            place = (filename, BODY_LINE)
+            self._bodies.append(place)
+            self._pass_on(place)
+        else:
+            self._turn_blind((filename, code.co_firstlineno))
+
+
+def _audit(event: str, arguments: tuple[object, ...]) -> None:
+    if event == "exec" and Probes.active is not None and isinstance(arguments[0], CodeType):
+        Probes.active.executes(arguments[0])
+
+
+def _entered() -> None:
+    recorder, frame = Probes.active, sys._getframe(1)
+    place = (frame.f_code.co_filename, frame.f_code.co_firstlineno)
+    if recorder is None or not recorder._extents.watches(place):
+        return
+    if frame.f_code.co_flags & SUSPENDS:
+        if not recorder._extents.is_flooded(place):
+            recorder._extents.flood(place)
+    elif not recorder._extents.is_flooded(place):
+        recorder._extents.enter(place, frame)
+
+
+def _left() -> None:
+    if Probes.active is not None:
+        Probes.active._extents.leave(sys._getframe(1))

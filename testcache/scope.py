@@ -1,0 +1,363 @@
+"""What one function tests and what it stores to, as far as it may outlive the call."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from testcache.outline import Function
+
+ANY = "*"
+"""Stands for every name, where only the run knows which."""
+
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_MUTATORS = frozenset({"append", "add", "update", "extend", "insert", "appendleft", "__setitem__"})
+_SCOPED = frozenset({"id", "attr", "ctx", "op", "ops", "type_comment", "kind", "lineno"})
+_SELF = ("self", "cls")
+
+
+class Scope:
+    """One function, without the functions inside it (which are scopes of their own in `inner`).
+
+    Names of targets are kept apart by kind while scopes are joined: `.x` is an attribute, `x` a
+    name that is global or belongs to a function around.
+    """
+
+    def __init__(self, node: Function) -> None:
+        self.node = node
+        self.line = (node.decorator_list or [node])[0].lineno
+        self.inner: list[Scope] = []
+        self._declared: set[str] = set()
+        self._locals: set[str] = set()
+        self._defaults: set[str] = set()
+        self._given: list[tuple[list[str], ast.expr]] = []  # names that are bound from an expression
+        self._tests: list[ast.AST] = []
+        self._self_tested = node.name == "__missing__"
+        self._stores: list[ast.expr] = []  # targets that are filled: the base of x[k] = v, of x.append(v)
+        self._attributes: list[ast.Attribute] = []
+        self._tested: set[str] = set()
+        self._stored: set[str] = set()
+        self._always: set[str] = set()  # stored, and no test is needed to count
+        self._parameters()
+        self._gather()
+        self._locals -= self._declared
+        self._resolve()
+
+    def memo_names(self) -> set[str]:
+        """Names of the long-lived state that this function may fill for good; empty if it is no memo."""
+        tested, stored = self.tested, self.stored
+        both = (self._stored & tested) | (stored & self._tested) | self._always
+        return {name.lstrip(".") for name in both}
+
+    @property
+    def tested(self) -> set[str]:
+        """What it and the functions inside it test, that is not their own."""
+        return self._tested.union(*(self._outside(inner.tested) for inner in self.inner))
+
+    @property
+    def stored(self) -> set[str]:
+        """What it and the functions inside it store to, that is not their own."""
+        return self._stored.union(*(self._outside(inner.stored) for inner in self.inner))
+
+    def _outside(self, names: set[str]) -> set[str]:
+        return names - self._locals
+
+    def _parameters(self) -> None:
+        given = self.node.args
+        positional = [*given.posonlyargs, *given.args]
+        extra = [argument for argument in (given.vararg, given.kwarg) if argument]
+        self._locals.update(argument.arg for argument in (*positional, *given.kwonlyargs, *extra))
+        pairs = [*zip(reversed(positional), reversed(given.defaults))]
+        pairs += [(name, value) for name, value in zip(given.kwonlyargs, given.kw_defaults) if value is not None]
+        for argument, default in pairs:
+            if not isinstance(default, (ast.Constant, ast.UnaryOp, ast.Tuple)):
+                self._defaults.add(argument.arg)  # one object for all calls, which may be filled
+
+    def _gather(self) -> None:
+        """Sort the nodes of the function into what they are good for; each node is seen once."""
+        pending: list[ast.AST] = list(self.node.body)
+        while pending:
+            node = pending.pop()
+            see = _SEE.get(node.__class__)
+            if see is not None:
+                see(self, node)
+                if isinstance(node, FUNCTIONS):
+                    pending += [*node.decorator_list, *node.args.defaults]
+                    continue
+            for field in node._fields:
+                if field not in _SCOPED:
+                    value = getattr(node, field, None)
+                    if isinstance(value, list):
+                        pending += [part for part in value if isinstance(part, ast.AST)]
+                    elif isinstance(value, ast.AST):
+                        pending.append(value)
+
+    def _see_definition(self, node: ast.AST) -> None:
+        assert isinstance(node, (*FUNCTIONS, ast.ClassDef))
+        self._locals.add(node.name)
+        if not isinstance(node, ast.ClassDef):
+            self.inner.append(Scope(node))
+
+    def _see_declaration(self, node: ast.AST) -> None:
+        assert isinstance(node, (ast.Global, ast.Nonlocal))
+        self._declared.update(node.names)
+
+    def _see_name(self, node: ast.AST) -> None:
+        assert isinstance(node, ast.Name)
+        if not isinstance(node.ctx, ast.Load):
+            self._locals.add(node.id)
+
+    def _see_import(self, node: ast.AST) -> None:
+        assert isinstance(node, ast.alias)
+        self._locals.add(node.asname or node.name.partition(".")[0])
+
+    def _see_argument(self, node: ast.AST) -> None:
+        assert isinstance(node, ast.arg)  # of a lambda
+        self._locals.add(node.arg)
+
+    def _see_capture(self, node: ast.AST) -> None:
+        name = getattr(node, "rest", None) or getattr(node, "name", None)
+        if name:
+            self._locals.add(name)
+
+    def _see_test(self, node: ast.AST) -> None:
+        assert isinstance(node, (ast.If, ast.IfExp, ast.While))
+        self._tests.append(node.test)
+
+    def _see_comparison(self, node: ast.AST) -> None:
+        self._tests.append(node)
+        if isinstance(node, ast.Compare) and any(map(_is_self, node.comparators)):
+            self._self_tested = True
+
+    def _see_match(self, node: ast.AST) -> None:
+        if isinstance(node, ast.Match):
+            self._tests.append(node.subject)
+        elif isinstance(node, ast.match_case) and node.guard:
+            self._tests.append(node.guard)
+
+    def _see_try(self, node: ast.AST) -> None:
+        assert isinstance(node, (ast.Try, ast.TryStar))
+        if node.handlers:
+            self._see_tried(node.body)
+
+    def _see_tried(self, body: list[ast.stmt]) -> None:
+        self._tests += body
+        for part in body:
+            value = getattr(part, "value", None)
+            if isinstance(value, ast.Subscript) and _is_self(value.value):
+                self._self_tested = True
+
+    def _see_with(self, node: ast.AST) -> None:
+        assert isinstance(node, (ast.With, ast.AsyncWith))
+        for item in node.items:
+            if item.optional_vars is not None:
+                self._bind([item.optional_vars], item.context_expr)
+            if isinstance(item.context_expr, ast.Call) and _last(item.context_expr.func) == "suppress":
+                self._see_tried(node.body)  # the same as try and except
+
+    def _see_loop(self, node: ast.AST) -> None:
+        assert isinstance(node, (ast.For, ast.AsyncFor, ast.comprehension))
+        self._bind([node.target], node.iter)
+        if isinstance(node, ast.comprehension):
+            self._tests += node.ifs
+
+    def _see_assignment(self, node: ast.AST) -> None:
+        if isinstance(node, ast.Assign):
+            self._bind(node.targets, node.value)
+        elif isinstance(node, (ast.AnnAssign, ast.NamedExpr)) and node.value is not None:
+            self._bind([node.target], node.value)
+        elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+            self._stores.append(ast.Name(node.target.id, ast.Load()))
+
+    def _bind(self, targets: list[ast.expr], value: ast.expr) -> None:
+        names = [name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)]
+        if names:
+            self._given.append((names, value))
+
+    def _see_attribute(self, node: ast.AST) -> None:
+        assert isinstance(node, ast.Attribute)
+        if isinstance(node.ctx, ast.Store) and not self._is_under_construction(node.value):
+            self._attributes.append(node)
+
+    def _see_subscript(self, node: ast.AST) -> None:
+        assert isinstance(node, ast.Subscript)
+        if not isinstance(node.ctx, ast.Store):
+            return
+        if not self._see_namespace(node.value, node.slice):
+            self._stores.append(node.value)
+
+    def _see_namespace(self, holder: ast.expr, key: ast.expr | None) -> bool:
+        """Is the holder a namespace, as in `globals()[key] = ...`? Then note what is stored there."""
+        if isinstance(holder, ast.Call):
+            if _last(holder.func) not in ("globals", "vars"):
+                return False
+            owner = holder.args[0] if holder.args else None
+        elif isinstance(holder, ast.Attribute) and holder.attr == "__dict__":
+            owner = holder.value
+        else:
+            return False
+        if owner is None or not self._is_under_construction(owner):
+            self._always.add(_text(key) or ANY)
+        return True
+
+    def _is_under_construction(self, node: ast.expr) -> bool:
+        """Is it the object that `__init__` makes? Nobody else has it yet."""
+        return self.node.name == "__init__" and _is_self(node)
+
+    def _see_call(self, node: ast.AST) -> None:
+        assert isinstance(node, ast.Call)
+        function, args = node.func, node.args
+        name = _last(function)
+        if isinstance(function, ast.Attribute):
+            if name == "get":
+                self._tests.append(function.value)
+                self._self_tested = self._self_tested or _is_self(function.value)
+            elif name == "setdefault":
+                if not self._see_namespace(function.value, args[0] if args else None):
+                    self._tests.append(function.value)
+                    self._stores.append(function.value)
+            elif name in _MUTATORS and not self._see_namespace(function.value, None):
+                self._stores.append(function.value)
+            elif name == "__setattr__" and len(args) >= 2:
+                self._see_setattr(args[-3:-1], needs_test=True)
+        elif name in ("hasattr", "getattr") and len(args) > 1:
+            text = _text(args[1])
+            if text and (name == "hasattr" or len(args) > 2):
+                self._tested.add("." + text)
+        elif name == "setattr" and len(args) > 1:
+            self._see_setattr(args[:2], needs_test=False)
+
+    def _see_setattr(self, args: list[ast.expr], *, needs_test: bool) -> None:
+        if len(args) > 1 and self._is_under_construction(args[0]):
+            return
+        text = _text(args[-1])
+        if text and needs_test:
+            self._stored.add("." + text)
+        elif text:
+            self._always.add(text)
+        elif not needs_test or self.node.name not in ("__setattr__", "__init__"):
+            self._always.add(ANY)
+
+    def _resolve(self) -> None:
+        """Turn the gathered expressions into names of long-lived targets."""
+        loose: dict[str, set[str]] = {}
+        strict: dict[str, set[str]] = {}
+        for _ in range(3):  # a name from a name from a name: longer chains are not followed
+            for names, value in self._given:
+                read = set(self._reads(value, loose))
+                held = self._holders(value, strict)
+                for name in names:
+                    loose.setdefault(name, set()).update(read)
+                    strict.setdefault(name, set()).update(held)
+        for test in self._tests:
+            self._tested.update(self._reads(test, loose))
+        for target in self._stores:
+            self._stored |= self._holders(target, strict)
+            if self._self_tested and _is_self(target):
+                self._always.add(ANY)
+        self._stored.update("." + node.attr for node in self._attributes)
+        for names, _ in self._given:
+            self._stored.update(self._declared.intersection(names))
+        self._stored |= self._declared & self._bound_otherwise()
+
+    def _bound_otherwise(self) -> set[str]:
+        """Declared names that are bound by a definition, an import or `+=`."""
+        found: set[str] = set()
+        for node in ast.walk(self.node) if self._declared else ():
+            if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+                found.add(node.name)
+            elif isinstance(node, ast.alias):
+                found.add(node.asname or node.name.partition(".")[0])
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                found.add(node.id)
+        return found
+
+    def _long_lived(self, name: str) -> bool:
+        return name not in self._locals or name in self._defaults
+
+    def _reads(self, expression: ast.AST, aliases: dict[str, set[str]]) -> Iterator[str]:
+        """All long-lived targets that an expression mentions, also through local names."""
+        for node in ast.walk(expression):
+            if isinstance(node, ast.Attribute):
+                yield "." + node.attr
+            elif isinstance(node, ast.Name):
+                if self._long_lived(node.id):
+                    yield node.id
+                yield from aliases.get(node.id, ())
+            elif isinstance(node, ast.Call) and _last(node.func) == "getattr" and len(node.args) > 1:
+                yield "." + _text(node.args[1])
+
+    def _holders(self, expression: ast.expr, aliases: dict[str, set[str]]) -> set[str]:
+        """The long-lived targets that are filled when the value of the expression is filled."""
+        while True:
+            if isinstance(expression, (ast.Subscript, ast.Starred, ast.Await)):
+                expression = expression.value
+            elif isinstance(expression, ast.NamedExpr):
+                expression = expression.value
+            elif isinstance(expression, ast.Call):
+                function = expression.func
+                if _last(function) == "getattr" and len(expression.args) > 1:
+                    return {"." + _text(expression.args[1])}
+                if not isinstance(function, ast.Attribute) or function.attr not in ("get", "setdefault"):
+                    return set()
+                expression = function.value
+            elif isinstance(expression, (ast.BoolOp, ast.IfExp)):
+                parts = expression.values if isinstance(expression, ast.BoolOp) else [expression.body, expression.orelse]
+                return set().union(*(self._holders(part, aliases) for part in parts))
+            elif isinstance(expression, ast.Attribute):
+                return {"." + expression.attr}
+            elif isinstance(expression, ast.Name):
+                found = set(aliases.get(expression.id, ()))
+                return found | {expression.id} if self._long_lived(expression.id) else found
+            else:
+                return set()
+
+
+def _is_self(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and node.id in _SELF
+
+
+def _last(node: ast.expr) -> str:
+    """The last name of a dotted expression, or ""."""
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def _text(node: ast.expr | None) -> str:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+_SEE = {
+    ast.FunctionDef: Scope._see_definition,
+    ast.AsyncFunctionDef: Scope._see_definition,
+    ast.ClassDef: Scope._see_definition,
+    ast.Global: Scope._see_declaration,
+    ast.Nonlocal: Scope._see_declaration,
+    ast.Name: Scope._see_name,
+    ast.alias: Scope._see_import,
+    ast.arg: Scope._see_argument,
+    ast.ExceptHandler: Scope._see_capture,
+    ast.MatchAs: Scope._see_capture,
+    ast.MatchStar: Scope._see_capture,
+    ast.MatchMapping: Scope._see_capture,
+    ast.If: Scope._see_test,
+    ast.IfExp: Scope._see_test,
+    ast.While: Scope._see_test,
+    ast.BoolOp: Scope._see_comparison,
+    ast.Compare: Scope._see_comparison,
+    ast.Match: Scope._see_match,
+    ast.match_case: Scope._see_match,
+    ast.Try: Scope._see_try,
+    ast.TryStar: Scope._see_try,
+    ast.With: Scope._see_with,
+    ast.AsyncWith: Scope._see_with,
+    ast.For: Scope._see_loop,
+    ast.AsyncFor: Scope._see_loop,
+    ast.comprehension: Scope._see_loop,
+    ast.Assign: Scope._see_assignment,
+    ast.AnnAssign: Scope._see_assignment,
+    ast.NamedExpr: Scope._see_assignment,
+    ast.AugAssign: Scope._see_assignment,
+    ast.Attribute: Scope._see_attribute,
+    ast.Subscript: Scope._see_subscript,
+    ast.Call: Scope._see_call,
+}

@@ -1,0 +1,94 @@
+"""Hooks that say whose work is going on: a test, a wide fixture, a file's collection, one function's parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+import pytest
+
+from testcache.recording.context import Context
+from testcache.recording.tape import Tape
+
+
+class Charges:
+    """A pytest plugin that pushes and pops contexts; it decides nothing."""
+
+    def __init__(self, tape: Tape) -> None:
+        self._tape = tape
+        self._files: dict[str, Context] = {}
+        self._generated: dict[str, Context] = {}
+        self._fixtures: dict[Any, Context] = {}
+        self.open: set[Context] = set()
+        self._execute: Callable[..., Any] | None = None
+        self._finish: Callable[..., None] | None = None
+
+    # -- fixtures
+
+    def install(self) -> None:
+        """Wrap set-up and teardown of fixtures: hooks do not tell of a fixture that is used again."""
+        execute, finish = pytest.FixtureDef.execute, pytest.FixtureDef.finish
+        self._execute, self._finish = execute, finish
+
+        def executed(definition: Any, request: Any) -> Any:
+            if definition.scope == "function":
+                return execute(definition, request)
+            context = self._fixtures.get(definition)
+            if context is None or definition.cached_result is None:
+                context = self._fixtures[definition] = Context(f"fixture {definition.argname}")
+            self._tape.top.links.add(context)
+            with self._tape.charge(context):
+                value = execute(definition, request)
+            self.open.add(context)
+            return value
+
+        def finished(definition: Any, request: Any) -> None:
+            context = self._fixtures.get(definition)
+            if context is None or definition.scope == "function":
+                finish(definition, request)
+                return
+            with self._tape.charge(context):
+                finish(definition, request)
+            self.open.discard(context)
+
+        pytest.FixtureDef.execute = executed  # type: ignore[method-assign]
+        pytest.FixtureDef.finish = finished  # type: ignore[method-assign]
+
+    def uninstall(self) -> None:
+        """Put the methods back."""
+        if self._execute is not None and self._finish is not None:
+            pytest.FixtureDef.execute = self._execute  # type: ignore[method-assign]
+            pytest.FixtureDef.finish = self._finish  # type: ignore[method-assign]
+            self._execute = self._finish = None
+
+    # -- collection
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_make_collect_report(self, collector: pytest.Collector) -> Generator[None, Any, Any]:
+        if isinstance(collector, (pytest.Session, pytest.Directory)):
+            return (yield)
+        path = str(collector.path)
+        context = self._files.setdefault(path, Context(f"collection of {path}"))
+        with self._tape.charge(context):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> Generator[None, Any, Any]:
+        node = metafunc.definition.nodeid
+        context = self._generated.setdefault(node, Context(f"parameters of {node}"))
+        with self._tape.charge(context):
+            return (yield)
+
+    def collected(self, item: pytest.Item) -> list[Context]:
+        """The contexts of a test's collection: its file's, and that of its function's parameters."""
+        found = [self._files.get(str(item.path))]
+        name = getattr(item, "originalname", None)
+        if name and item.parent is not None:
+            found.append(self._generated.get(f"{item.parent.nodeid}::{name}"))
+        return [context for context in found if context is not None]
+
+    # -- tests
+
+    def is_open(self, contexts: set[Context]) -> bool:
+        """Whether one of these is a fixture that still has its teardown before it."""
+        return not self.open.isdisjoint(contexts)

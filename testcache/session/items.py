@@ -1,0 +1,212 @@
+"""What a test depends on by being the test it is: its function, its classes, the fixtures it would get."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from testcache.inputs import files as fs
+from testcache.model import ABSENT, Input, Kind, NodeId, Read
+from testcache.recording.context import Context
+from testcache.recording.observer import Observer
+from testcache.quantities import Duration
+from testcache.settings import Settings
+
+MARKER = "testcache"
+_MARKER_KEYS = ("inputs", "env", "never", "max_age")
+
+
+def node_id(item: pytest.Item) -> NodeId:
+    """The node id without the `@group` that xdist's loadgroup appends."""
+    group = item.get_closest_marker("xdist_group")
+    if group is not None and "@" in item.nodeid:
+        name = group.args[0] if group.args else group.kwargs.get("name", "default")
+        return NodeId(item.nodeid.removesuffix(f"@{name}"))
+    return NodeId(item.nodeid)
+
+
+def path_of(node: NodeId) -> str:
+    """The file part of a node id."""
+    return node.partition("::")[0]
+
+
+class ItemInputs:
+    """Finds what every item of a run depends on before it does anything."""
+
+    def __init__(self, config: pytest.Config, observer: Observer, settings: Settings) -> None:
+        self._config = config
+        self._observer = observer
+        self._settings = settings
+        self._chains: dict[str, tuple[list[str], list[Read]]] = {}
+        self._plugin_files: tuple[int, list[str]] = (-1, [])
+
+    def charge(self, item: pytest.Item, context: Context) -> None:
+        """Charge code and links that make up the item itself."""
+        tape = self._observer.tape
+        for function in _wrapped(getattr(item, "obj", None)):
+            code = getattr(function, "__code__", None)
+            if code is not None and tape.roots.is_first_party(code.co_filename):
+                context.places.add((code.co_filename, code.co_firstlineno))
+        own_file = str(item.path)
+        for file in (own_file, *self._chain(own_file)[0], *self._project_plugins()):
+            loaded = tape.loaded.get(file)
+            if loaded is not None:
+                context.links.add(loaded.context)
+
+    def reads(self, item: pytest.Item) -> Iterator[Read]:
+        """Inputs that no observer can see: what would be picked up by name if it appeared."""
+        tape = self._observer.tape
+        world = self._observer.world
+        own_file = str(item.path)
+        conftests, beside = self._chain(own_file)
+        yield from beside
+        if not isinstance(item, pytest.Function):
+            yield Read(Input(Kind.FILE, tape.roots.name(own_file)), tape.files.digest(own_file))
+        for file in (own_file, *conftests, *self._project_plugins()):
+            loaded = tape.loaded.get(file)
+            if loaded is None:
+                continue
+            name = tape.roots.name(file)
+            for fixture in getattr(item, "fixturenames", ()):
+                asked = Input(Kind.BLOCK, f"{name}::{fixture}")
+                yield Read(asked, loaded.source.blocks.get(fixture, ABSENT))
+            for block in _class_blocks(item, file):
+                yield Read(Input(Kind.BLOCK, f"{name}::{block}"), loaded.source.blocks.get(block, ABSENT))
+        yield from self._declared(item, world.digest_of)
+
+    def _chain(self, own_file: str) -> tuple[list[str], list[Read]]:
+        """The conftest files that serve a test file, and which of them, and of `__init__.py`, could appear."""
+        folder = os.path.dirname(own_file)
+        if folder not in self._chains:
+            tape = self._observer.tape
+            conftests: list[str] = []
+            beside: list[Read] = []
+            place = folder
+            while place.startswith(tape.roots.rootdir):
+                for name in ("conftest.py", "__init__.py"):
+                    path = os.path.join(place, name)
+                    beside.append(Read(Input(Kind.EXISTS, tape.roots.name(path)), fs.kind_of(path)))
+                conftests.append(os.path.join(place, "conftest.py"))
+                if place == tape.roots.rootdir:
+                    break
+                place = os.path.dirname(place)
+            self._chains[folder] = (conftests, beside)
+        return self._chains[folder]
+
+    def _project_plugins(self) -> list[str]:
+        """Files of the project's own plugin modules that are no conftest files."""
+        plugins = self._config.pluginmanager.get_plugins()
+        if self._plugin_files[0] != len(plugins):
+            files = []
+            for plugin in plugins:
+                file = getattr(plugin, "__file__", None)
+                if isinstance(file, str) and not file.endswith("conftest.py") and file in self._observer.tape.loaded:
+                    files.append(file)
+            self._plugin_files = (len(plugins), sorted(files))
+        return self._plugin_files[1]
+
+    # -- declarations
+
+    def _declared(self, item: pytest.Item, digest_of: Any) -> Iterator[Read]:
+        node = node_id(item)
+        for name in self._settings.env:
+            asked = Input(Kind.VARIABLE, name)
+            yield Read(asked, digest_of(asked))
+        patterns = [pattern for mark in item.iter_markers(MARKER) for pattern in _texts(mark, "inputs")]
+        for declared in self._settings.inputs:
+            if any(test.covers(node) for test in declared.for_):
+                patterns += [str(pattern) for pattern in declared.files]
+        for pattern in patterns:
+            yield from self._files(pattern)
+        for mark in item.iter_markers(MARKER):
+            for name in _texts(mark, "env"):
+                asked = Input(Kind.VARIABLE, name)
+                yield Read(asked, digest_of(asked))
+
+    def _files(self, pattern: str) -> Iterator[Read]:
+        """The files that a glob matches now, and the folders in which it looked."""
+        tape = self._observer.tape
+        if not re.search(r"[*?\[]", pattern):
+            path = os.path.join(tape.roots.rootdir, pattern)
+            yield Read(Input(Kind.FILE, tape.roots.name(path)), tape.files.digest(path))
+            return
+        for match in sorted(glob.glob(pattern, root_dir=tape.roots.rootdir, recursive=True)):
+            path = os.path.join(tape.roots.rootdir, match)
+            folder = os.path.dirname(path)
+            yield Read(Input(Kind.LISTING, tape.roots.name(folder)), fs.listing_of(folder))
+            yield Read(Input(Kind.FILE, tape.roots.name(path)), tape.files.digest(path))
+        start = os.path.join(tape.roots.rootdir, re.split(r"[*?\[]", pattern)[0])
+        folder = os.path.dirname(start)
+        yield Read(Input(Kind.LISTING, tape.roots.name(folder)), fs.listing_of(folder))
+
+    def never(self, item: pytest.Item) -> str | None:
+        """Why this test is declared never to be cached, or None."""
+        for mark in item.iter_markers(MARKER):
+            if mark.kwargs.get("never"):
+                return "@pytest.mark.testcache(never=True)"
+        node = node_id(item)
+        for pattern in self._settings.never:
+            if pattern.covers(node):
+                return f"the setting never = {pattern}"
+        return None
+
+    def max_age_s(self, item: pytest.Item) -> float:
+        """The shortest declared life time of its result in seconds, 0 for none."""
+        ages = []
+        for mark in item.iter_markers(MARKER):
+            value = mark.kwargs.get("max_age")
+            if value is not None:
+                try:
+                    ages.append(float(value) if isinstance(value, (int, float)) else float(Duration.parse(value)))
+                except ValueError as problem:
+                    raise pytest.UsageError(f"{item.nodeid}: max_age = {value!r}: {problem} [marker]") from problem
+        return min(ages, default=0.0)
+
+
+def check_markers(item: pytest.Item) -> None:
+    """A typo in a declaration would silently declare nothing: say so instead."""
+    for mark in item.iter_markers(MARKER):
+        for key in mark.kwargs:
+            if key not in _MARKER_KEYS:
+                raise pytest.UsageError(
+                    f"testcache: {item.nodeid}: @pytest.mark.testcache({key}=...): "
+                    f"expected one of {', '.join(_MARKER_KEYS)} [marker]"
+                )
+        if mark.args:
+            raise pytest.UsageError(
+                f"testcache: {item.nodeid}: @pytest.mark.testcache takes keywords only: "
+                f"{', '.join(_MARKER_KEYS)} [marker]"
+            )
+        for key in ("inputs", "env"):
+            _texts(mark, key)
+
+
+def _texts(mark: pytest.Mark, key: str) -> list[str]:
+    value = mark.kwargs.get(key, [])
+    if isinstance(value, str) or not all(isinstance(text, str) for text in value):
+        raise pytest.UsageError(f"@pytest.mark.testcache({key}={value!r}): expected a list of texts [marker]")
+    return list(value)
+
+
+def _wrapped(function: Any) -> Iterator[Any]:
+    seen = 0
+    while function is not None and seen < 20:
+        function = getattr(function, "__func__", function)
+        yield function
+        function = getattr(function, "__wrapped__", None)
+        seen += 1
+
+
+def _class_blocks(item: pytest.Item, file: str) -> Iterator[str]:
+    """Names of the test's class and of its first-party bases that are defined in this file."""
+    cls = getattr(item, "cls", None)
+    for base in getattr(cls, "__mro__", ()):
+        module = sys.modules.get(base.__module__)
+        if getattr(module, "__file__", None) == file:
+            yield base.__qualname__

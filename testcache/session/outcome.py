@@ -1,0 +1,63 @@
+"""One test's reports, and whether together they are a clean first-attempt outcome."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+
+@dataclass(slots=True)
+class Attempt:
+    """The reports of one test as they are made: set-up, sub-tests, call, teardown."""
+
+    reports: list[pytest.TestReport] = field(default_factory=list)
+
+    def made(self, report: pytest.TestReport) -> None:
+        """Take the report of a phase.
+
+        Each sub-test makes a plain call report too, of which only the last, the test's own, is ever
+        logged; so a call report replaces the one before it.
+        """
+        if report.when == "call":
+            self.reports = [r for r in self.reports if r.when != "call" or type(r) is not pytest.TestReport]
+        self.reports.append(report)
+
+    def logged(self, report: pytest.TestReport) -> None:
+        """Take a sub-test's report: it is logged without being made like the others."""
+        if type(report) is not pytest.TestReport:
+            self.reports.append(report)
+
+    @property
+    def summary(self) -> str:
+        """The phases and outcomes, for the evidence of what is not stored."""
+        return ", ".join(f"{report.when} {report.outcome}" for report in self.reports) or "no report"
+
+    @property
+    def duration_s(self) -> float:
+        return sum(report.duration for report in self.reports)
+
+    @property
+    def failed(self) -> bool:
+        return any(report.outcome not in ("passed", "skipped") for report in self.reports)
+
+    def outcome(self) -> str | None:
+        """ "passed", "skipped" or "xfailed" if that is all there is to say; None if not to be stored.
+
+        Not stored: failures and errors, an unexpected pass, a second attempt (rerun plugins), a run
+        that was cut short.
+        """
+        phases = [report.when for report in self.reports]
+        if self.failed or phases.count("setup") != 1 or phases.count("teardown") != 1:
+            return None
+        if any(hasattr(report, "rerun") for report in self.reports):
+            return None
+        expected = [report for report in self.reports if hasattr(report, "wasxfail")]
+        if any(report.outcome == "passed" for report in expected):
+            return None
+        if expected:
+            return "xfailed"
+        main = [report for report in self.reports if type(report) is pytest.TestReport]
+        if "call" not in phases and not any(report.outcome == "skipped" for report in self.reports):
+            return None
+        return "skipped" if any(report.outcome == "skipped" for report in main) else "passed"

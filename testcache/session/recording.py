@@ -1,0 +1,152 @@
+"""Recording the tests of one process: contexts around them, results out of their reports."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+from testcache.inputs.world import World, option_digest
+from testcache.model import Kind, NodeId, Result, Trace
+from testcache.reasons import Reason
+from testcache.recording.context import Context
+from testcache.recording.observer import Observer
+from testcache.session.charges import Charges
+from testcache.session.items import ItemInputs, check_markers, node_id, path_of
+from testcache.session.options import CustomOptions
+from testcache.session.outcome import Attempt
+from testcache.session.replay import serialise
+from testcache.settings import Settings
+
+
+class Recording:
+    """What the controller (without xdist) and every worker do alike. Not a plugin by itself."""
+
+    def __init__(self, config: pytest.Config, settings: Settings, world: World, observer: Observer) -> None:
+        self.config = config
+        self.settings = settings
+        self.world = world
+        self.observer = observer
+        self.tape = observer.tape
+        self.charges = Charges(self.tape)
+        self.charges.install()
+        config.pluginmanager.register(self.charges, "testcache-charges")
+        self.options = CustomOptions(config, self._option_read)
+        self.inputs = ItemInputs(config, observer, settings)
+        self._attempts: dict[NodeId, Attempt] = {}
+        self._contexts: dict[NodeId, Context] = {}
+        self._unfinished: dict[NodeId, tuple[pytest.Item, Trace]] = {}
+
+    def _option_read(self, name: str, value: object) -> None:
+        self.tape.note(self.tape.top, Kind.OPTION, name, option_digest(value))
+
+    def configure(self) -> None:
+        """Watch the options that conftest files added; register the marker."""
+        self.world.options = self.options.watch()
+        self.config.addinivalue_line(
+            "markers",
+            "testcache(inputs=[...], env=[...], never=True, max_age='1d'): "
+            "declare what testcache does not see, or keep the test from being cached.",
+        )
+
+    def protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        """Charge one test's set-up, call and teardown to it."""
+        node = node_id(item)
+        context = self._contexts[node] = Context(node)
+        self._attempts[node] = Attempt()
+        context.links.update(self.charges.collected(item))
+        self.inputs.charge(item, context)
+        with self.tape.charge(context):
+            context.places |= self.observer.running()
+            answer = yield
+        self._attempts.pop(node, None)
+        if node not in self._unfinished:
+            self._contexts.pop(node, None)
+        return answer
+
+    def made(self, item: pytest.Item, report: pytest.TestReport) -> Result | None:
+        """Take the report of one phase; after the teardown, the test's result."""
+        attempt = self._attempts.get(node_id(item))
+        if attempt is None:
+            return None
+        attempt.made(report)
+        return self.result(item) if report.when == "teardown" else None
+
+    def logged(self, report: Any) -> None:
+        """Take a sub-test's report."""
+        node = NodeId(report.nodeid)
+        attempt = self._attempts.get(node) or self._attempts.get(NodeId(node.rpartition("@")[0]))
+        if attempt is not None:
+            attempt.logged(report)
+
+    def result(self, item: pytest.Item) -> Result:
+        """Sum up a test whose teardown has just ended."""
+        node = node_id(item)
+        context, attempt = self._contexts[node], self._attempts[node]
+        path = path_of(node)
+        now = time.time()
+        self.observer.collect_children()
+        self.tape.settle()
+        outcome = attempt.outcome()
+        if outcome is None:
+            problems = () if attempt.failed else ((Reason.OUTCOME.slug, attempt.summary),)
+            return Result(path, node, None, problems, attempt.duration_s, now)
+        problems = [(problem.reason.slug, problem.evidence) for problem in self.observer.ledger.problems(context)]
+        declared = self.inputs.never(item)
+        if declared is not None:
+            problems.insert(0, (Reason.MARKED_NEVER.slug, declared))
+        if self.observer.recorder.failure:
+            problems.append((Reason.NOT_OBSERVED.slug, self.observer.recorder.failure))
+        if problems:
+            return Result(path, node, None, tuple(dict.fromkeys(problems)), attempt.duration_s, now)
+        ledger = self.observer.ledger
+        trace = Trace(
+            parts=ledger.parts(context, self.inputs.reads(item)),
+            outcome=outcome,
+            reports=tuple(serialise(self.config, report, self.tape.roots) for report in attempt.reports),
+            duration_s=attempt.duration_s,
+            recorded_at=now,
+            max_age_s=self._max_age_s(item, context),
+            labels=ledger.labels(context),
+        )
+        if self.charges.is_open(set(context.reachable())):
+            self._unfinished[node] = (item, trace)
+            trace = _with_part(trace, ledger.whole_text())
+        return Result(path, node, trace, (), trace.duration_s, now)
+
+    def _max_age_s(self, item: pytest.Item, context: Context) -> float:
+        ages = [self.inputs.max_age_s(item), *self.observer.network.ages(self.observer.ledger.labels(context))]
+        return min((age for age in ages if age), default=0.0)
+
+    def finish(self) -> list[Result]:
+        """The final results of tests whose wide fixtures were still open; then stop watching."""
+        self.observer.collect_children()
+        self.tape.settle()
+        results = []
+        for node, (item, trace) in self._unfinished.items():
+            context = self._contexts.pop(node)
+            problems = [(p.reason.slug, p.evidence) for p in self.observer.ledger.problems(context)]
+            if problems or self.charges.is_open(set(context.reachable())):
+                continue  # the journalled, more careful result stands; a problem in a teardown comes below
+            parts = self.observer.ledger.parts(context, self.inputs.reads(item))
+            results.append(Result(path_of(node), node, _with_parts(trace, parts), (), trace.duration_s, trace.recorded_at))
+        self._unfinished.clear()
+        self.charges.uninstall()
+        self.observer.stop()
+        return results
+
+    def check(self, items: list[pytest.Item]) -> None:
+        """Refuse declarations with typos before anything runs."""
+        for item in items:
+            check_markers(item)
+
+
+def _with_part(trace: Trace, part: frozenset[Any]) -> Trace:
+    return _with_parts(trace, (*trace.parts, part))
+
+
+def _with_parts(trace: Trace, parts: tuple[frozenset[Any], ...]) -> Trace:
+    return dataclasses.replace(trace, parts=parts)

@@ -1,0 +1,59 @@
+"""Reports to plain data and back: what makes a replayed test a real result."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from testcache.inputs.roots import Roots
+from testcache.model import Trace
+
+_KNOWN_TO_THE_ITEM = ("nodeid", "location", "keywords", "start", "stop")
+_DEFAULTS: dict[str, Any] = {"longrepr": None, "sections": [], "user_properties": [], "outcome": "passed"}
+_OURS = "testcache"
+HIT_PROPERTY = ("testcache", "hit")
+"""In the properties of the teardown report: the only place from which junitxml writes a <property>."""
+
+
+def serialise(config: pytest.Config, report: pytest.TestReport, roots: Roots) -> dict[str, Any]:
+    """Turn a report into plain data, without what the item knows and without defaults."""
+    data: dict[str, Any] = config.hook.pytest_report_to_serializable(config=config, report=report)
+    data = {key: value for key, value in data.items() if key not in _KNOWN_TO_THE_ITEM and not key.startswith(_OURS)}
+    data = {key: value for key, value in data.items() if key not in _DEFAULTS or value != _DEFAULTS[key]}
+    longrepr = data.get("longrepr")
+    if isinstance(longrepr, (tuple, list)) and len(longrepr) == 3:  # a skip: path, line, reason
+        data["longrepr"] = [roots.name(str(longrepr[0])), longrepr[1], longrepr[2]]
+    data.pop("worker_id", None)
+    data.pop("testrun_uid", None)
+    data.pop("node", None)
+    data.pop("item_index", None)
+    return data
+
+
+def restore(config: pytest.Config, item: pytest.Item, trace: Trace, roots: Roots) -> list[pytest.TestReport]:
+    """Make the real reports of a recorded run again, as if it had ended just now."""
+    reports = []
+    for stored in trace.reports:
+        stop = time.time()
+        data = {
+            **_DEFAULTS,
+            **stored,
+            "nodeid": item.nodeid,
+            "location": item.location,
+            "keywords": dict.fromkeys(item.keywords, 1),
+            "start": stop - float(stored.get("duration", 0.0)),
+            "stop": stop,
+        }
+        data["sections"] = [tuple(section) for section in data["sections"]]
+        data["user_properties"] = [tuple(pair) for pair in data["user_properties"]]
+        longrepr = data["longrepr"]
+        if isinstance(longrepr, list) and len(longrepr) == 3:
+            data["longrepr"] = (roots.path(longrepr[0]), longrepr[1], longrepr[2])
+        report = config.hook.pytest_report_from_serializable(config=config, data=data)
+        report.testcache_hit = True
+        if report.when == "teardown":
+            report.user_properties.append(HIT_PROPERTY)
+        reports.append(report)
+    return reports

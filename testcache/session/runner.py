@@ -1,0 +1,273 @@
+"""The controller's plugin: decide at collection, replay hits, run and record misses, commit once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+from testcache import report as text
+from testcache.errors import BadRecord, StoreError
+from testcache.inputs.world import World
+from testcache.model import Decision, EnvironmentKey, Hit, Miss, NodeId, Result
+from testcache.reasons import Reason
+from testcache.recording.observer import Observer
+from testcache.session import environment, replay
+from testcache.session.cache import Cache
+from testcache.session.distribution import Distribution
+from testcache.session.history import save_run
+from testcache.session.items import node_id, path_of
+from testcache.session.recording import Recording
+from testcache.settings import Settings
+from testcache.storage.store import Store
+from testcache.trace import Verifier
+
+FORCED = {"refresh": Reason.REFRESH, "verify": Reason.VERIFY}
+
+
+class Runner:
+    """One `pytest --cached` run, seen from the process that the user started."""
+
+    def __init__(
+        self,
+        config: pytest.Config,
+        settings: Settings,
+        world: World,
+        observer: Observer,
+        store: Store | None,
+        mode: str,
+        complaint: str,
+    ) -> None:
+        self.config = config
+        self.world = world
+        self.store = store
+        self.mode = mode
+        self.complaint = complaint
+        self.recording = Recording(config, settings, world, observer)
+        self.distribution = Distribution(config)
+        self.environment = EnvironmentKey(b"")
+        self.cache: Cache | None = None
+        self.decisions: dict[NodeId, Decision] = {}
+        self.hits: dict[NodeId, Hit] = {}
+        self.results: dict[NodeId, Result] = {}
+        self.total = 0
+        self.lied: list[tuple[NodeId, Hit]] = []
+        self._fatal = False
+
+    # -- start
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        self.recording.configure()
+        option = environment.uncacheable_option(config)
+        if option is not None:
+            self.complaint = (
+                f"testcache: this run: not cached: option {option} cannot be combined with the cache "
+                f"[{Reason.OPTION_NOT_CACHEABLE.slug}]"
+            )
+            self._close_store()
+
+    def pytest_plugin_registered(self, plugin: object) -> None:
+        self.distribution.hold_back(plugin)
+
+    def pytest_report_header(self) -> list[str]:
+        recorder = self.recording.observer.recorder
+        why = f" ({recorder.reason})" if recorder.reason else ""
+        where = self.store.folder.relative_to(self.config.rootpath) if self._is_inside() else "no store"
+        lines = [f"testcache: mode {self.mode}, recorder {recorder.name}{why}, {where}"]
+        return [*lines, self.complaint] if self.complaint else lines
+
+    def _is_inside(self) -> bool:
+        return self.store is not None and self.store.folder.is_relative_to(self.config.rootpath)
+
+    # -- deciding
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_collection_modifyitems(
+        self, config: pytest.Config, items: list[pytest.Item]
+    ) -> Generator[None, None, None]:
+        yield
+        self.recording.check(items)
+        self.recording.tape.settle()
+        self.total = len(items)
+        self.environment = environment.key(config, self.world.roots, self.recording.options.names)
+        try:
+            self._decide(items)
+        except StoreError as problem:
+            self._give_up(problem)
+        # Cached tests first: interleaved with real ones they would break the set-up stack, which
+        # expects each test's neighbour to be torn down before it.
+        items.sort(key=lambda item: node_id(item) not in self.hits)
+
+    def _decide(self, items: list[pytest.Item]) -> None:
+        if self.store is None:
+            return
+        self.cache = Cache(self.store, self.environment, Verifier(self.world.digest_of))
+        self.cache.recover()
+        self.cache.load({path_of(node_id(item)) for item in items})
+        forced = FORCED.get(self.mode)
+        for item in items:
+            node = node_id(item)
+            decision = self.cache.decide(path_of(node), node)
+            if isinstance(decision, Hit) and forced is None:
+                self.hits[node] = decision
+            if isinstance(decision, Hit) and self.mode == "verify":
+                self.lied.append((node, decision))
+            self.decisions[node] = decision if forced is None else Miss(forced)
+
+    def _give_up(self, problem: Exception) -> None:
+        self.complaint = str(problem)
+        self.hits.clear()
+        self._close_store()
+
+    def _close_store(self) -> None:
+        if self.store is not None:
+            self.store.close()
+        self.store = self.cache = None
+
+    # -- running
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> object:
+        if session.testsfailed and not session.config.option.continue_on_collection_errors:
+            return None
+        misses = [item for item in session.items if node_id(item) not in self.hits]
+        if not self.distribution.held_back or self.config.option.collectonly:
+            return None
+        for item in session.items:
+            if node_id(item) in self.hits:
+                self._replay(item)
+                if session.shouldfail or session.shouldstop:
+                    return True
+        if not misses:
+            return True
+        run = [node_id(item) for item in misses]
+        return self.distribution.run(session, run, salt=self.store.salt if self.store is not None else b"")
+
+    def pytest_runtest_protocol(self, item: pytest.Item) -> object:
+        if node_id(item) not in self.hits:
+            return None
+        self._replay(item)
+        return True
+
+    def _replay(self, item: pytest.Item) -> None:
+        hook = item.ihook
+        hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        for report in replay.restore(self.config, item, self.hits[node_id(item)].trace, self.world.roots):
+            hook.pytest_runtest_logreport(report=report)
+        hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True, specname="pytest_runtest_protocol")
+    def charge_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        if node_id(item) in self.hits:
+            return (yield)
+        return (yield from self.recording.protocol(item))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        result = self.recording.made(item, report)
+        if result is not None:
+            self._take([result])
+        return report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        sent = getattr(report, "testcache", None)
+        if sent is not None:
+            self._take(self.distribution.received(report, sent))
+        elif not getattr(report, "testcache_hit", False):
+            self.recording.logged(report)
+
+    def _take(self, results: list[Result], *, journal: bool = True) -> None:
+        for result in results:
+            self.results[result.node_id] = result
+        if self.cache is None or self.mode == "read":
+            return
+        try:
+            self.cache.add(results, journal=journal)
+        except (StoreError, BadRecord) as problem:
+            self._give_up(problem)
+
+    def pytest_report_teststatus(self, report: Any) -> tuple[str, str, str] | None:
+        if getattr(report, "testcache_hit", False) and report.when == "call" and report.passed:
+            if not hasattr(report, "wasxfail"):
+                return "passed", "c", "CACHED"
+        return None
+
+    # -- end
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
+        yield
+        finals = [*self.recording.finish(), *self.distribution.finals()]
+        self._take(finals, journal=False)
+        if self.cache is not None and self.store is not None and self.mode != "read":
+            try:
+                self.cache.commit(self.world.sources.new())
+                save_run(self.store, self.environment, self._facts())
+            except StoreError as problem:
+                self._give_up(problem)
+        wrong = self._wrong_hits()
+        if wrong and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        self._close_store()
+
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "total": self.total,
+            "cached": len(self.hits),
+            "saved_s": self._saved_s(),
+            "reasons": {reason.slug: count for reason, count in self._ran().items()},
+            "options": {name: value.hex() for name, value in self.world.options.items()},
+        }
+
+    def _saved_s(self) -> float:
+        return sum(hit.trace.duration_s for hit in self.hits.values())
+
+    def _ran(self) -> Counter[Reason]:
+        ran: Counter[Reason] = Counter()
+        for node in self.results:
+            decision = self.decisions.get(node)
+            ran[decision.reason if isinstance(decision, Miss) else Reason.NEW] += 1
+        return ran
+
+    def _not_stored(self) -> Counter[Reason]:
+        return Counter(Reason(result.problems[0][0]) for result in self.results.values() if result.problems)
+
+    def _wrong_hits(self) -> list[NodeId]:
+        """In verify mode: stored passes that failed when run."""
+        return [
+            node
+            for node, hit in self.lied
+            if node in self.results and self.results[node].trace is None and not self.results[node].problems
+        ]
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        if self.config.option.collectonly:
+            return
+        for node in self._wrong_hits():
+            terminalreporter.write_line(
+                f"testcache: {node}: WRONG HIT: stored as passed, failed when run (--cached=verify) "
+                f"[{Reason.WRONG_HIT.slug}]",
+                red=True,
+            )
+        if self.config.option.verbose > 0:
+            for line in self._verbose_lines():
+                terminalreporter.write_line(line)
+        if self.complaint:
+            terminalreporter.write_line(self.complaint, yellow=True)
+        line = text.closing_line(self.total, len(self.hits), self._ran(), self._not_stored(), self._saved_s())
+        terminalreporter.write_line(line)
+
+    def _verbose_lines(self) -> Generator[str, None, None]:
+        for node, result in sorted(self.results.items()):
+            decision = self.decisions.get(node)
+            if isinstance(decision, Miss):
+                yield from text.decision_lines(node, decision)
+            if result.problems:
+                slug, evidence = result.problems[0]
+                yield f"testcache: {node}: not stored: {Reason(slug).sentence} [{slug}]"
+                yield f"    {evidence}"

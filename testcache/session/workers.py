@@ -1,0 +1,57 @@
+"""The plugin inside an xdist worker: run what the controller chose, record it, send it home."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+from testcache.inputs.world import World
+from testcache.recording.observer import Observer
+from testcache.session.items import node_id
+from testcache.session.recording import Recording
+from testcache.settings import Settings
+from testcache.storage.wire import Packer
+
+
+class Worker:
+    """Records like a run without xdist; decides nothing and never opens the store."""
+
+    def __init__(self, config: pytest.Config, settings: Settings, world: World, observer: Observer) -> None:
+        self.recording = Recording(config, settings, world, observer)
+        self._config = config
+        self._run = frozenset(getattr(config, "workerinput")["testcache"]["run"])
+        self._packer = Packer()
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_configure(self) -> None:
+        self.recording.configure()
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None, None, None]:
+        """Every worker keeps the same tests in the same order: those the controller named."""
+        yield
+        items[:] = [item for item in items if node_id(item) in self._run]
+        self.recording.tape.settle()
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        return (yield from self.recording.protocol(item))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        result = self.recording.made(item, report)
+        if result is not None:
+            report.testcache = self._packer.pack([result])
+        return report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        self.recording.logged(report)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self) -> None:
+        results = self.recording.finish()
+        getattr(self._config, "workeroutput")["testcache"] = self._packer.pack(results)

@@ -1,0 +1,119 @@
+"""Results on their way from a worker to the controller, and into the journal: small, typed batches.
+
+A stream of batches, each a msgpack list of parts and results. A part (a set of reads) is sent once a
+stream and then referred to by its number, because most tests of a file share the greater part of
+their reads. Decoding is typed and bounded; a stream that does not decode raises BadRecord.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+
+from testcache.errors import BadRecord
+from testcache.model import Digest, Input, Kind, NodeId, Read, Result, Trace
+
+MAX_BATCH_BYTES = 256 << 20
+
+
+class _Part(msgspec.Struct, tag="p", array_like=True, forbid_unknown_fields=True, frozen=True):
+    reads: list[tuple[int, str, Annotated[bytes, msgspec.Meta(max_length=16)]]]
+
+
+class _Result(msgspec.Struct, tag="r", array_like=True, forbid_unknown_fields=True, frozen=True):
+    path: str
+    node_id: str
+    outcome: str
+    parts: list[int]
+    reports: list[dict[str, Any]]
+    duration_s: float
+    recorded_at: float
+    lines: bytes
+    max_age_s: float
+    labels: list[str]
+    problems: list[tuple[str, str]]
+
+
+_DECODER = msgspec.msgpack.Decoder(list[_Part | _Result])
+_ENCODER = msgspec.msgpack.Encoder()
+
+
+class Packer:
+    """Encodes the results of one stream."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[frozenset[Read], int] = {}
+
+    def pack(self, results: list[Result]) -> bytes:
+        """Encode a batch; parts that the stream does not know yet come first.
+
+        Raises BadRecord if a report holds something that is not plain data.
+        """
+        rows: list[_Part | _Result] = []
+        for result in results:
+            trace = result.trace
+            numbers = [self._number(part, rows) for part in trace.parts] if trace is not None else []
+            rows.append(
+                _Result(
+                    path=result.path,
+                    node_id=result.node_id,
+                    outcome=trace.outcome if trace is not None else "",
+                    parts=numbers,
+                    reports=list(trace.reports) if trace is not None else [],
+                    duration_s=trace.duration_s if trace is not None else result.duration_s,
+                    recorded_at=trace.recorded_at if trace is not None else result.recorded_at,
+                    lines=trace.lines if trace is not None else b"",
+                    max_age_s=trace.max_age_s if trace is not None else 0.0,
+                    labels=list(trace.labels) if trace is not None else [],
+                    problems=list(result.problems),
+                )
+            )
+        try:
+            return _ENCODER.encode(rows)
+        except (TypeError, OverflowError, UnicodeEncodeError, msgspec.MsgspecError) as problem:
+            raise BadRecord(f"a report holds what cannot be stored: {problem} [entry-corrupt]") from problem
+
+    def _number(self, part: frozenset[Read], rows: list[_Part | _Result]) -> int:
+        number = self._numbers.get(part)
+        if number is None:
+            number = self._numbers[part] = len(self._numbers)
+            rows.append(_Part([(int(read.input.kind), read.input.name, read.digest) for read in part]))
+        return number
+
+
+class Unpacker:
+    """Decodes the results of one stream, in the order they were packed."""
+
+    def __init__(self) -> None:
+        self._parts: list[frozenset[Read]] = []
+
+    def unpack(self, data: bytes) -> list[Result]:
+        """Decode one batch; raises BadRecord for anything but what `pack` writes."""
+        if len(data) > MAX_BATCH_BYTES:
+            raise BadRecord(
+                f"a batch of {len(data)} bytes is over the limit of {MAX_BATCH_BYTES} [entry-corrupt]"
+            )
+        try:
+            return [result for row in _DECODER.decode(data) for result in self._take(row)]
+        except (msgspec.MsgspecError, ValueError, IndexError) as problem:
+            raise BadRecord(f"a batch of results does not decode: {problem} [entry-corrupt]") from problem
+
+    def _take(self, row: _Part | _Result) -> list[Result]:
+        if isinstance(row, _Part):
+            self._parts.append(frozenset(Read(Input(Kind(k), n), Digest(d)) for k, n, d in row.reads))
+            return []
+        trace = None
+        if row.outcome:
+            trace = Trace(
+                parts=tuple(self._parts[number] for number in row.parts),
+                outcome=row.outcome,
+                reports=tuple(row.reports),
+                duration_s=row.duration_s,
+                recorded_at=row.recorded_at,
+                lines=row.lines,
+                max_age_s=row.max_age_s,
+                labels=tuple(row.labels),
+            )
+        problems = tuple(row.problems)
+        return [Result(row.path, NodeId(row.node_id), trace, problems, row.duration_s, row.recorded_at)]
