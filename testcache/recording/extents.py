@@ -14,18 +14,25 @@ LIMIT = 200
 each), so a function called in a tight loop would slow its test down many times over."""
 
 
+_Key = tuple[int, int]
+
+
+def _key(frame: FrameType) -> _Key:
+    return id(frame), id(frame.f_code)
+
+
 class _Thread(threading.local):
     def __init__(self) -> None:
-        self.open: list[tuple[int, Place]] = []
+        self.open: list[tuple[_Key, Place]] = []
         self.telling = False
 
 
 class Extents:
-    """Stacks of open extents, one a thread, keyed by the id of the frame.
+    """Stacks of open extents, one a thread, keyed by the ids of the frame and its code.
 
     Only ids are kept: a reference would keep the locals of tested functions alive. An id stays the
-    frame's own while the frame is on the stack. If a later frame gets the id of one that ended by
-    an exception, the stale extent is noticed later: too long, never too short.
+    frame's own while the frame is on the stack. If a later frame of the same function gets the id
+    of one that ended by an exception, the stale extent is noticed later: too long, never too short.
 
     Does not see: a switch of greenlets. The frames of the greenlet that was left look stale.
     """
@@ -48,7 +55,7 @@ class Extents:
         return lines is not None and place[1] in lines
 
     def is_open(self, frame: FrameType) -> bool:
-        key = id(frame)
+        key = _key(frame)
         return any(opened == key for opened, _ in self._threads.open)
 
     def enter(self, place: Place, frame: FrameType) -> bool:
@@ -58,17 +65,15 @@ class Extents:
             return True
         if threads.open:
             self._drop_stale(frame)
-            if threads.open and threads.open[-1][0] == id(frame):
-                if threads.open[-1][1] == place:
-                    return True
-                self._tell(self._left, threads.open.pop()[1])
+            if threads.open and threads.open[-1][0] == _key(frame):
+                return True
         count = self._counts.get(place, 0) + 1
         self._counts[place] = count
         if count > LIMIT:
             if count == LIMIT + 1:
                 self.flood(place)
             return False
-        threads.open.append((id(frame), place))
+        threads.open.append((_key(frame), place))
         self._tell(self._entered, place)
         return True
 
@@ -76,10 +81,12 @@ class Extents:
         """The function of `frame` ends or pauses; extents opened inside it end first."""
         if self._threads.telling or not self.is_open(frame):
             return
-        opened, key = self._threads.open, 0
-        while key != id(frame):
+        opened, wanted = self._threads.open, _key(frame)
+        while True:
             key, place = opened.pop()
             self._tell(self._left, place)
+            if key == wanted:
+                return
 
     def flood(self, place: Place) -> None:
         """Say that runs of this function are not bracketed from here on; once in a period."""
@@ -111,10 +118,10 @@ class Extents:
 
     def _drop_stale(self, frame: FrameType | None) -> None:
         opened = self._threads.open
-        alive: set[int] = set()
+        alive: set[_Key] = set()
         while opened:
             while frame is not None and opened[-1][0] not in alive:
-                alive.add(id(frame))
+                alive.add(_key(frame))
                 frame = frame.f_back
             if opened[-1][0] in alive:
                 return

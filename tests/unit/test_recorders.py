@@ -24,6 +24,15 @@ from testcache.recording.recorder import Place, Recorder, RecorderUnavailable, c
 TECHNIQUES = ["probes", "coverage"] if sys.version_info < (3, 12) else ["monitoring", "probes", "coverage"]
 BRACKETING = [name for name in TECHNIQUES if name != "coverage"]
 
+
+
+@pytest.fixture(autouse=True)
+def _bytecode(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytecode is written, whatever the environment of these tests says."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+
+
 pytestmark = pytest.mark.skipif(coverage.Coverage.current() is not None, reason="measures coverage itself")
 
 PROGRAM = '''
