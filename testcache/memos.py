@@ -22,7 +22,7 @@ import ast
 from collections.abc import Iterable
 
 from testcache.outline import Definition, Function, Outline
-from testcache.scope import ANY, FUNCTIONS, Scope
+from testcache.scope import ANY, Scope
 
 _HINTS = ("cache", "memo", "lazy", "once", "singleton")
 _CONSTRUCTORS = frozenset({"__init__", "__new__", "__post_init__"})
@@ -112,5 +112,3 @@ def _targets(statement: ast.Assign) -> set[str]:
     names = {target.id for target in statement.targets if isinstance(target, ast.Name)}
     return names | {target.attr for target in statement.targets if isinstance(target, ast.Attribute)}
 
-
-__all__ = ["FUNCTIONS", "find"]

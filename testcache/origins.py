@@ -152,7 +152,7 @@ class Origins:
                 called = called or name == "builtins.sorted"
                 pending += [(part, called) for part in (*node.args, *node.keywords)]
                 continue
-            if not isinstance(node, _HARMLESS) or getattr(node, "is_async", 0):
+            if not isinstance(node, _HARMLESS) or (isinstance(node, ast.comprehension) and node.is_async):
                 return False
             pending += [(child, called) for child in ast.iter_child_nodes(node)]
         return True

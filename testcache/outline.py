@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from testcache.syntax import Item, header, write
+from testcache.syntax import header, write
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 """A `def` statement."""
@@ -107,7 +107,7 @@ class _Cutter:
         found = self._open(node, owner, prefix, members)
         self.outline.functions.append(found)
         found.end = len(self.outline.body)
-        write([node.body], found.tokens)  # type: ignore[list-item]
+        write([node.body], found.tokens)
 
     def _class(
         self, node: ast.ClassDef, owner: Definition | None, prefix: str, members: list[Definition] | None
@@ -150,9 +150,8 @@ class _Cutter:
                 self.suite(value, owner, prefix, None)
                 body.append("}")
             elif value:
-                stack: list[Item] = [value]
                 body.append("|" + name)
-                write(stack, body)
+                write([value], body)
 
 
 _COMPOUND = {

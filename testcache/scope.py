@@ -25,7 +25,7 @@ class Scope:
 
     def __init__(self, node: Function) -> None:
         self.node = node
-        self.line = (node.decorator_list or [node])[0].lineno
+        self.line = node.decorator_list[0].lineno if node.decorator_list else node.lineno
         self.inner: list[Scope] = []
         self._declared: set[str] = set()
         self._locals: set[str] = set()
@@ -47,7 +47,9 @@ class Scope:
         """Names of the long-lived state that this function may fill for good; empty if it is no memo."""
         tested, stored = self.tested, self.stored
         both = (self._stored & tested) | (stored & self._tested) | self._always
-        return {name.lstrip(".") for name in both}
+        names = {name.lstrip(".") for name in both}
+        # a default is reached by calling the function
+        return names if names.isdisjoint(self._defaults) else names | {self.node.name}
 
     @property
     def tested(self) -> set[str]:
@@ -256,14 +258,13 @@ class Scope:
             if self._self_tested and _is_self(target):
                 self._always.add(ANY)
         self._stored.update("." + node.attr for node in self._attributes)
-        for names, _ in self._given:
-            self._stored.update(self._declared.intersection(names))
-        self._stored |= self._declared & self._bound_otherwise()
+        if self._declared:
+            self._stored |= self._declared & self._bound()
 
-    def _bound_otherwise(self) -> set[str]:
-        """Declared names that are bound by a definition, an import or `+=`."""
+    def _bound(self) -> set[str]:
+        """Names that are bound anywhere in the function."""
         found: set[str] = set()
-        for node in ast.walk(self.node) if self._declared else ():
+        for node in ast.walk(self.node):
             if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
                 found.add(node.name)
             elif isinstance(node, ast.alias):

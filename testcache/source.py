@@ -11,11 +11,9 @@ from testcache import memos, outline, separable
 from testcache.digest import of_bytes, of_text
 from testcache.model import Digest
 from testcache.outline import Definition, Outline
+from testcache.scope import ANY
 from testcache.separable import without
 from testcache.syntax import mentions
-
-ANY = "*"
-"""Stands for every name, where the names are not known."""
 
 
 @dataclass(frozen=True, slots=True)

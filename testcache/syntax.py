@@ -24,12 +24,9 @@ import ast
 from ast import Attribute, Call, Constant, Name, Store, Subscript
 from collections.abc import Callable, Iterable
 from operator import attrgetter
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-Item: TypeAlias = "ast.AST | list[Item] | str | int | None"
-"""What a field of a node holds."""
-
-Expand: TypeAlias = Callable[[ast.AST, list[str]], tuple[Item, ...]]
+Expand: TypeAlias = Callable[[ast.AST, list[str]], tuple[object, ...]]
 """Writes the tokens of one node and returns its children."""
 
 REQUESTED = "requested"
@@ -47,27 +44,28 @@ _LISTS = tuple(f"[{length}" for length in range(64))
 _REQUESTS = {"usefixtures", "getfixturevalue", "parametrize", "fixture"}
 
 
-def write(stack: list[Item], out: list[str]) -> None:
+def write(stack: list[object], out: list[str]) -> None:
     """Append the tokens of everything on the stack to `out`, last item first; empties the stack.
 
     Cost: about 0.3 us a node; does not recurse, so depth is no limit.
     """
     pop, push, extend, append = stack.pop, stack.append, stack.extend, out.append
     shapes, rare, lists = _SHAPES, _RARE, _LISTS
+    node: Any  # known by the identity of its class, which is fast and no type checker follows
     while stack:
         node = pop()
         kind = node.__class__
         if kind is Name:
-            append(node.id if node.ctx.__class__ is not Store else ">" + node.id)  # type: ignore[union-attr]
+            append(node.id if node.ctx.__class__ is not Store else ">" + node.id)
         elif kind is Attribute:
-            append(("." if node.ctx.__class__ is not Store else ">.") + node.attr)  # type: ignore[union-attr]
-            push(node.value)  # type: ignore[union-attr]
+            append(("." if node.ctx.__class__ is not Store else ">.") + node.attr)
+            push(node.value)
         elif kind is Constant:
-            append(_constant(node.value, node.kind))  # type: ignore[union-attr]
+            append(_constant(node.value, node.kind))
         elif kind is list:
-            length = len(node)  # type: ignore[arg-type]
+            length = len(node)
             append(lists[length] if length < 64 else f"[{length}")
-            extend(node)  # type: ignore[arg-type]
+            extend(node)
         elif kind in shapes:
             tag, count, children = shapes[kind]
             append(tag)
@@ -76,9 +74,9 @@ def write(stack: list[Item], out: list[str]) -> None:
             elif count:
                 push(children(node))
         elif kind in rare:
-            extend(rare[kind](node, out))  # type: ignore[index,arg-type]
+            extend(rare[kind](node, out))
         elif kind is str:
-            append("~" + node)  # type: ignore[operator]
+            append("~" + node)
         elif node is None:
             append("-")
         else:
@@ -126,25 +124,28 @@ def _names_in(text: str) -> list[str]:
 
 
 def _constant(value: object, kind: str | None) -> str:
-    if value.__class__ is str:
-        return f'{"%" if kind == REQUESTED else chr(34)}{len(value)}:{value}'  # type: ignore[arg-type]
-    if value.__class__ is int:
+    if isinstance(value, str):
+        return f'{"%" if kind == REQUESTED else chr(34)}{len(value)}:{value}'
+    if isinstance(value, int) and not isinstance(value, bool):
         return f"=int {value:#x}"  # not in decimal: that raises for more than 4,300 digits
     return f"={value.__class__.__name__} {value!r}"
 
 
-def _call(node: ast.AST, out: list[str]) -> tuple[Item, ...]:
+def _call(node: ast.AST, out: list[str]) -> tuple[object, ...]:
     assert isinstance(node, Call)
     function = node.func
-    kind = function.__class__
-    name = function.attr if kind is Attribute else function.id if kind is Name else ""  # type: ignore[attr-defined]
+    name = ""
+    if isinstance(function, Attribute):
+        name = function.attr
+    elif isinstance(function, Name):
+        name = function.id
     if name in _REQUESTS:
         _mark_requests(name, node)
     if node.keywords:
         out.append("(Call=")
-        return function, node.args, node.keywords  # type: ignore[return-value]
+        return function, node.args, node.keywords
     out.append("(Call")
-    return function, node.args  # type: ignore[return-value]
+    return function, node.args
 
 
 def _mark_requests(name: str, call: Call) -> None:
@@ -163,39 +164,39 @@ def _mark_requests(name: str, call: Call) -> None:
                 text.kind = REQUESTED
 
 
-def _subscript(node: ast.AST, out: list[str]) -> tuple[Item, ...]:
+def _subscript(node: ast.AST, out: list[str]) -> tuple[object, ...]:
     assert isinstance(node, Subscript)
     out.append("(Subscript" if node.ctx.__class__ is not Store else "(Subscript>")
     return node.value, node.slice
 
 
-def _definition(node: ast.AST, out: list[str]) -> tuple[Item, ...]:
+def _definition(node: ast.AST, out: list[str]) -> tuple[object, ...]:
     assert isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
     out.append(f"({node.__class__.__name__} {node.name}")
-    return (node.body, *header(node))  # type: ignore[return-value]
+    return (node.body, *header(node))
 
 
-def header(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> list[Item]:
+def header(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> list[object]:
     """The parts of a definition that run with it: decorators, defaults, annotations, bases."""
-    parts: list[Item]
+    parts: list[object]
     if isinstance(node, ast.ClassDef):
-        parts = [node.decorator_list, node.bases, node.keywords]  # type: ignore[list-item]
+        parts = [node.decorator_list, node.bases, node.keywords]
     else:
-        parts = [node.decorator_list, node.args, node.returns]  # type: ignore[list-item]
+        parts = [node.decorator_list, node.args, node.returns]
     type_params = getattr(node, "type_params", None)
     if type_params:
         parts.append(type_params)
     return parts
 
 
-def _arguments(node: ast.AST, out: list[str]) -> tuple[Item, ...]:
+def _arguments(node: ast.AST, out: list[str]) -> tuple[object, ...]:
     assert isinstance(node, ast.arguments)
     if not (node.posonlyargs or node.kwonlyargs or node.defaults or node.vararg or node.kwarg):
         out.append("(arguments")  # the usual shape: plain parameters
-        return (node.args,)  # type: ignore[return-value]
+        return (node.args,)
     out.append("(arguments=")
     return (
-        node.posonlyargs,  # type: ignore[return-value]
+        node.posonlyargs,
         node.args,
         node.vararg,
         node.kwonlyargs,
@@ -205,52 +206,52 @@ def _arguments(node: ast.AST, out: list[str]) -> tuple[Item, ...]:
     )
 
 
-def _arg(node: ast.AST, out: list[str]) -> tuple[Item, ...]:
+def _arg(node: ast.AST, out: list[str]) -> tuple[object, ...]:
     assert isinstance(node, ast.arg)
     out.append("@" + node.arg if node.annotation is None else "@:" + node.arg)
     return () if node.annotation is None else (node.annotation,)
 
 
-def _keyword(node: ast.AST, out: list[str]) -> tuple[Item, ...]:
+def _keyword(node: ast.AST, out: list[str]) -> tuple[object, ...]:
     assert isinstance(node, ast.keyword)
     out.append("$" + (node.arg or ""))
     return (node.value,)
 
 
-def _alias(node: ast.AST, out: list[str]) -> tuple[Item, ...]:
+def _alias(node: ast.AST, out: list[str]) -> tuple[object, ...]:
     assert isinstance(node, ast.alias)
     out += ("(alias " + (node.asname or ""), "." + node.name)
     return ()
 
 
-def _import_from(node: ast.AST, out: list[str]) -> tuple[Item, ...]:
+def _import_from(node: ast.AST, out: list[str]) -> tuple[object, ...]:
     assert isinstance(node, ast.ImportFrom)
     out += (f"(ImportFrom {node.level}", "." + (node.module or ""))
-    return (node.names,)  # type: ignore[return-value]
+    return (node.names,)
 
 
-def _declared(node: ast.AST, out: list[str]) -> tuple[Item, ...]:
+def _declared(node: ast.AST, out: list[str]) -> tuple[object, ...]:
     assert isinstance(node, (ast.Global, ast.Nonlocal))
     out.append(f"({node.__class__.__name__} {len(node.names)}")
     out += ["." + name for name in node.names]
     return ()
 
 
-def _augmented(node: ast.AST, out: list[str]) -> tuple[Item, ...]:
+def _augmented(node: ast.AST, out: list[str]) -> tuple[object, ...]:
     assert isinstance(node, ast.AugAssign)
     out.append("(AugAssign")
     out.append("." + node.target.id if isinstance(node.target, Name) else "-")  # it is read as well
     return node.target, node.op, node.value
 
 
-def _match_class(node: ast.AST, out: list[str]) -> tuple[Item, ...]:
+def _match_class(node: ast.AST, out: list[str]) -> tuple[object, ...]:
     assert isinstance(node, ast.MatchClass)
     out.append(f"(MatchClass {len(node.kwd_attrs)}")
     out += ["." + name for name in node.kwd_attrs]
-    return node.cls, node.patterns, node.kwd_patterns  # type: ignore[return-value]
+    return node.cls, node.patterns, node.kwd_patterns
 
 
-def _type_variable(node: ast.AST, out: list[str]) -> tuple[Item, ...]:
+def _type_variable(node: ast.AST, out: list[str]) -> tuple[object, ...]:
     out += ("(" + node.__class__.__name__, "~" + getattr(node, "name", ""))
     default = getattr(node, "default_value", None)  # new in 3.13
     return (getattr(node, "bound", None), *([[default]] if default is not None else []))
@@ -277,16 +278,16 @@ for _name in ("TypeVar", "ParamSpec", "TypeVarTuple"):  # new in 3.12
         _RARE[getattr(ast, _name)] = _type_variable
 
 
-def _shapes() -> dict[type, tuple[str, int, Callable[[object], Iterable[Item]]]]:
+def _shapes() -> dict[type[ast.AST], tuple[str, int, Callable[[ast.AST], Any]]]:
     """For each other kind of node its tag, how many fields count, and what reads them at once."""
-    found = {}
+    found: dict[type[ast.AST], tuple[str, int, Callable[[ast.AST], Any]]] = {}
     kinds: list[type[ast.AST]] = [ast.AST]
     while kinds:
         kind = kinds.pop()
         kinds += kind.__subclasses__()
         fields = [field for field in kind._fields if field not in _UNUSED]
         if kind not in _RARE:
-            found[kind] = "(" + kind.__name__, len(fields), attrgetter(*fields) if fields else tuple
+            found[kind] = "(" + kind.__name__, len(fields), attrgetter(*fields or ["_fields"])
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Container, Generator
 from typing import Any
 
 import pytest
@@ -21,11 +21,18 @@ from testcache.session.outcome import Attempt
 from testcache.session.replay import serialise
 from testcache.settings import Settings
 
+Deliver = Callable[[pytest.TestReport, Result], None]
+
 
 class Recording:
-    """What the controller (without xdist) and every worker do alike. Not a plugin by itself."""
+    """A pytest plugin: what the controller (without xdist) and every worker do alike.
 
-    def __init__(self, config: pytest.Config, settings: Settings, world: World, observer: Observer) -> None:
+    `deliver` is called with each test's teardown report and its result.
+    """
+
+    def __init__(
+        self, config: pytest.Config, settings: Settings, world: World, observer: Observer, deliver: Deliver
+    ) -> None:
         self.config = config
         self.settings = settings
         self.world = world
@@ -34,6 +41,9 @@ class Recording:
         self.charges = Charges(self.tape)
         self.charges.install()
         config.pluginmanager.register(self.charges, "testcache-charges")
+        config.pluginmanager.register(self, "testcache-recording")
+        self._deliver = deliver
+        self.hits: Container[NodeId] = ()
         self.options = CustomOptions(config, self._option_read)
         self.inputs = ItemInputs(config, observer, settings)
         self._attempts: dict[NodeId, Attempt] = {}
@@ -52,9 +62,12 @@ class Recording:
             "declare what testcache does not see, or keep the test from being cached.",
         )
 
-    def protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
         """Charge one test's set-up, call and teardown to it."""
         node = node_id(item)
+        if node in self.hits:
+            return (yield)
         context = self._contexts[node] = Context(node)
         self._attempts[node] = Attempt()
         context.links.update(self.charges.collected(item))
@@ -67,16 +80,18 @@ class Recording:
             self._contexts.pop(node, None)
         return answer
 
-    def made(self, item: pytest.Item, report: pytest.TestReport) -> Result | None:
-        """Take the report of one phase; after the teardown, the test's result."""
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
         attempt = self._attempts.get(node_id(item))
-        if attempt is None:
-            return None
-        attempt.made(report)
-        return self.result(item) if report.when == "teardown" else None
+        if attempt is not None:
+            attempt.made(report)
+            if report.when == "teardown":
+                self._deliver(report, self.result(item))
+        return report
 
-    def logged(self, report: Any) -> None:
-        """Take a sub-test's report."""
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: Any) -> None:
         node = NodeId(report.nodeid)
         attempt = self._attempts.get(node) or self._attempts.get(NodeId(node.rpartition("@")[0]))
         if attempt is not None:

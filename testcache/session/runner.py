@@ -45,7 +45,7 @@ class Runner:
         self.store = store
         self.mode = mode
         self.complaint = complaint
-        self.recording = Recording(config, settings, world, observer)
+        self.recording = Recording(config, settings, world, observer, self._deliver)
         self.distribution = Distribution(config)
         self.environment = EnvironmentKey(b"")
         self.cache: Cache | None = None
@@ -97,6 +97,7 @@ class Runner:
             self._decide(items)
         except StoreError as problem:
             self._give_up(problem)
+        self.recording.hits = self.hits
         # Cached tests first: interleaved with real ones they would break the set-up stack, which
         # expects each test's neighbour to be torn down before it.
         items.sort(key=lambda item: node_id(item) not in self.hits)
@@ -159,27 +160,14 @@ class Runner:
             hook.pytest_runtest_logreport(report=report)
         hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True, specname="pytest_runtest_protocol")
-    def charge_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
-        if node_id(item) in self.hits:
-            return (yield)
-        return (yield from self.recording.protocol(item))
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        report = yield
-        result = self.recording.made(item, report)
-        if result is not None:
-            self._take([result])
-        return report
-
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: Any) -> None:
         sent = getattr(report, "testcache", None)
         if sent is not None:
             self._take(self.distribution.received(report, sent))
-        elif not getattr(report, "testcache_hit", False):
-            self.recording.logged(report)
+
+    def _deliver(self, report: pytest.TestReport, result: Result) -> None:
+        self._take([result])
 
     def _take(self, results: list[Result], *, journal: bool = True) -> None:
         for result in results:

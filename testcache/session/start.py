@@ -10,7 +10,7 @@ import pytest
 from _pytest.assertion.rewrite import AssertionRewritingHook
 
 import testcache
-from testcache.errors import SettingError, StoreError
+from testcache.errors import BadRecord, SettingError, StoreError
 from testcache.inputs.distributions import Distributions
 from testcache.inputs.files import Files
 from testcache.inputs.roots import Roots
@@ -83,7 +83,10 @@ def build_world(rootdir: str, settings: Settings, store: Store | None, salt: byt
 
     def fetch(key: bytes) -> Source | None:
         data = store.get("source", key) if store is not None else None
-        return decode_source(data) if data is not None else None
+        try:
+            return decode_source(data) if data is not None else None
+        except BadRecord:
+            return None  # parsed again
 
     return World(roots, files, Sources(fetch), Variables(os.environ, roots, salt), distributions)
 

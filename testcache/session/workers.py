@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from testcache.inputs.world import World
+from testcache.model import Result
 from testcache.recording.observer import Observer
 from testcache.session.items import node_id
 from testcache.session.recording import Recording
@@ -19,7 +20,7 @@ class Worker:
     """Records like a run without xdist; decides nothing and never opens the store."""
 
     def __init__(self, config: pytest.Config, settings: Settings, world: World, observer: Observer) -> None:
-        self.recording = Recording(config, settings, world, observer)
+        self.recording = Recording(config, settings, world, observer, self._deliver)
         self._config = config
         self._run = frozenset(getattr(config, "workerinput")["testcache"]["run"])
         self._packer = Packer()
@@ -35,21 +36,8 @@ class Worker:
         items[:] = [item for item in items if node_id(item) in self._run]
         self.recording.tape.settle()
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
-        return (yield from self.recording.protocol(item))
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        report = yield
-        result = self.recording.made(item, report)
-        if result is not None:
-            report.testcache = self._packer.pack([result])
-        return report
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_logreport(self, report: Any) -> None:
-        self.recording.logged(report)
+    def _deliver(self, report: Any, result: Result) -> None:
+        report.testcache = self._packer.pack([result])
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
