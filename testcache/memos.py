@@ -27,8 +27,7 @@ from testcache.scope import ANY, Scope
 _HINTS = ("cache", "memo", "lazy", "once", "singleton")
 _CONSTRUCTORS = frozenset({"__init__", "__new__", "__post_init__"})
 _TRIGGERS = frozenset(
-    ".setdefault .append .add .update .extend .insert .appendleft .__setattr__ .__setitem__ .__dict__"
-    " setattr globals vars (Subscript> .setattr".split()
+    [".setdefault", ".append", ".add", ".update", ".extend", ".insert", ".appendleft", ".__setattr__", ".__setitem__", ".__dict__", "setattr", "globals", "vars", "(Subscript>", ".setattr"]
 )
 """A function without any of these tokens, or of those below, stores nothing that outlives it."""
 
@@ -111,4 +110,3 @@ def _wrapped(statement: ast.Assign) -> list[ast.expr]:
 def _targets(statement: ast.Assign) -> set[str]:
     names = {target.id for target in statement.targets if isinstance(target, ast.Name)}
     return names | {target.attr for target in statement.targets if isinstance(target, ast.Attribute)}
-

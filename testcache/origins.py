@@ -32,7 +32,7 @@ _DECORATORS = FIXTURES | {
     "unittest.mock.patch.multiple",
 }
 _CALLS = frozenset(
-    "range list dict tuple set frozenset str int float len zip sorted enumerate reversed bool bytes type object".split()
+    ["range", "list", "dict", "tuple", "set", "frozenset", "str", "int", "float", "len", "zip", "sorted", "enumerate", "reversed", "bool", "bytes", "type", "object"]
 )
 _BUILTINS = _CALLS | {"staticmethod", "classmethod", "property"}
 _HARMLESS = (
@@ -162,7 +162,9 @@ class Origins:
         if name == "builtins.type":
             return len(call.args) == 1 and not call.keywords  # with three it makes a class
         module, _, function = name.rpartition(".")
-        return (module == "builtins" and function in _CALLS) or name == "pytest.param" or module == "pytest.mark"
+        return (
+            (module == "builtins" and function in _CALLS) or name == "pytest.param" or module == "pytest.mark"
+        )
 
 
 def trace(outline: Outline, bound: Counter[str]) -> Origins | None:

@@ -82,7 +82,11 @@ class _Cutter:
         self._seen: dict[str, int] = {}
 
     def suite(
-        self, statements: list[ast.stmt], owner: Definition | None, prefix: str, members: list[Definition] | None
+        self,
+        statements: list[ast.stmt],
+        owner: Definition | None,
+        prefix: str,
+        members: list[Definition] | None,
     ) -> None:
         """Write statements; `members` collects what is defined directly (None inside an `if`)."""
         outline = self.outline
@@ -120,7 +124,11 @@ class _Cutter:
         found.end = len(body)
 
     def _open(
-        self, node: Function | ast.ClassDef, owner: Definition | None, prefix: str, members: list[Definition] | None
+        self,
+        node: Function | ast.ClassDef,
+        owner: Definition | None,
+        prefix: str,
+        members: list[Definition] | None,
     ) -> Definition:
         body = self.outline.body
         name = prefix + node.name

@@ -70,7 +70,9 @@ class Scope:
         extra = [argument for argument in (given.vararg, given.kwarg) if argument]
         self._locals.update(argument.arg for argument in (*positional, *given.kwonlyargs, *extra))
         pairs = [*zip(reversed(positional), reversed(given.defaults))]
-        pairs += [(name, value) for name, value in zip(given.kwonlyargs, given.kw_defaults) if value is not None]
+        pairs += [
+            (name, value) for name, value in zip(given.kwonlyargs, given.kw_defaults) if value is not None
+        ]
         for argument, default in pairs:
             if not isinstance(default, (ast.Constant, ast.UnaryOp, ast.Tuple)):
                 self._defaults.add(argument.arg)  # one object for all calls, which may be filled
@@ -291,9 +293,7 @@ class Scope:
     def _holders(self, expression: ast.expr, aliases: dict[str, set[str]]) -> set[str]:
         """The long-lived targets that are filled when the value of the expression is filled."""
         while True:
-            if isinstance(expression, (ast.Subscript, ast.Starred, ast.Await)):
-                expression = expression.value
-            elif isinstance(expression, ast.NamedExpr):
+            if isinstance(expression, (ast.Subscript, ast.Starred, ast.Await)) or isinstance(expression, ast.NamedExpr):
                 expression = expression.value
             elif isinstance(expression, ast.Call):
                 function = expression.func
@@ -303,7 +303,11 @@ class Scope:
                     return set()
                 expression = function.value
             elif isinstance(expression, (ast.BoolOp, ast.IfExp)):
-                parts = expression.values if isinstance(expression, ast.BoolOp) else [expression.body, expression.orelse]
+                parts = (
+                    expression.values
+                    if isinstance(expression, ast.BoolOp)
+                    else [expression.body, expression.orelse]
+                )
                 return set().union(*(self._holders(part, aliases) for part in parts))
             elif isinstance(expression, ast.Attribute):
                 return {"." + expression.attr}

@@ -133,7 +133,9 @@ def _separate(
     found = [(item.block, [start, *without(cut.body, item.start, item.end, ranges)])]
     gone = 0
     for method in methods:
-        start = f"separable {place} {method.start - item.start - gone}" if alone[method.block] else "separable"
+        start = (
+            f"separable {place} {method.start - item.start - gone}" if alone[method.block] else "separable"
+        )
         found.append((method.block, [start, *cut.body[method.start : method.end], "{body", *method.tokens]))
         gone += method.end - method.start
     return found

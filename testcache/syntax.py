@@ -125,7 +125,7 @@ def _names_in(text: str) -> list[str]:
 
 def _constant(value: object, kind: str | None) -> str:
     if isinstance(value, str):
-        return f'{"%" if kind == REQUESTED else chr(34)}{len(value)}:{value}'
+        return f"{'%' if kind == REQUESTED else chr(34)}{len(value)}:{value}"
     if isinstance(value, int) and not isinstance(value, bool):
         return f"=int {value:#x}"  # not in decimal: that raises for more than 4,300 digits
     return f"={value.__class__.__name__} {value!r}"
