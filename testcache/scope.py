@@ -12,8 +12,12 @@ ANY = "*"
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _MUTATORS = frozenset({"append", "add", "update", "extend", "insert", "appendleft", "__setitem__"})
-_SCOPED = frozenset({"id", "attr", "ctx", "op", "ops", "type_comment", "kind", "lineno"})
 _SELF = ("self", "cls")
+_PLAIN = frozenset(
+    ("id", "attr", "ctx", "op", "ops", "arg", "asname", "module", "level", "conversion", "is_async")
+    + ("simple", "rest", "kwd_attrs", "type_comment", "kind", "type_ignores", "lineno", "tag")
+)
+"""Fields that hold no node that matters here."""
 
 
 class Scope:
@@ -88,13 +92,7 @@ class Scope:
                 if isinstance(node, FUNCTIONS):
                     pending += [*node.decorator_list, *node.args.defaults]
                     continue
-            for field in node._fields:
-                if field not in _SCOPED:
-                    value = getattr(node, field, None)
-                    if isinstance(value, list):
-                        pending += [part for part in value if isinstance(part, ast.AST)]
-                    elif isinstance(value, ast.AST):
-                        pending.append(value)
+            pending += children(node)
 
     def _see_definition(self, node: ast.AST) -> None:
         assert isinstance(node, (*FUNCTIONS, ast.ClassDef))
@@ -174,7 +172,14 @@ class Scope:
             self._stores.append(ast.Name(node.target.id, ast.Load()))
 
     def _bind(self, targets: list[ast.expr], value: ast.expr) -> None:
-        names = [name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)]
+        names: list[str] = []
+        pending: list[ast.AST] = [*targets]
+        while pending:
+            target = pending.pop()
+            if isinstance(target, ast.Name):
+                names.append(target.id)
+            elif isinstance(target, (ast.Tuple, ast.List, ast.Starred)):  # not `a` in `a.b = ...`
+                pending += children(target)
         if names:
             self._given.append((names, value))
 
@@ -244,17 +249,20 @@ class Scope:
 
     def _resolve(self) -> None:
         """Turn the gathered expressions into names of long-lived targets."""
+        given = [(names, *self._mentioned(value), value) for names, value in self._given]
         loose: dict[str, set[str]] = {}
         strict: dict[str, set[str]] = {}
         for _ in range(3):  # a name from a name from a name: longer chains are not followed
-            for names, value in self._given:
-                read = set(self._reads(value, loose))
+            for names, found, through, value in given:
+                read = found.union(*(loose[name] for name in through if name in loose))
                 held = self._holders(value, strict)
                 for name in names:
                     loose.setdefault(name, set()).update(read)
-                    strict.setdefault(name, set()).update(held)
+                    if held:
+                        strict.setdefault(name, set()).update(held)
         for test in self._tests:
-            self._tested.update(self._reads(test, loose))
+            found, through = self._mentioned(test)
+            self._tested |= found.union(*(loose[name] for name in through if name in loose))
         for target in self._stores:
             self._stored |= self._holders(target, strict)
             if self._self_tested and _is_self(target):
@@ -278,17 +286,26 @@ class Scope:
     def _long_lived(self, name: str) -> bool:
         return name not in self._locals or name in self._defaults
 
-    def _reads(self, expression: ast.AST, aliases: dict[str, set[str]]) -> Iterator[str]:
-        """All long-lived targets that an expression mentions, also through local names."""
-        for node in ast.walk(expression):
+    def _mentioned(self, expression: ast.AST) -> tuple[set[str], set[str]]:
+        """The long-lived targets in an expression, and the local names, which may stand for others."""
+        found: set[str] = set()
+        names: set[str] = set()
+        pending = [expression]
+        while pending:
+            node = pending.pop()
+            kind = node.__class__
+            if isinstance(node, ast.Name):
+                names.add(node.id)
+                continue
             if isinstance(node, ast.Attribute):
-                yield "." + node.attr
-            elif isinstance(node, ast.Name):
-                if self._long_lived(node.id):
-                    yield node.id
-                yield from aliases.get(node.id, ())
-            elif isinstance(node, ast.Call) and _last(node.func) == "getattr" and len(node.args) > 1:
-                yield "." + _text(node.args[1])
+                found.add("." + node.attr)
+            elif kind is ast.Call:
+                assert isinstance(node, ast.Call)
+                if _last(node.func) == "getattr" and len(node.args) > 1:
+                    found.add("." + _text(node.args[1]))
+            pending += children(node)
+        found.update(name for name in names if self._long_lived(name))
+        return found, names
 
     def _holders(self, expression: ast.expr, aliases: dict[str, set[str]]) -> set[str]:
         """The long-lived targets that are filled when the value of the expression is filled."""
@@ -318,6 +335,32 @@ class Scope:
                 return set()
 
 
+def children(node: ast.AST) -> list[ast.AST]:
+    """The nodes right below this one. Cost: a third of `ast.iter_child_nodes`."""
+    found: list[ast.AST] = []
+    for name in _FIELDS[node.__class__]:
+        value = getattr(node, name)
+        if value.__class__ is list:
+            found += value
+        elif value is not None:
+            found.append(value)
+    return found if None not in found else [part for part in found if part is not None]
+
+
+def _fields() -> dict[type[ast.AST], tuple[str, ...]]:
+    """For each kind of node the fields that hold nodes; names, operators and contexts are left out."""
+    found: dict[type[ast.AST], tuple[str, ...]] = {}
+    kinds: list[type[ast.AST]] = [ast.AST]
+    while kinds:
+        kind = kinds.pop()
+        kinds += kind.__subclasses__()
+        plain = _PLAIN | ({"value"} if issubclass(kind, (ast.Constant, ast.MatchSingleton)) else set())
+        plain = plain | ({"names"} if issubclass(kind, (ast.Global, ast.Nonlocal)) else set())
+        plain = plain | ({"name"} if not hasattr(ast, "TypeAlias") or kind is not ast.TypeAlias else set())
+        found[kind] = tuple(name for name in kind._fields if name not in plain)
+    return found
+
+
 def _is_self(node: ast.AST) -> bool:
     return isinstance(node, ast.Name) and node.id in _SELF
 
@@ -331,6 +374,7 @@ def _text(node: ast.expr | None) -> str:
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
+_FIELDS = _fields()
 _SEE = {
     ast.FunctionDef: Scope._see_definition,
     ast.AsyncFunctionDef: Scope._see_definition,

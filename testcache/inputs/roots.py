@@ -31,7 +31,7 @@ class Roots:
     def __init__(self, rootdir: str, *, own: Iterable[str] = (), owned: Callable[[str], bool] | None = None) -> None:
         """Take the rootdir, more first-party folders, and a test whether a distribution owns a file."""
         self.rootdir = os.path.abspath(rootdir)
-        self._own = tuple(os.path.abspath(folder) for folder in own)
+        self.own = tuple(os.path.abspath(folder) for folder in own)
         self._owned = owned or (lambda _path: True)
         self._first_party: dict[str, bool] = {}
         stdlib = {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")}
@@ -94,7 +94,7 @@ class Roots:
     def _decide_first_party(self, path: str) -> bool:
         if not os.path.isabs(path) or path.endswith((".pyc", ".so", ".pyd")):
             return False
-        if any(_under(path, folder) for folder in self._own):
+        if any(_under(path, folder) for folder in self.own):
             return True
         if self.is_installed(path):
             return not self._owned(path)

@@ -39,3 +39,23 @@ class Variables:
     def at_start(self, name: str) -> str | None:
         """The value a variable had when the run started."""
         return self._start.get(name)
+
+    def digests(self) -> dict[str, Digest]:
+        """Keyed digests of all variables at the start, for child processes."""
+        return {name: self.fingerprint(name) for name in self._start}
+
+    def counts(self, name: str) -> bool:
+        """Whether a read of this variable is an input."""
+        return name not in VOLATILE
+
+
+class InheritedVariables(Variables):
+    """A child's environment: only what it has unchanged from the run's start is an input."""
+
+    def __init__(self, now: Mapping[str, str], roots: Roots, salt: bytes, start: Mapping[str, Digest]) -> None:
+        super().__init__(now, roots, salt)
+        self._inherited = start
+
+    def counts(self, name: str) -> bool:
+        same = self.fingerprint(name) == self._inherited.get(name, ABSENT)
+        return same and super().counts(name)

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from testcache.inputs.variables import VOLATILE, Variables
+from testcache.inputs.variables import Variables
 from testcache.model import Kind
 from testcache.recording.origin import Origin
 from testcache.recording.tape import Tape
@@ -77,6 +77,6 @@ class Environ:
     def _read(self, key: object) -> None:
         name = os.fsdecode(key) if isinstance(key, (str, bytes)) else ""
         context = self._tape.top
-        if not name or name in VOLATILE or name in context.assigned or not self._origin.find()[1]:
+        if not name or not self._variables.counts(name) or name in context.assigned or not self._origin.find()[1]:
             return
         self._tape.note(context, Kind.VARIABLE, name, self._variables.fingerprint(name))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 import coverage
-from coverage.exceptions import CoverageException
 
 from testcache.recording.recorder import Place, Recognised, RecorderUnavailable, Sink
 
@@ -177,15 +176,20 @@ class LineTape:
 
         Raises `RecorderUnavailable` if they are not of the same sort as the data.
         """
-        data = self._measurement.get_data()
+        arcs: dict[str, list[tuple[int, int]]] = {}
+        plain: dict[str, list[int]] = {}
+        for filename, found in lines.items():
+            plain[filename] = [line for line in found if isinstance(line, int)]
+            arcs[filename] = [arc for arc in found if not isinstance(arc, int)]
+            if len(arcs[filename] if self.branch else plain[filename]) < len(found):
+                raise RecorderUnavailable("lines where arcs are measured, or arcs where lines are")
         before = self._measurement.switch_context("")  # what is pending keeps its own context
+        data = self._measurement.get_data()
         try:
             if self.branch:
-                data.add_arcs(lines)  # type: ignore[arg-type]
+                data.add_arcs(arcs)
             else:
-                data.add_lines(lines)  # type: ignore[arg-type]
-        except CoverageException as error:
-            raise RecorderUnavailable(f"lines of another sort than the data: {error}") from None
+                data.add_lines(plain)
         finally:
             self._measurement.switch_context(before or "")
 

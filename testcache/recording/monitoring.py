@@ -127,6 +127,8 @@ class Monitoring:
         if sink is not None:
             for code in list(self._fired.values()):
                 self._extents.guard(sink, place_of(code))
+            for code in list(self._codes.values()):  # also what fired before a fork
+                self._arm(code)
 
     def _arm(self, code: CodeType) -> None:
         if self._tools is None:
@@ -159,8 +161,9 @@ class Monitoring:
             place = place_of(code)
             if not self._extents.is_flooded(place) and self._extents.enter(place, frame):
                 answer = None
-        if self._sink is not None and key not in self._fired:
+        if self._sink is not None:
             self._extents.guard(self._sink, place_of(code))
+            answer = None  # a child serves one test after the other and is never asked to `take`
         self._fired[key] = code
         return answer
 

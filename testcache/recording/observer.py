@@ -14,7 +14,7 @@ from testcache.recording.ledger import Ledger
 from testcache.recording.memos import Memos
 from testcache.recording.network import Network
 from testcache.recording.origin import Origin
-from testcache.recording.processes import Processes
+from testcache.recording.processes import Processes, Spool
 from testcache.recording.reads import Reads
 from testcache.recording.recorder import Place, Recorder, choose, running
 from testcache.recording.tape import Tape
@@ -34,7 +34,7 @@ class Watched:
 class Observer:
     """Records one process; `start` before the first project module is imported."""
 
-    def __init__(self, world: World, watched: Watched) -> None:
+    def __init__(self, world: World, watched: Watched, *, spool: Spool) -> None:
         self.world = world
         self.tape = Tape(world.roots, world.files, world.sources)
         self.ledger = Ledger(self.tape)
@@ -43,7 +43,7 @@ class Observer:
         self.imports = Imports(self.tape, self.origin, world.distributions, world.modules)
         self.environ = Environ(self.tape, self.origin, world.variables)
         self.network = Network(self.tape, self.origin, watched.hosts or {})
-        self.processes = Processes(self.tape, self.origin, self.reads, self.network, watched.programs)
+        self.processes = Processes(self.tape, self.origin, self.reads, self.network, watched.programs, spool)
         self.memos = Memos(self.tape)
         self.recorder: Recorder = choose(
             watched.recorder,
@@ -93,7 +93,6 @@ class Observer:
     def collect_children(self) -> None:
         """Join what recorded child processes reported; complain of those that never did."""
         self.processes.collect()
-        self.processes.missing()
 
     def stop(self) -> None:
         """Stop watching and put every wrapped call back."""

@@ -8,11 +8,13 @@ trust its executable; then the executable and the files named in its arguments a
 
 from __future__ import annotations
 
+import _posixsubprocess
 import os
+import re
 import shutil
 import subprocess
 import sys
-import tempfile
+import time
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -22,8 +24,14 @@ from testcache.recording.context import Context, Problem
 from testcache.recording.network import Network
 from testcache.recording.origin import Origin
 from testcache.recording.reads import Reads
-from testcache.recording.spool import Reader, Writer
+from testcache.recording.spool import Epoch, Reader, Writer
 from testcache.recording.tape import Tape
+
+Spool = tuple[str, str]
+"""The spool's folder, and this process's own key in it ("" in the process that owns it)."""
+
+START_WAIT_S = 3.0
+"""How long a test's end waits for a child that has not begun to report; a start takes about 0.2 s."""
 
 CHILD_VARIABLE = "TESTCACHE_CHILD"
 
@@ -34,23 +42,28 @@ HARMLESS = frozenset({"uname", "true", "false", "hostname", "ldconfig", "lsb_rel
 class Processes:
     """Watches the starts of processes and collects what recorded children report."""
 
-    def __init__(self, tape: Tape, origin: Origin, reads: Reads, network: Network, trusted: Collection[str]) -> None:
+    def __init__(
+        self, tape: Tape, origin: Origin, reads: Reads, network: Network, trusted: Collection[str], spool: Spool
+    ) -> None:
+        """`spool` is the folder, and for a process that is a child itself, its own key in it."""
         self._tape = tape
         self._origin = origin
         self._reads = reads
         self._network = network
         self._trusted = frozenset(trusted) | HARMLESS
-        self.folder = tempfile.mkdtemp(prefix="testcache-")
+        self.folder, self._key = spool
         self._reader = Reader(self.folder)
+        self._epoch = Epoch(self.folder)
         self._spawned: dict[str, Context] = {}
-        self._seen: set[str] = set()
         self._expected: dict[str, tuple[Context, str]] = {}
-        self._original: Any = None
+        self._seen: set[str] = set()
+        self._originals: tuple[Any, Any] | None = None
         self._count = 0
+        self._fork: tuple[str, Context] | None = None
         self._owner = os.getpid()
         self.handlers: dict[str, Callable[[tuple[Any, ...]], None]] = {
             "os.system": lambda args: self._unobserved(f"os.system({args[0]!r})"),
-            "os.posix_spawn": lambda args: self._spawn_like(args[0], args[1]),
+            "os.posix_spawn": lambda args: self._spawn_like(args[0]),
             "os.exec": lambda args: self._unobserved(f"os.exec({args[0]!r})"),
             "os.forkpty": lambda args: self._unobserved("os.forkpty()"),
             "pty.spawn": lambda args: self._unobserved("pty.spawn()"),
@@ -59,18 +72,32 @@ class Processes:
     # -- installing
 
     def install(self) -> None:
-        """Wrap the one place where `subprocess` starts a child; follow forks."""
-        self._original = subprocess.Popen._execute_child  # type: ignore[attr-defined]
-        subprocess.Popen._execute_child = self._execute_child(self._original)  # type: ignore[attr-defined]
-        os.register_at_fork(after_in_child=self._forked)
+        """Wrap the two places where children start; follow forks."""
+        popen, spawn = subprocess.Popen._execute_child, _posixsubprocess.fork_exec  # type: ignore[attr-defined]
+        self._originals = (popen, spawn)
+        subprocess.Popen._execute_child = self._execute_child(popen)  # type: ignore[attr-defined]
+        # `subprocess` took its own reference when it was imported; `multiprocessing` looks it up each time.
+        _posixsubprocess.fork_exec = self._fork_exec(spawn)
+        os.register_at_fork(before=self._forking, after_in_child=self._forked)
 
     def uninstall(self) -> None:
-        """Put it back and drop the spool."""
-        if self._original is not None:
-            subprocess.Popen._execute_child = self._original  # type: ignore[attr-defined]
-            self._original = None
-        if os.getpid() == self._owner:
+        """Put them back and drop the spool."""
+        if self._originals is not None:
+            subprocess.Popen._execute_child = self._originals[0]  # type: ignore[attr-defined]
+            _posixsubprocess.fork_exec = self._originals[1]
+            self._originals = None
+        if os.getpid() == self._owner and not self._key:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+    def stream(self, writer: Writer) -> None:
+        """From now on write everything to the spool as it happens: this process is a child."""
+        self._tape.stream = writer.write
+        self._network.on_listen = lambda port: writer.write("listen", port)
+        recorder = self._tape.recorder
+        if recorder is not None and recorder.streams:
+            recorder.streamed(lambda place: writer.write("place", *place))
+        elif recorder is not None and recorder.name == "coverage":
+            self._tape.problem(Reason.STARTED_A_PROCESS, "the coverage recorder does not follow children")
 
     # -- starting
 
@@ -79,7 +106,7 @@ class Processes:
             popen: Any, args: Any, executable: Any, preexec_fn: Any, close_fds: Any, pass_fds: Any,
             cwd: Any, env: Any, *rest: Any, **options: Any,
         ) -> Any:  # fmt: skip
-            if self._original is not None and self._origin.find()[1]:
+            if self._originals is not None and self._origin.find()[1]:
                 env = self._starting(args, executable, cwd, env, bool(options.get("shell") or self._is_shell(rest)))
             return original(popen, args, executable, preexec_fn, close_fds, pass_fds, cwd, env, *rest, **options)
 
@@ -135,22 +162,44 @@ class Processes:
         return first.startswith(b"#!") and self._is_python(os.fsdecode(first[2:].strip().split(b" ")[0] or b"?"))
 
     def _recorded_child(self, words: list[str], cwd: Any, env: Any) -> dict[Any, Any]:
-        context = self._tape.top
-        flags = [word for word in words[1:] if word.startswith("-")]
-        if any(flag in ("-S", "-I", "-E", "-IS", "-SI") for flag in flags[:3]) and "-S" in "".join(flags[:3]):
-            self._unobserved(" ".join(words)[:200])
-        self._count += 1
-        key = f"{self._owner}-{self._count}"
-        self._spawned[key] = Context(f"child {' '.join(words)[:80]}")
-        context.links.add(self._spawned[key])
-        self._expected[key] = (context, " ".join(words)[:200])
+        text = " ".join(words)[:200]
+        if any(re.fullmatch(r"-[A-Za-z]*S[A-Za-z]*", word) for word in words[1:4]):
+            self._unobserved(f"{text} (-S skips the start-up hook)")
         inherited = dict(os.environ) if env is None else dict(env)
-        value = os.pathsep.join((self.folder, key, self._tape.roots.rootdir))
-        if any(isinstance(name, bytes) for name in inherited):
-            inherited[os.fsencode(CHILD_VARIABLE)] = os.fsencode(value)
+        name, value = CHILD_VARIABLE, os.pathsep.join((self.folder, self._new_key(text)))
+        if any(isinstance(key, bytes) for key in inherited):
+            inherited[os.fsencode(name)] = os.fsencode(value)
         else:
-            inherited[CHILD_VARIABLE] = value
+            inherited[name] = value
         return inherited
+
+    def _new_key(self, words: str) -> str:
+        """Expect one more recorded child, charged to the top context."""
+        self._count += 1
+        key = f"{self._key}-{os.getpid()}-{self._count}"
+        self._expect(key, self._tape.top, words)
+        if self._tape.stream is not None:
+            self._tape.stream("spawn", key, words)
+        return key
+
+    def _expect(self, key: str, parent: Context, words: str) -> None:
+        context = self._spawned[key] = Context(f"child {words}")
+        parent.links.add(context)
+        self._expected[key] = (parent, words)
+
+    def _fork_exec(self, original: Callable[..., int]) -> Callable[..., int]:
+        """`multiprocessing` starts its children (spawn, forkserver) with the environment as it is."""
+
+        def fork_exec(args: Any, executables: Any, close: Any, fds: Any, cwd: Any, env: Any, *rest: Any) -> int:
+            words = " ".join(os.fsdecode(word) for word in args)
+            if self._originals is None or "resource_tracker" in words:
+                return original(args, executables, close, fds, cwd, env, *rest)
+            value = os.pathsep.join((self.folder, self._new_key(words[:200])))
+            pairs = [f"{k}={v}" for k, v in os.environ.items()] if env is None else [os.fsdecode(p) for p in env]
+            env = [os.fsencode(pair) for pair in (*pairs, f"{CHILD_VARIABLE}={value}")]
+            return original(args, executables, close, fds, cwd, env, *rest)
+
+        return fork_exec
 
     def _trust(self, program: str, words: list[str], cwd: Any) -> None:
         context = self._tape.top
@@ -161,7 +210,7 @@ class Processes:
             if os.path.isfile(path) and not self._tape.roots.is_ignored(path) and not self._tape.is_own_output(path):
                 self._reads.file(context, path)
 
-    def _spawn_like(self, program: Any, words: Any) -> None:
+    def _spawn_like(self, program: Any) -> None:
         name = os.path.basename(os.fsdecode(program))
         if name not in self._trusted and not self._in_subprocess():
             self._unobserved(f"posix_spawn {os.fsdecode(program)}")
@@ -183,31 +232,59 @@ class Processes:
 
     # -- forks
 
+    def _forking(self) -> None:
+        if self._originals is not None:
+            self._count += 1
+            key = f"{self._key}-{os.getpid()}-{self._count}"
+            self._fork = (key, self._spawned.setdefault(key, Context("forked child")))
+            self._tape.top.links.add(self._fork[1])
+            if self._tape.stream is not None:
+                self._tape.stream("spawn", key, "")
+
     def _forked(self) -> None:
         """In a forked child: from now on everything is written to the spool as it happens."""
-        if self._original is None:
-            return
-        stream_to(self._tape, Writer(self.folder, "fork"), self._network)
+        if self._originals is not None and self._fork is not None:
+            self._key = self._fork[0]
+            self.stream(Writer(self.folder, self._key))
 
     # -- collecting
 
     def collect(self) -> None:
-        """Join what children reported since the last call to whoever started them, and to the top context.
+        """Join what children reported to whoever started them, and to the top context.
 
         The top context counts too because a child may outlive the test that started it and work for
-        later ones.
+        later ones. A child that should report and does not is waited for: it may be starting.
         """
+        waited = 0.0
+        self._read()
+        while not self._seen.issuperset(self._expected) and waited < START_WAIT_S:
+            time.sleep(0.02)
+            waited += 0.02
+            self._read()
+        for key, (context, words) in self._expected.items():
+            if key not in self._seen:
+                evidence = f"{words} did not report to the recorder"
+                context.problems.append(Problem(Reason.STARTED_A_PROCESS, evidence))
+        self._expected.clear()
+        self._epoch.next()
+
+    def _read(self) -> None:
         for key, row in self._reader.rows():
             self._seen.add(key)
-            for context in {self._spawned.get(key, self._tape.top), self._tape.top}:
+            started = self._spawned.get(key, self._tape.top)
+            if row[0] == "spawn" and row[2]:
+                self._expect(row[1], started, row[2])
+            elif row[0] == "spawn":
+                self._spawned[row[1]] = started
+            for context in {started, self._tape.top}:
                 self._apply(context, row)
 
     def _apply(self, context: Context, row: list[Any]) -> None:
         sort, *rest = row
         if sort == "place":
-            context.places.add((rest[0], rest[1]))
             if rest[0] not in self._tape.loaded and os.path.isfile(rest[0]):
                 self._tape.load(rest[0])
+            context.places.add((rest[0], rest[1]))
         elif sort == "read":
             self._tape.note(context, Kind(rest[0]), rest[1], Digest(bytes.fromhex(rest[2])))
         elif sort == "load":
@@ -221,19 +298,3 @@ class Processes:
             context.problems.append(Problem(Reason(rest[0]), rest[1]))
         elif sort == "wrote":
             self._tape.written.add(rest[0])
-
-    def missing(self) -> None:
-        """Charge each recorded child that never reported with not having been observed."""
-        for key, (context, words) in list(self._expected.items()):
-            if key not in self._seen:
-                context.problems.append(Problem(Reason.STARTED_A_PROCESS, f"{words} did not report to the recorder"))
-            del self._expected[key]
-
-
-def stream_to(tape: Tape, writer: Writer, network: Network) -> None:
-    """Make a tape write every charge to the spool at the moment it happens (in child processes)."""
-    writer.write("pid", os.getpid())
-    tape.stream = writer.write
-    network.on_listen = lambda port: writer.write("listen", port)
-    if tape.recorder is not None:
-        tape.recorder.streamed(lambda place: writer.write("place", *place))

@@ -70,10 +70,10 @@ class Recorder(Protocol):
         """Call left() for extents of this thread whose function is gone; for the ends of tests."""
 
     def streamed(self, sink: Sink | None) -> None:
-        """While set, each first firing since the last take also goes to `sink` at once.
+        """While set, whatever fires also goes to `sink` at once, again and again: the sink drops repeats.
 
-        What already fired since the last take is passed immediately. Made for child processes
-        that may be killed at any time.
+        What already fired since the last take is passed immediately. Made for child processes,
+        which may be killed at any time and may serve one test after the other.
         """
 
 

@@ -15,7 +15,10 @@ from testcache.model import Digest, Input, Kind
 from testcache.reasons import Reason
 from testcache.recording.context import Context, Place, Problem
 from testcache.recording.recorder import Recorder
-from testcache.source import Source
+from testcache.source import Source, parse
+
+UNPARSED = parse(b"", collected=False)
+"""In a child process nobody asks what counts in a file: the parent knows."""
 
 
 @dataclass(slots=True, eq=False)
@@ -128,6 +131,7 @@ class Tape:
         """Register a first-party file that is about to be executed as a module."""
         if self.stream is not None:
             self.stream("load", filename, self.files.digest(filename).hex())
+            return self.loaded.setdefault(filename, Loaded(Context(filename), Digest(b""), UNPARSED))
         signature = fs.signature_of(filename)
         try:
             data = fs.read_bytes(filename)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import sys
-import warnings
+import tempfile
 
 import pytest
 from _pytest.assertion.rewrite import AssertionRewritingHook
@@ -17,9 +16,9 @@ from testcache.inputs.roots import Roots
 from testcache.inputs.sources import Sources
 from testcache.inputs.variables import Variables
 from testcache.inputs.world import World
-from testcache.model import Digest
 from testcache.recording.observer import Observer, Watched
 from testcache.recording.recorder import RecorderUnavailable
+from testcache.recording.spool import Orders, prepare
 from testcache.session.runner import Runner
 from testcache.session.workers import Worker
 from testcache.settings import Settings, load
@@ -28,6 +27,8 @@ from testcache.storage.codec import decode_source
 from testcache.storage.store import Store
 
 MODES = ("on", "read", "refresh", "verify", "off")
+NO_SALT = bytes(32)
+"""Without a store nothing is kept, so nothing needs keeping secret."""
 PLUGIN_NAME = "testcache-run"
 
 
@@ -49,9 +50,10 @@ def start(config: pytest.Config, mode: str) -> None:
         salt = workerinput.get("testcache", {}).get("salt", b"")
     else:
         salt = store.salt if store is not None else b""
-    world = build_world(str(config.rootpath), settings, store, salt or b"\0" * 32)
+    world = build_world(str(config.rootpath), settings, store, salt or NO_SALT)
     try:
-        observer = Observer(world, Watched(settings.recorder, settings.network.allow, settings.processes.trusted))
+        watched = Watched(settings.recorder, settings.network.allow, settings.processes.trusted)
+        observer = Observer(world, watched, spool=(prepare_spool(world, watched, salt or NO_SALT), ""))
         observer.start([AssertionRewritingHook])
     except RecorderUnavailable as problem:
         raise pytest.UsageError(f"testcache: recorder {settings.recorder}: {problem} [recorder]") from None
@@ -91,15 +93,17 @@ def build_world(rootdir: str, settings: Settings, store: Store | None, salt: byt
     return World(roots, files, Sources(fetch), Variables(os.environ, roots, salt), distributions)
 
 
-def warn(config: pytest.Config, text: str) -> None:
-    """One warning, on the screen, never an error: not even under `-W error`."""
-    reporter = config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is not None:
-        reporter.write_line(text, yellow=True)
-    else:
-        with warnings.catch_warnings():
-            warnings.simplefilter("default")
-            print(text, file=sys.stderr)
-
-
-__all__ = ["Digest", "build_world", "open_store", "start", "warn"]
+def prepare_spool(world: World, watched: Watched, salt: bytes) -> str:
+    """Make the folder into which recorded child processes write."""
+    folder = tempfile.mkdtemp(prefix="testcache-")
+    orders = Orders(
+        rootdir=world.roots.rootdir,
+        own=list(world.roots.own),
+        recorder=watched.recorder,
+        hosts=dict(watched.hosts or {}),
+        programs=list(watched.programs),
+        salt=salt.hex(),
+        variables={name: value.hex() for name, value in world.variables.digests().items()},
+    )
+    prepare(folder, orders)
+    return folder
