@@ -21,13 +21,17 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
+from testcache.nodes import last_name
 from testcache.outline import Definition, Function, Outline
 from testcache.scope import ANY, Scope
 
 _HINTS = ("cache", "memo", "lazy", "once", "singleton")
 _CONSTRUCTORS = frozenset({"__init__", "__new__", "__post_init__"})
 _TRIGGERS = frozenset(
-    [".setdefault", ".append", ".add", ".update", ".extend", ".insert", ".appendleft", ".__setattr__", ".__setitem__", ".__dict__", "setattr", "globals", "vars", "(Subscript>", ".setattr"]
+    (  # noqa: SIM905
+        ".setdefault .append .add .update .extend .insert .appendleft .__setattr__ "
+        ".__setitem__ .__dict__ setattr globals vars (Subscript> .setattr"
+    ).split()
 )
 """A function without any of these tokens, or of those below, stores nothing that outlives it."""
 
@@ -83,8 +87,7 @@ def _is_hint(node: ast.expr) -> bool:
     """Is it, bare or called, something whose last name speaks of caching?"""
     while isinstance(node, ast.Call):
         node = node.func
-    name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
-    name = name.lower()
+    name = last_name(node).lower()
     return any(hint in name for hint in _HINTS)
 
 

@@ -32,7 +32,10 @@ _DECORATORS = FIXTURES | {
     "unittest.mock.patch.multiple",
 }
 _CALLS = frozenset(
-    ["range", "list", "dict", "tuple", "set", "frozenset", "str", "int", "float", "len", "zip", "sorted", "enumerate", "reversed", "bool", "bytes", "type", "object"]
+    (  # noqa: SIM905
+        "range list dict tuple set frozenset str int float len zip sorted enumerate reversed "
+        "bool bytes type object"
+    ).split()
 )
 _BUILTINS = _CALLS | {"staticmethod", "classmethod", "property"}
 _HARMLESS = (

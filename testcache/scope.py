@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
+from testcache.nodes import FUNCTIONS, children, is_self, last_name, text_of
 from testcache.outline import Function
 
 ANY = "*"
 """Stands for every name, where only the run knows which."""
 
-FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _MUTATORS = frozenset({"append", "add", "update", "extend", "insert", "appendleft", "__setitem__"})
-_SELF = ("self", "cls")
-_PLAIN = frozenset(
-    ("id", "attr", "ctx", "op", "ops", "arg", "asname", "module", "level", "conversion", "is_async")
-    + ("simple", "rest", "kwd_attrs", "type_comment", "kind", "type_ignores", "lineno", "tag")
-)
-"""Fields that hold no node that matters here."""
 
 
 class Scope:
@@ -73,9 +66,11 @@ class Scope:
         positional = [*given.posonlyargs, *given.args]
         extra = [argument for argument in (given.vararg, given.kwarg) if argument]
         self._locals.update(argument.arg for argument in (*positional, *given.kwonlyargs, *extra))
-        pairs = [*zip(reversed(positional), reversed(given.defaults))]
+        pairs = [*zip(reversed(positional), reversed(given.defaults), strict=False)]
         pairs += [
-            (name, value) for name, value in zip(given.kwonlyargs, given.kw_defaults) if value is not None
+            (name, value)
+            for name, value in zip(given.kwonlyargs, given.kw_defaults, strict=True)
+            if value is not None
         ]
         for argument, default in pairs:
             if not isinstance(default, (ast.Constant, ast.UnaryOp, ast.Tuple)):
@@ -90,7 +85,7 @@ class Scope:
             if see is not None:
                 see(self, node)
                 if isinstance(node, FUNCTIONS):
-                    pending += [*node.decorator_list, *node.args.defaults]
+                    pending += [*node.decorator_list, node.args]
                     continue
             pending += children(node)
 
@@ -114,7 +109,7 @@ class Scope:
         self._locals.add(node.asname or node.name.partition(".")[0])
 
     def _see_argument(self, node: ast.AST) -> None:
-        assert isinstance(node, ast.arg)  # of a lambda
+        assert isinstance(node, ast.arg)  # of a lambda, or of a function inside
         self._locals.add(node.arg)
 
     def _see_capture(self, node: ast.AST) -> None:
@@ -128,7 +123,7 @@ class Scope:
 
     def _see_comparison(self, node: ast.AST) -> None:
         self._tests.append(node)
-        if isinstance(node, ast.Compare) and any(map(_is_self, node.comparators)):
+        if isinstance(node, ast.Compare) and any(map(is_self, node.comparators)):
             self._self_tested = True
 
     def _see_match(self, node: ast.AST) -> None:
@@ -146,7 +141,7 @@ class Scope:
         self._tests += body
         for part in body:
             value = getattr(part, "value", None)
-            if isinstance(value, ast.Subscript) and _is_self(value.value):
+            if isinstance(value, ast.Subscript) and is_self(value.value):
                 self._self_tested = True
 
     def _see_with(self, node: ast.AST) -> None:
@@ -154,7 +149,7 @@ class Scope:
         for item in node.items:
             if item.optional_vars is not None:
                 self._bind([item.optional_vars], item.context_expr)
-            if isinstance(item.context_expr, ast.Call) and _last(item.context_expr.func) == "suppress":
+            if isinstance(item.context_expr, ast.Call) and last_name(item.context_expr.func) == "suppress":
                 self._see_tried(node.body)  # the same as try and except
 
     def _see_loop(self, node: ast.AST) -> None:
@@ -198,7 +193,7 @@ class Scope:
     def _see_namespace(self, holder: ast.expr, key: ast.expr | None) -> bool:
         """Is the holder a namespace, as in `globals()[key] = ...`? Then note what is stored there."""
         if isinstance(holder, ast.Call):
-            if _last(holder.func) not in ("globals", "vars"):
+            if last_name(holder.func) not in ("globals", "vars"):
                 return False
             owner = holder.args[0] if holder.args else None
         elif isinstance(holder, ast.Attribute) and holder.attr == "__dict__":
@@ -206,21 +201,21 @@ class Scope:
         else:
             return False
         if owner is None or not self._is_under_construction(owner):
-            self._always.add(_text(key) or ANY)
+            self._always.add(text_of(key) or ANY)
         return True
 
     def _is_under_construction(self, node: ast.expr) -> bool:
         """Is it the object that `__init__` makes? Nobody else has it yet."""
-        return self.node.name == "__init__" and _is_self(node)
+        return self.node.name == "__init__" and is_self(node)
 
     def _see_call(self, node: ast.AST) -> None:
         assert isinstance(node, ast.Call)
         function, args = node.func, node.args
-        name = _last(function)
+        name = last_name(function)
         if isinstance(function, ast.Attribute):
             if name == "get":
                 self._tests.append(function.value)
-                self._self_tested = self._self_tested or _is_self(function.value)
+                self._self_tested = self._self_tested or is_self(function.value)
             elif name == "setdefault":
                 if not self._see_namespace(function.value, args[0] if args else None):
                     self._tests.append(function.value)
@@ -230,7 +225,7 @@ class Scope:
             elif name == "__setattr__" and len(args) >= 2:
                 self._see_setattr(args[-3:-1], needs_test=True)
         elif name in ("hasattr", "getattr") and len(args) > 1:
-            text = _text(args[1])
+            text = text_of(args[1])
             if text and (name == "hasattr" or len(args) > 2):
                 self._tested.add("." + text)
         elif name == "setattr" and len(args) > 1:
@@ -239,7 +234,7 @@ class Scope:
     def _see_setattr(self, args: list[ast.expr], *, needs_test: bool) -> None:
         if len(args) > 1 and self._is_under_construction(args[0]):
             return
-        text = _text(args[-1])
+        text = text_of(args[-1])
         if text and needs_test:
             self._stored.add("." + text)
         elif text:
@@ -265,7 +260,7 @@ class Scope:
             self._tested |= found.union(*(loose[name] for name in through if name in loose))
         for target in self._stores:
             self._stored |= self._holders(target, strict)
-            if self._self_tested and _is_self(target):
+            if self._self_tested and is_self(target):
                 self._always.add(ANY)
         self._stored.update("." + node.attr for node in self._attributes)
         if self._declared:
@@ -301,8 +296,8 @@ class Scope:
                 found.add("." + node.attr)
             elif kind is ast.Call:
                 assert isinstance(node, ast.Call)
-                if _last(node.func) == "getattr" and len(node.args) > 1:
-                    found.add("." + _text(node.args[1]))
+                if last_name(node.func) == "getattr" and len(node.args) > 1:
+                    found.add("." + text_of(node.args[1]))
             pending += children(node)
         found.update(name for name in names if self._long_lived(name))
         return found, names
@@ -310,12 +305,12 @@ class Scope:
     def _holders(self, expression: ast.expr, aliases: dict[str, set[str]]) -> set[str]:
         """The long-lived targets that are filled when the value of the expression is filled."""
         while True:
-            if isinstance(expression, (ast.Subscript, ast.Starred, ast.Await)) or isinstance(expression, ast.NamedExpr):
+            if isinstance(expression, (ast.Subscript, ast.Starred, ast.Await, ast.NamedExpr)):
                 expression = expression.value
             elif isinstance(expression, ast.Call):
                 function = expression.func
-                if _last(function) == "getattr" and len(expression.args) > 1:
-                    return {"." + _text(expression.args[1])}
+                if last_name(function) == "getattr" and len(expression.args) > 1:
+                    return {"." + text_of(expression.args[1])}
                 if not isinstance(function, ast.Attribute) or function.attr not in ("get", "setdefault"):
                     return set()
                 expression = function.value
@@ -335,46 +330,6 @@ class Scope:
                 return set()
 
 
-def children(node: ast.AST) -> list[ast.AST]:
-    """The nodes right below this one. Cost: a third of `ast.iter_child_nodes`."""
-    found: list[ast.AST] = []
-    for name in _FIELDS[node.__class__]:
-        value = getattr(node, name)
-        if value.__class__ is list:
-            found += value
-        elif value is not None:
-            found.append(value)
-    return found if None not in found else [part for part in found if part is not None]
-
-
-def _fields() -> dict[type[ast.AST], tuple[str, ...]]:
-    """For each kind of node the fields that hold nodes; names, operators and contexts are left out."""
-    found: dict[type[ast.AST], tuple[str, ...]] = {}
-    kinds: list[type[ast.AST]] = [ast.AST]
-    while kinds:
-        kind = kinds.pop()
-        kinds += kind.__subclasses__()
-        plain = _PLAIN | ({"value"} if issubclass(kind, (ast.Constant, ast.MatchSingleton)) else set())
-        plain = plain | ({"names"} if issubclass(kind, (ast.Global, ast.Nonlocal)) else set())
-        plain = plain | ({"name"} if not hasattr(ast, "TypeAlias") or kind is not ast.TypeAlias else set())
-        found[kind] = tuple(name for name in kind._fields if name not in plain)
-    return found
-
-
-def _is_self(node: ast.AST) -> bool:
-    return isinstance(node, ast.Name) and node.id in _SELF
-
-
-def _last(node: ast.expr) -> str:
-    """The last name of a dotted expression, or ""."""
-    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
-
-
-def _text(node: ast.expr | None) -> str:
-    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
-
-
-_FIELDS = _fields()
 _SEE = {
     ast.FunctionDef: Scope._see_definition,
     ast.AsyncFunctionDef: Scope._see_definition,

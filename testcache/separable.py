@@ -5,7 +5,7 @@ then finds it, and each test names the fixtures that it wants; both are recorded
 decided on the safe side: what is not provably alone counts in the body of the file.
 
 Does not see:
-- other files that import a test or a fixture from here: they must depend on `Source.whole`;
+- other files that import a test or a fixture from here: they must depend on `Source.whole`, the block `*`;
 - a fixture that is added and hides one of that name from further out: who requests a name must
   depend on every place where a nearer one could appear, as an absent block.
 """
@@ -22,7 +22,10 @@ from testcache.outline import Definition, Function, Outline
 from testcache.syntax import mentions, stores
 
 _ENUMERATORS = frozenset(
-    ["__dict__", "getmembers", "f_globals", "f_locals", "__subclasses__", "loadTestsFromModule", "loadTestsFromTestCase", "getTestCaseNames", "currentframe"]
+    (  # noqa: SIM905
+        "__dict__ getmembers f_globals f_locals __subclasses__ loadTestsFromModule "
+        "loadTestsFromTestCase getTestCaseNames currentframe"
+    ).split()
 )
 """Who uses one of these may see every name of the module or class, be it an attribute or a name."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import warnings
 from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from testcache import memos, outline, separable
@@ -14,6 +15,9 @@ from testcache.outline import Definition, Outline
 from testcache.scope import ANY
 from testcache.separable import without
 from testcache.syntax import mentions
+
+WHOLE = "*"
+"""Name of the block that is the body of a collected file as if nothing in it were separable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,27 +33,30 @@ class Source:
 
     Attributes:
         body: everything outside functions that is not separable.
-        whole: the body as if nothing were separable: what another file depends on that imports
-            this one. Equal to `body` if the file is not collected.
         blocks: fingerprint of each block by name: `f`, `Class.method`, `Outer.Inner.m`, `TestX` for
-            a separable class, and `f#2` for the second definition of `f`.
+            a separable class (`TestX.Inner` for one inside it, of the same value), `f#2` for the
+            second definition of `f`, and in a collected file `*` for `whole`.
         spans: (first line with decorators, last line, block), sorted and apart. A separable class
             has a span for each stretch of lines between its methods.
         memos: functions that may fill state that outlives a test: names of that state, by line of
             the function (as `co_firstlineno` has it). "*" is any name.
         mentions: names that each block mentions, "" for the body: names read, attributes, imports,
             and texts that are a name or a dotted path. {"*"} if not known.
-        parsed: False if Python cannot parse the file, or only with more stack: `body` and `whole`
-            are then the digest of its bytes, and there are no blocks.
+        parsed: False if Python cannot parse the file, or only with more stack: `body` is then
+            the digest of its bytes, and there are no blocks.
     """
 
     body: Digest
-    whole: Digest
     blocks: dict[str, Digest]
     spans: tuple[tuple[int, int, str], ...]
     memos: dict[int, frozenset[str]]
     mentions: dict[str, frozenset[str]]
     parsed: bool
+
+    @property
+    def whole(self) -> Digest:
+        """The body as if nothing were separable: what another file depends on that imports this one."""
+        return self.blocks.get(WHOLE, self.body)
 
     def block_at(self, line: int) -> str:
         """The block of a code object that starts at the line; "" is the body. Cost: one bisection."""
@@ -81,20 +88,21 @@ def parse(data: bytes, *, collected: bool) -> Source:
 
 def _unparsed(data: bytes) -> Source:
     digest = of_bytes(data)
-    return Source(digest, digest, {}, (), {}, {"": frozenset({ANY})}, parsed=False)
+    return Source(digest, {}, (), {}, {"": frozenset({ANY})}, parsed=False)
 
 
 def _source(tree: ast.Module, collected: bool) -> Source:
     cut = outline.draw(tree)
     alone = separable.find(cut, tree) if collected else {}
+    renamed = _renamed(cut)
     whole = of_text("\n".join(cut.body))
-    blocks: dict[str, Digest] = {}
+    blocks: dict[str, Digest] = {WHOLE: whole} if collected else {}
     mentioned: dict[str, frozenset[str]] = {}
     spans = [(item.first_line, item.last_line, item.block) for item in cut.functions]
     for item in cut.functions:
         if item.block not in alone:
             blocks[item.block] = of_text("\n".join(item.tokens))
-            mentioned[item.block] = _mentions(item.tokens)
+            mentioned[item.block] = _mentions(item.tokens, renamed)
     removed: list[tuple[int, int]] = []
     gone = 0
     for item in cut.top:
@@ -103,16 +111,17 @@ def _source(tree: ast.Module, collected: bool) -> Source:
         place = item.start - gone  # of what stays in the body, how much is before it
         for block, tokens in _separate(item, cut, alone, place):
             blocks[block] = of_text("\n".join(tokens))
-            mentioned[block] = _mentions(tokens)
+            mentioned[block] = _mentions(tokens, renamed)
         if isinstance(item.node, ast.ClassDef):
             spans += _gaps(item, cut)
+            for inner in _classes(item):
+                blocks[inner.block] = blocks[item.block]
         removed.append((item.start, item.end))
         gone += item.end - item.start
     body = without(cut.body, 0, len(cut.body), removed)
-    mentioned[""] = _mentions(body)
+    mentioned[""] = _mentions(body, renamed)
     return Source(
         body=of_text("\n".join(body)) if removed else whole,
-        whole=whole,
         blocks=blocks,
         spans=tuple(sorted(spans)),
         memos=memos.find(cut),
@@ -125,7 +134,7 @@ def _separate(
     item: Definition, cut: Outline, alone: dict[str, bool], place: int
 ) -> list[tuple[str, list[str]]]:
     """The tokens of a separable function, or of a separable class and each of its separable methods."""
-    start = f"separable {place}" if alone[item.block] else "separable"
+    start = f"(separable {place}" if alone[item.block] else "(separable"
     if not isinstance(item.node, ast.ClassDef):
         return [(item.block, [start, *cut.body[item.start : item.end], "{body", *item.tokens])]
     methods = [member for member in item.members if member.block in alone]
@@ -134,11 +143,19 @@ def _separate(
     gone = 0
     for method in methods:
         start = (
-            f"separable {place} {method.start - item.start - gone}" if alone[method.block] else "separable"
+            f"(separable {place} {method.start - item.start - gone}" if alone[method.block] else "(separable"
         )
         found.append((method.block, [start, *cut.body[method.start : method.end], "{body", *method.tokens]))
         gone += method.end - method.start
     return found
+
+
+def _classes(item: Definition) -> Iterator[Definition]:
+    """The classes inside a class, at any depth."""
+    for member in item.members:
+        if isinstance(member.node, ast.ClassDef):
+            yield member
+            yield from _classes(member)
 
 
 def _gaps(item: Definition, cut: Outline) -> list[tuple[int, int, str]]:
@@ -155,5 +172,14 @@ def _gaps(item: Definition, cut: Outline) -> list[tuple[int, int, str]]:
     return gaps
 
 
-def _mentions(tokens: list[str]) -> frozenset[str]:
-    return frozenset().union(*mentions(tokens))
+def _mentions(tokens: list[str], renamed: dict[str, list[str]]) -> frozenset[str]:
+    names, others, requested = mentions(tokens)
+    for name in names & renamed.keys():
+        others.update(renamed[name])
+    return frozenset().union(names, others, requested)
+
+
+def _renamed(cut: Outline) -> dict[str, list[str]]:
+    """What stands behind the names of `import x.y as z`: who mentions z mentions x and y."""
+    aliases = [alias for statement in cut.imports for alias in statement.names]
+    return {alias.asname: alias.name.split(".") for alias in aliases if alias.asname}
