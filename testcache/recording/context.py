@@ -27,6 +27,7 @@ class Context:
 
     Attributes:
         name: for messages.
+        is_module: whether this is the import of a module: shared by all tests that rest on it.
         places: code that ran while this context was on top.
         reads: inputs other than code, with the fingerprint each had when it was read.
         signatures: the stat of each file when it was read, to see whether it changed meanwhile.
@@ -39,6 +40,7 @@ class Context:
     """
 
     name: str
+    is_module: bool = False
     places: set[Place] = field(default_factory=set)
     reads: dict[Input, Digest] = field(default_factory=dict)
     signatures: dict[str, Signature] = field(default_factory=dict)

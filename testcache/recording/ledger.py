@@ -6,7 +6,8 @@ memos it asked, and on the import closure of every file any of that code lies in
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from testcache.inputs import files as fs
 from testcache.model import Input, Kind, Read
@@ -14,40 +15,58 @@ from testcache.reasons import Reason
 from testcache.recording.context import Context, Place, Problem
 from testcache.recording.tape import Tape
 
+NO_READS: frozenset[Read] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class _Code:
+    """What one place stands for: its reads, the module it lies in, the names its block mentions."""
+
+    reads: tuple[Read, ...]
+    module: Context | None
+    mentions: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What one test rests on.
+
+    Attributes:
+        parts: its own reads, and those of the modules below; the latter is one object for all tests
+            with the same modules.
+        problems: everything that keeps the test from being stored.
+        labels: the remarks that every replay of it repeats.
+        contexts: its own contexts: itself, fixtures, fills, children.
+    """
+
+    parts: tuple[frozenset[Read], ...]
+    problems: tuple[Problem, ...]
+    labels: tuple[str, ...]
+    contexts: frozenset[Context]
+
 
 class Ledger:
-    """Sums up contexts; sets of reads that many tests share come out as the very same object."""
+    """Sums up contexts."""
 
     def __init__(self, tape: Tape) -> None:
         self._tape = tape
+        self._code: dict[Place, _Code] = {}
         self._sums: dict[Context, tuple[tuple[int, int], frozenset[Read]]] = {}
-        self._closures: dict[frozenset[Context], tuple[int, frozenset[Context]]] = {}
+        self._closures: dict[frozenset[Context], tuple[tuple[int, int], frozenset[Context]]] = {}
         self._joined: dict[frozenset[frozenset[Read]], frozenset[Read]] = {}
+        self._fillers: tuple[int, dict[str, set[Context]]] = (0, {})
 
-    def parts(self, test: Context, more: Iterable[Read] = ()) -> tuple[frozenset[Read], ...]:
-        """The reads of a test as (its own, those of the modules it rests on)."""
+    def account(self, test: Context, more: Iterable[Read] = ()) -> Account:
+        """Sum up a test; `more` are reads that were not observed but follow from what the test is."""
         own, modules = self._contexts(test)
         base = self._join(frozenset(self._sum(context) for context in modules))
         mine = frozenset(more).union(*(self._sum(context) for context in own)) - base
-        return (mine, base) if base else (mine,)
-
-    def problems(self, test: Context) -> list[Problem]:
-        """Everything that keeps this test from being stored; changed files among it."""
-        own, modules = self._contexts(test)
-        found = [problem for context in (*own, *modules) for problem in context.problems]
-        for context in own:
-            for path, signature in context.signatures.items():
-                if path not in context.written and fs.signature_of(path) != signature:
-                    name = self._tape.roots.name(path)
-                    read = context.reads.get(Input(Kind.FILE, name))
-                    if read is not None and self._tape.files.digest(path) != read:
-                        found.append(Problem(Reason.INPUT_CHANGED_DURING_RUN, f"file {name}"))
-        return found
-
-    def labels(self, test: Context) -> tuple[str, ...]:
-        """The remarks that every replay of this test repeats."""
-        own, modules = self._contexts(test)
-        return tuple(sorted({label for context in (*own, *modules) for label in context.labels}))
+        everything = (*own, *modules)
+        problems = [problem for context in everything for problem in context.problems]
+        problems += self._changed(own)
+        labels = {label for context in everything for label in context.labels}
+        parts = (mine, base) if base else (mine,)
+        return Account(parts, tuple(dict.fromkeys(problems)), tuple(sorted(labels)), frozenset(own))
 
     def whole_text(self) -> frozenset[Read]:
         """The bytes of every first-party file loaded so far.
@@ -55,50 +74,63 @@ class Ledger:
         Stands in for code that has not run yet but will: the teardown of a fixture that is still open.
         """
         tape = self._tape
-        return frozenset(
+        reads = (
             Read(Input(Kind.FILE, tape.roots.name(path)), loaded.content) for path, loaded in tape.loaded.items()
         )
+        return self._join(frozenset([frozenset(reads)]))
+
+    def _changed(self, own: set[Context]) -> Iterator[Problem]:
+        """Files that are no longer what the test read, unless it wrote them itself."""
+        tape = self._tape
+        for context in own:
+            for path, signature in context.signatures.items():
+                if path not in context.written and fs.signature_of(path) != signature:
+                    name = tape.roots.name(path)
+                    read = context.reads.get(Input(Kind.FILE, name))
+                    if read is not None and tape.files.digest(path) != read:
+                        yield Problem(Reason.INPUT_CHANGED_DURING_RUN, f"file {name}")
 
     def _contexts(self, test: Context) -> tuple[set[Context], frozenset[Context]]:
         """Split what a test is linked to into its own contexts and the import closure below them."""
         tape = self._tape
-        module_contexts = {loaded.context for loaded in tape.loaded.values()}
+        fillers = self._fill_index()
         own: set[Context] = set()
-        entries: set[Context] = set()
+        entries: set[Context] = {tape.run}
         queue = [test]
-        mentioned: set[Place] = set()
         while queue:
             context = queue.pop()
             if context in own:
                 continue
             own.add(context)
-            for file, line in context.places:
-                loaded = tape.loaded.get(file)
-                if loaded is not None:
-                    entries.add(loaded.context)
-                    if tape.fills:
-                        self._mention(loaded.source.mentions.get(loaded.source.block_at(line)), mentioned)
+            for place in context.places:
+                code = self._code_at(place)
+                if code.module is not None:
+                    entries.add(code.module)
+                if fillers and not code.mentions.isdisjoint(fillers):
+                    for name in code.mentions & fillers.keys():
+                        queue.extend(fillers[name])
             for link in context.links:
-                (entries.add if link in module_contexts else queue.append)(link)
-            queue.extend(tape.fills[place].context for place in mentioned)
-            mentioned.clear()
-        entries.add(tape.run)
+                (entries.add if link.is_module else queue.append)(link)
         return own, self._closure(frozenset(entries))
 
-    def _mention(self, names: frozenset[str] | None, found: set[Place]) -> None:
-        if not names:
-            return
-        for place, fill in self._tape.fills.items():
-            if not fill.names.isdisjoint(names) or "*" in fill.names:
-                found.add(place)
+    def _fill_index(self) -> dict[str, set[Context]]:
+        """Which fills a name that code mentions may reach."""
+        fills = self._tape.fills
+        if self._fillers[0] != len(fills):
+            index: dict[str, set[Context]] = {}
+            for fill in fills.values():
+                for name in fill.names:
+                    index.setdefault(name, set()).add(fill.context)
+            self._fillers = (len(fills), index)
+        return self._fillers[1]
 
     def _closure(self, entries: frozenset[Context]) -> frozenset[Context]:
         """All contexts below these, through links and through the files their code lies in."""
-        size = len(self._tape.loaded)
+        tape = self._tape
+        size = (len(tape.loaded), len(tape.run.links) + len(tape.run.places))
         known = self._closures.get(entries)
         if known is not None and known[0] == size:
             return known[1]
-        tape = self._tape
         seen: set[Context] = set()
         queue = list(entries)
         while queue:
@@ -107,39 +139,49 @@ class Ledger:
                 continue
             seen.add(context)
             queue.extend(context.links)
-            for file, _ in context.places:
-                loaded = tape.loaded.get(file)
-                if loaded is not None:
-                    queue.append(loaded.context)
+            queue.extend(
+                code.module for code in map(self._code_at, context.places) if code.module is not None
+            )
         closure = frozenset(seen)
         self._closures[entries] = (size, closure)
         return closure
 
     def _sum(self, context: Context) -> frozenset[Read]:
-        """One context's own reads, code and bodies of the files that code lies in."""
+        """One context's own reads, code, and bodies of the files that code lies in."""
         size = (len(context.places), len(context.reads))
         known = self._sums.get(context)
         if known is None or known[0] != size:
-            known = self._sums[context] = (size, frozenset(self._reads_of(context)))
+            reads = {Read(asked, value) for asked, value in context.reads.items()}
+            for place in context.places:
+                reads.update(self._code_at(place).reads)
+            known = (size, frozenset(reads))
+            if size != (0, 0):
+                self._sums[context] = known
         return known[1]
 
-    def _reads_of(self, context: Context) -> Iterable[Read]:
+    def _code_at(self, place: Place) -> _Code:
+        code = self._code.get(place)
+        if code is None:
+            code = self._look_up(place)
+            if code.module is not None:
+                self._code[place] = code
+        return code
+
+    def _look_up(self, place: Place) -> _Code:
         tape = self._tape
-        for asked, value in context.reads.items():
-            yield Read(asked, value)
-        for file, line in context.places:
-            loaded = tape.loaded.get(file)
-            name = tape.roots.name(file)
-            if loaded is None:  # code compiled from a file that is no module, such as a template
-                yield Read(Input(Kind.FILE, name), tape.files.digest(file))
-                continue
-            yield Read(Input(Kind.BODY, name), loaded.source.body)
-            block = loaded.source.block_at(line)
-            if block:
-                yield Read(Input(Kind.BLOCK, f"{name}::{block}"), loaded.source.blocks[block])
+        file, line = place
+        name = tape.roots.name(file)
+        loaded = tape.loaded.get(file)
+        if loaded is None:  # code compiled from a file that is no module, such as a template
+            return _Code((Read(Input(Kind.FILE, name), tape.files.digest(file)),), None, frozenset())
+        reads = [Read(Input(Kind.BODY, name), loaded.source.body)]
+        block = loaded.source.block_at(line)
+        if block:
+            reads.append(Read(Input(Kind.BLOCK, f"{name}::{block}"), loaded.source.blocks[block]))
+        return _Code(tuple(reads), loaded.context, loaded.source.mentions.get(block, frozenset()))
 
     def _join(self, sums: frozenset[frozenset[Read]]) -> frozenset[Read]:
         known = self._joined.get(sums)
         if known is None:
-            known = self._joined[sums] = frozenset().union(*sums)
+            known = self._joined[sums] = NO_READS.union(*sums)
         return known

@@ -106,6 +106,7 @@ class _Resumption(ast.NodeTransformer):
         both = ast.Subscript(value=pair, slice=ast.Constant(0), ctx=ast.Load())
         for new in (both, pair, both.slice, marking, setter, setter.value, *marking.args):
             ast.copy_location(new, node)
+            new.end_lineno = new.lineno  # the compiler gives a call of a method the line it ends on
         return both
 
     def _resumed_inside(self, node: ast.AsyncWith | ast.AsyncFor) -> list[ast.stmt]:

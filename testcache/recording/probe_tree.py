@@ -49,7 +49,7 @@ def instrument(tree: ast.Module, data: bytes, filename: str, memo_lines: Collect
         first = min([function.lineno, *(decorator.lineno for decorator in function.decorator_list)])
         documented = isinstance(function.body[0], ast.Expr) and _is_text(function.body[0].value)
         head, body = function.body[: int(documented)], function.body[int(documented) :]
-        line = line_of(body or head)
+        line = line_of(body) if body else first  # a docstring alone is not executed
         probe = mark(name, first, line)
         opening = at(ast.Expr(ast.Call(func=_load(ENTERED), args=[], keywords=[])), line)
         brackets = [opening] if first in memo_lines else []

@@ -142,7 +142,7 @@ class Tape:
         if known is not None and known.content == content:
             return known
         source = self.sources.of(data, filename)
-        context = Context(f"import of {self.roots.name(filename)}", places={(filename, 0)})
+        context = Context(f"import of {self.roots.name(filename)}", is_module=True, places={(filename, 0)})
         if known is not None:  # executed twice with different bytes: both count
             context.problems.append(Problem(Reason.INPUT_CHANGED_DURING_RUN, self.roots.name(filename)))
         if signature is not None:

@@ -89,6 +89,6 @@ class Charges:
 
     # -- tests
 
-    def is_open(self, contexts: set[Context]) -> bool:
+    def is_open(self, contexts: frozenset[Context]) -> bool:
         """Whether one of these is a fixture that still has its teardown before it."""
         return not self.open.isdisjoint(contexts)

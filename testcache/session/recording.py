@@ -109,45 +109,49 @@ class Recording:
         if outcome is None:
             problems = () if attempt.failed else ((Reason.OUTCOME.slug, attempt.summary),)
             return Result(path, node, None, problems, attempt.duration_s, now)
-        problems = [(problem.reason.slug, problem.evidence) for problem in self.observer.ledger.problems(context)]
         declared = self.inputs.never(item)
+        account = self.observer.ledger.account(context, () if declared else self.inputs.reads(item))
+        problems = [(problem.reason.slug, problem.evidence) for problem in account.problems]
         if declared is not None:
             problems.insert(0, (Reason.MARKED_NEVER.slug, declared))
         if self.observer.recorder.failure:
             problems.append((Reason.NOT_OBSERVED.slug, self.observer.recorder.failure))
         if problems:
-            return Result(path, node, None, tuple(dict.fromkeys(problems)), attempt.duration_s, now)
-        ledger = self.observer.ledger
+            return Result(path, node, None, tuple(problems), attempt.duration_s, now)
         trace = Trace(
-            parts=ledger.parts(context, self.inputs.reads(item)),
+            parts=account.parts,
             outcome=outcome,
             reports=tuple(serialise(self.config, report, self.tape.roots) for report in attempt.reports),
             duration_s=attempt.duration_s,
             recorded_at=now,
-            max_age_s=self._max_age_s(item, context),
-            labels=ledger.labels(context),
+            max_age_s=self._max_age_s(item, account.labels),
+            labels=account.labels,
         )
-        if self.charges.is_open(set(context.reachable())):
+        if self.charges.is_open(account.contexts):
             self._unfinished[node] = (item, trace)
-            trace = _with_part(trace, ledger.whole_text())
+            trace = dataclasses.replace(trace, parts=(*trace.parts, self.observer.ledger.whole_text()))
         return Result(path, node, trace, (), trace.duration_s, now)
 
-    def _max_age_s(self, item: pytest.Item, context: Context) -> float:
-        ages = [self.inputs.max_age_s(item), *self.observer.network.ages(self.observer.ledger.labels(context))]
+    def _max_age_s(self, item: pytest.Item, labels: tuple[str, ...]) -> float:
+        ages = [self.inputs.max_age_s(item), *self.observer.network.ages(labels)]
         return min((age for age in ages if age), default=0.0)
 
     def finish(self) -> list[Result]:
-        """The final results of tests whose wide fixtures were still open; then stop watching."""
+        """The final results of tests whose wide fixtures were still open; then stop watching.
+
+        A fixture that is open even now (a crash in a teardown) leaves the careful result standing. A
+        teardown that did something that cannot be stored takes back what was journalled.
+        """
         self.observer.collect_children()
         self.tape.settle()
         results = []
         for node, (item, trace) in self._unfinished.items():
-            context = self._contexts.pop(node)
-            problems = [(p.reason.slug, p.evidence) for p in self.observer.ledger.problems(context)]
-            if problems or self.charges.is_open(set(context.reachable())):
-                continue  # the journalled, more careful result stands; a problem in a teardown comes below
-            parts = self.observer.ledger.parts(context, self.inputs.reads(item))
-            results.append(Result(path_of(node), node, _with_parts(trace, parts), (), trace.duration_s, trace.recorded_at))
+            account = self.observer.ledger.account(self._contexts.pop(node), self.inputs.reads(item))
+            if self.charges.is_open(account.contexts):
+                continue
+            problems = tuple((problem.reason.slug, problem.evidence) for problem in account.problems)
+            final = None if problems else dataclasses.replace(trace, parts=account.parts)
+            results.append(Result(path_of(node), node, final, problems, trace.duration_s, trace.recorded_at))
         self._unfinished.clear()
         self.charges.uninstall()
         self.observer.stop()
@@ -157,11 +161,3 @@ class Recording:
         """Refuse declarations with typos before anything runs."""
         for item in items:
             check_markers(item)
-
-
-def _with_part(trace: Trace, part: frozenset[Any]) -> Trace:
-    return _with_parts(trace, (*trace.parts, part))
-
-
-def _with_parts(trace: Trace, parts: tuple[frozenset[Any], ...]) -> Trace:
-    return dataclasses.replace(trace, parts=parts)

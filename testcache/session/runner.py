@@ -196,7 +196,7 @@ class Runner:
             try:
                 self.cache.commit(self.world.sources.new())
                 save_run(self.store, self.environment, self._facts())
-            except StoreError as problem:
+            except (StoreError, BadRecord) as problem:
                 self._give_up(problem)
         wrong = self._wrong_hits()
         if wrong and session.exitstatus == pytest.ExitCode.OK:

@@ -9,6 +9,7 @@
     trace     = [parts, outcome, reports, duration_s, recorded_at, lines, max_age_s, labels]
     report    = [template, [float, ...]]
     template  = msgpack [[name, ...], {...}]   names of the floats, and everything else
+    source    = format(1 byte) msgpack {field of testcache.source.Source: value, ...}
 
 Traces name parts, and parts name reads, by position, so that what 25 tests share is there once: about
 0.6 KiB a test at 30 inputs a test. Durations differ in reports that are otherwise the same, so floats
@@ -77,15 +78,6 @@ class _Manifest(msgspec.Struct, array_like=True, forbid_unknown_fields=True, fro
     parts: list[list[int]]
     blobs: list[bytes]
     tests: _Tests
-
-
-class _Source(msgspec.Struct, array_like=True, forbid_unknown_fields=True, frozen=True):
-    body: bytes
-    blocks: dict[str, bytes]
-    spans: list[tuple[int, int, str]]
-    memos: dict[int, list[str]]
-    mentions: dict[str, list[str]]
-    parsed: bool
 
 
 class _Blobs:
@@ -163,17 +155,9 @@ def decode_manifest(data: bytes) -> Manifest:
 
 
 def encode_source(source: Source) -> bytes:
-    """Return the bytes of what is known about one Python file."""
+    """Return the bytes of what is known about one Python file. Raises BadRecord: too large."""
     with _named("source"):
-        record = _Source(
-            body=source.body,
-            blocks=dict(sorted(source.blocks.items())),
-            spans=list(source.spans),
-            memos={line: sorted(names) for line, names in sorted(source.memos.items())},
-            mentions={name: sorted(others) for name, others in sorted(source.mentions.items())},
-            parsed=source.parsed,
-        )
-        return _bounded(bytes([SOURCE_FORMAT]) + msgspec.msgpack.encode(record))
+        return _bounded(bytes([SOURCE_FORMAT]) + msgspec.msgpack.encode(source))
 
 
 def decode_source(data: bytes) -> Source:
@@ -181,15 +165,7 @@ def decode_source(data: bytes) -> Source:
     from testcache.source import Source
 
     with _named("source"):
-        record = _decoder(_Source).decode(_body(data, SOURCE_FORMAT))
-        return Source(
-            body=Digest(record.body),
-            blocks={name: Digest(value) for name, value in record.blocks.items()},
-            spans=tuple(record.spans),
-            memos={line: frozenset(names) for line, names in record.memos.items()},
-            mentions={name: frozenset(others) for name, others in record.mentions.items()},
-            parsed=record.parsed,
-        )
+        return _decoder(Source).decode(_body(data, SOURCE_FORMAT))
 
 
 def encode_value(value: object) -> bytes:

@@ -18,7 +18,7 @@ from diskcache import UNKNOWN, Cache, Disk, Timeout
 from diskcache.core import DBNAME, MODE_RAW
 
 from testcache.errors import StoreError
-from testcache.storage import frame, gate
+from testcache.storage import faults, frame, gate
 
 
 class NotBytes(Exception):
@@ -55,6 +55,17 @@ class BytesDisk(Disk):  # type: ignore[misc]  # diskcache has no types
         """Leave files alone: a forged row may name any file there is."""
 
 
+class _ClosedOnFailure(Cache):  # type: ignore[misc]  # diskcache has no types
+    """A cache that does not leave its connection open when it cannot be set up."""
+
+    def __init__(self, *arguments: object, **settings: object) -> None:
+        try:
+            super().__init__(*arguments, **settings)
+        except BaseException:
+            self.close()
+            raise
+
+
 class Writer:
     """The one connection of a process that writes; keys are database keys, `space NUL key`.
 
@@ -67,7 +78,8 @@ class Writer:
         if os.path.expandvars(os.path.expanduser(folder)) != str(folder):
             raise StoreError(f"the store cannot be in a folder that looks like a variable: {folder}")
         self.corrupt = 0
-        self._cache = Cache(str(folder), timeout=wait_s, disk=BytesDisk, **gate.SETTINGS)
+        with faults.decoded():
+            self._cache = _ClosedOnFailure(str(folder), timeout=wait_s, disk=BytesDisk, **gate.SETTINGS)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
@@ -85,7 +97,8 @@ class Writer:
     def get(self, key: bytes) -> bytes | None:
         """Return a whole value; a damaged row is None and counted in `corrupt`."""
         try:
-            framed = self._cache.get(key)
+            with faults.decoded():
+                framed = self._cache.get(key)
         except NotBytes:
             self.corrupt += 1
             return None
@@ -96,10 +109,12 @@ class Writer:
         return value
 
     def set(self, key: bytes, value: bytes) -> None:
-        self._cache.set(key, frame.seal(key, value))
+        with faults.decoded():
+            self._cache.set(key, frame.seal(key, value))
 
     def delete(self, key: bytes) -> bool:
-        return bool(self._cache.delete(key))
+        with faults.decoded():
+            return bool(self._cache.delete(key))
 
     def close(self) -> None:
         self._cache.close()
@@ -112,8 +127,9 @@ def wait_for_lock(path: Path, wait_s: float) -> None:
     """
     connection = sqlite3.connect(path, timeout=wait_s, isolation_level=None)
     try:
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute("ROLLBACK")
+        with faults.decoded():
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
     finally:
         connection.close()
 

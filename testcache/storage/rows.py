@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from testcache.storage import faults, frame, gate
 
@@ -41,7 +42,8 @@ class Rows:
 
     def examine(self) -> None:
         """Look again: between two looks another process may have replaced the file."""
-        gate.examine(self._live(), self._path)
+        with faults.decoded():
+            gate.examine(self._live(), self._path)
 
     def get(self, key: bytes) -> bytes | None:
         return self.get_many([key]).get(key)
@@ -57,8 +59,7 @@ class Rows:
     def keys(self, prefix: bytes) -> list[bytes]:
         """Return all keys with a prefix that ends in NUL. They carry no checksum of their own."""
         sql = "SELECT key FROM Cache WHERE key >= ? AND key < ? AND raw = 1 AND typeof(key) = 'blob'"
-        rows = self._live().execute(sql, (prefix, prefix[:-1] + b"\x01")).fetchall()
-        return [key for (key,) in rows]
+        return [key for (key,) in self._query(sql, [prefix, prefix[:-1] + b"\x01"])]
 
     def oldest_first(self) -> Iterator[tuple[bytes, int, float]]:
         """Yield key, bytes of the value and time of storing of every row that a store wrote."""
@@ -66,19 +67,18 @@ class Rows:
             "SELECT key, coalesce(length(value), 0), store_time FROM Cache WHERE raw = 1"
             " AND typeof(key) = 'blob' AND typeof(store_time) = 'real' ORDER BY store_time, key"
         )
-        yield from self._live().execute(sql).fetchall()
+        yield from self._query(sql)
 
     def volume(self) -> int:
         """Bytes of all pages, those in the write-ahead log included once."""
-        connection = self._live()
-        ((pages,),) = connection.execute("PRAGMA page_count").fetchall()
-        ((size,),) = connection.execute("PRAGMA page_size").fetchall()
+        ((pages,),) = self._query("PRAGMA page_count")
+        ((size,),) = self._query("PRAGMA page_size")
         return int(pages) * int(size)
 
     def is_whole(self) -> bool:
         """Does SQLite find all pages and indexes in order? Cost: a read of the whole file."""
         try:
-            return self._live().execute("PRAGMA quick_check(1)").fetchall() == [(b"ok",)]
+            return self._query("PRAGMA quick_check(1)") == [(b"ok",)]
         except sqlite3.Error as error:
             if not faults.is_damage(error):
                 raise
@@ -92,7 +92,7 @@ class Rows:
         marks = ",".join("?" * len(keys))
         sql = f"SELECT key, {_BYTES_ONLY} FROM Cache WHERE raw = 1 AND key IN ({marks})"  # noqa: S608  # question marks only
         try:
-            rows = self._live().execute(sql, keys).fetchall()
+            rows = self._query(sql, keys)
         except sqlite3.Error as error:
             if not faults.is_damage(error):
                 raise
@@ -116,6 +116,10 @@ class Rows:
             found.update(self._chunk([key]))
         return found
 
+    def _query(self, sql: str, parameters: Sequence[bytes] = ()) -> list[tuple[Any, ...]]:
+        with faults.decoded():
+            return self._live().execute(sql, parameters).fetchall()
+
     def _live(self) -> sqlite3.Connection:
         if self._pid != os.getpid():
             # After a fork the connection is the parent's: using or closing it here would confuse
@@ -136,9 +140,10 @@ class Rows:
         try:
             connection.text_factory = bytes  # a damaged text must not fail to decode
             connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES + frame.OVERHEAD_BYTES)
-            connection.execute("PRAGMA trusted_schema = OFF")
-            connection.execute("PRAGMA cell_size_check = ON")
-            gate.examine(connection, self._path)
+            with faults.decoded():
+                connection.execute("PRAGMA trusted_schema = OFF")
+                connection.execute("PRAGMA cell_size_check = ON")
+                gate.examine(connection, self._path)
         except BaseException:
             connection.close()
             raise
