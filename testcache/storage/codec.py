@@ -15,8 +15,8 @@ Traces name parts, and parts name reads, by position, so that what 25 tests shar
 0.6 KiB a test at 30 inputs a test. Durations differ in reports that are otherwise the same, so floats
 are taken out of the template.
 
-Decoding is typed and bounded: bytes from anywhere give a value or BadRecord, in memory that is a small
-multiple of their length, and run no code.
+Decoding is typed and bounded: bytes from anywhere give a value or BadRecord, in bounded memory, and run
+no code.
 
 Format history: 1 (first).
 """

@@ -73,7 +73,7 @@ class Journal:
         Raises:
             StoreError: too large, or the disk is full; what was appended before stays readable.
         """
-        if len(payload) > MAX_PAYLOAD_BYTES or self._bytes + len(payload) > MAX_JOURNAL_BYTES // 2:
+        if len(payload) > MAX_PAYLOAD_BYTES or self._bytes + HEADER_BYTES + len(payload) > MAX_JOURNAL_BYTES:
             raise StoreError(f"the journal {self.path} cannot take {len(payload)} more bytes")
         frame = _frame(payload)
         try:

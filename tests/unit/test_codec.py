@@ -96,13 +96,13 @@ def plain_report(when: str, duration: float) -> dict[str, Any]:
 class TestManifest:
     """Round trips, size and sharing."""
 
-    @settings(deadline=None)
+    @settings(deadline=None, max_examples=50)
     @given(MANIFESTS)
     def test_what_is_encoded_is_decoded(self, manifest: Manifest) -> None:
         """Equal after a round trip, whatever the names, reports and numbers are."""
         assert decode_manifest(encode_manifest(manifest)) == manifest
 
-    @settings(deadline=None)
+    @settings(deadline=None, max_examples=50)
     @given(MANIFESTS)
     def test_equal_manifests_have_equal_bytes(self, manifest: Manifest) -> None:
         """The order of tests in a manifest does not show in its bytes."""
@@ -286,7 +286,7 @@ class TestDamage:
 class TestMerge:
     """Two runs at once, an import, a pull: nothing is lost and the order does not matter."""
 
-    @settings(deadline=None)
+    @settings(deadline=None, max_examples=50)
     @given(MANIFESTS, MANIFESTS)
     def test_the_order_does_not_matter(self, one: Manifest, two: Manifest) -> None:
         """Merging is commutative, and merging what is in already changes nothing."""
@@ -296,7 +296,7 @@ class TestMerge:
         assert merge_manifests(one, merged) == merged
         assert merge_manifests(merged, merged) == merged
 
-    @settings(deadline=None)
+    @settings(deadline=None, max_examples=50)
     @given(MANIFESTS, MANIFESTS, MANIFESTS)
     def test_the_grouping_does_not_matter(self, one: Manifest, two: Manifest, three: Manifest) -> None:
         """Three machines may merge in any order."""

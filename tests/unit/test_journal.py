@@ -165,10 +165,11 @@ class TestDamage:
     def test_flipped_bytes_end_it(self, folder: Path, data: st.DataObject) -> None:
         """What comes out is a beginning of what went in, and the file is removed."""
         payloads = [b"%d" % number * 30 for number in range(5)]
+        flips = data.draw(st.lists(st.tuples(st.integers(0, 269), st.integers(0, 7)), min_size=1, max_size=3))
         path = orphan(folder, payloads)
         contents = bytearray(path.read_bytes())
-        for _ in range(data.draw(st.integers(1, 3))):
-            contents[data.draw(st.integers(0, len(contents) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+        for position, bit in flips:
+            contents[position] ^= 1 << bit
         path.write_bytes(contents)
         taken = recovered(folder)
         assert taken in [[payloads[:count]] for count in range(1, 6)] + [[]]
