@@ -17,10 +17,10 @@ from testcache.recording.observer import Observer
 from testcache.session import environment, replay
 from testcache.session.cache import Cache
 from testcache.session.distribution import Distribution
-from testcache.session.history import save_run
 from testcache.session.items import node_id, path_of
 from testcache.session.recording import Recording
 from testcache.settings import Settings
+from testcache.storage.history import save_run
 from testcache.storage.store import Store
 from testcache.trace import Verifier
 
