@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import mmap
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from testcache.recording.probe_tree import name_of
 from testcache.recording.recorder import Place, Sink
@@ -27,9 +27,9 @@ class _Chunk:
 
 
 class _Loud:
-    """Stands in for a file's marks while first marks are streamed: Python code at every call."""
+    """Stands in for a file's marks while they are streamed: Python code at every call."""
 
-    def __init__(self, filename: str, marks: memoryview, tell: Callable[[Place], None]) -> None:
+    def __init__(self, filename: str, marks: memoryview, tell: Sink) -> None:
         self.filename = filename
         self.marks = marks
         self.tell = tell
@@ -45,8 +45,7 @@ class Marks:
     def __init__(self) -> None:
         self._chunks: list[_Chunk] = []
         self._files: dict[str, memoryview] = {}
-        self._sent: set[Place] = set()
-        self._tell: Callable[[Place], None] | None = None
+        self._tell: Sink | None = None
 
     def __contains__(self, filename: str) -> bool:
         return filename in self._files
@@ -74,7 +73,6 @@ class Marks:
         Each byte is cleared by itself: a mark set by another thread in between stays for the next
         take. Cost: a search through one byte for each line known, about 30 us for a million.
         """
-        self._sent.clear()
         for chunk in self._chunks:
             own = chunk.owner == os.getpid()
             for at, place in _set_bytes(chunk):
@@ -83,23 +81,14 @@ class Marks:
                 yield place
 
     def stream(self, sink: Sink | None) -> None:
-        """While set, pass each place on as soon as it is marked, once until the next take."""
-        self._tell = None
+        """While set, pass each place on whenever it is marked; what is marked already, at once."""
+        self._tell = sink
         if sink is not None:
-            self._tell = self._once(sink)
             for chunk in self._chunks:
                 for _, place in _set_bytes(chunk):
-                    self._tell(place)
+                    sink(place)
         for filename in self._files:
             self._publish(filename)
-
-    def _once(self, sink: Sink) -> Callable[[Place], None]:
-        def tell(place: Place) -> None:
-            if place not in self._sent:
-                self._sent.add(place)
-                sink(place)
-
-        return tell
 
     def _publish(self, filename: str) -> None:
         marks: object = self._files[filename]

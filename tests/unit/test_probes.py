@@ -1,0 +1,126 @@
+"""Probes change nothing but the marks they set."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import coverage
+import pytest
+from programs import Program, start
+
+pytest_plugins = ["programs"]
+pytestmark = [
+    pytest.mark.skipif(coverage.Coverage.current() is not None, reason="measures coverage itself"),
+    pytest.mark.usefixtures("bytecode"),
+]
+
+
+def test_probes_of_a_forked_child_mark_in_its_parent(tmp_path: Path) -> None:
+    """A child that never reports is still seen, except for what it imports by itself."""
+    session = start("probes", Program(tmp_path / "program.py"))
+    late = Program(tmp_path / "late.py", "def late():\n    return 1\n")
+    module = session.load()
+    session.recorder.take()
+    child = os.fork()
+    if child == 0:
+        module.caller()
+        late.load().late()
+        os._exit(0)
+    os.waitpid(child, 0)
+    found = session.program.names(session.recorder.take())
+    session.recorder.stop()
+    assert found == {"caller", "plain"}
+
+
+def test_probes_change_nothing_else_about_a_module(tmp_path: Path) -> None:
+    """Docstrings, signatures, line numbers, names and the ordinary bytecode stay as they were."""
+    program = Program(tmp_path / "program.py")
+    session = start("probes", program)
+    with_probes, cached = session.load(), session.load()
+    session.recorder.stop()
+    plain = program.load()
+    assert set(vars(with_probes)) == set(vars(plain)) == set(vars(cached))
+    for module in (with_probes, cached):
+        assert type(module.__loader__) is type(plain.__loader__)
+        assert module.plain.__doc__ == "Documented."
+        assert module.only_documented.__doc__ == plain.only_documented.__doc__
+        assert module.plain.__defaults__ == plain.plain.__defaults__
+        with pytest.raises(ValueError, match="no") as caught:
+            module.fails()
+        assert caught.traceback[-1].lineno == program.line("fails")
+    names = sorted(path.name for path in (tmp_path / "__pycache__").iterdir())
+    assert len(names) == 2
+    ordinary = next(path for path in (tmp_path / "__pycache__").iterdir() if "-testcache" not in path.name)
+    assert b"__testcache_" not in ordinary.read_bytes()
+
+
+def test_cached_bytecode_with_probes_follows_the_source(tmp_path: Path) -> None:
+    """An edit, and other memo lines, make new bytecode although time and size are the same."""
+    program = Program(tmp_path / "program.py", "def one():\n    return 1\n")
+    session = start("probes", program)
+    assert session.load().one() == 1
+    session.recorder.stop()
+    stat = program.path.stat()
+    program.path.write_text("def one():\n    return 2\n")
+    os.utime(program.path, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1000))
+    session = start("probes", program, frozenset({"one"}))
+    assert session.load().one() == 2
+    session.recorder.watch(str(program.path), [1])
+    session.load().one()
+    session.recorder.stop()
+    assert session.listener.heard == [("entered", 1), ("left", 1)]
+
+
+def test_modules_loaded_before_the_probes_count_as_executed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cannot be seen is reported in every period."""
+    program = Program(tmp_path / "program.py", "def one():\n    return 1\n")
+    monkeypatch.setitem(sys.modules, "loaded_before", program.load())
+    session = start("probes", program)
+    assert session.ran(lambda: None) == {"one"}
+    session.recorder.stop()
+
+
+def test_test_modules_are_instrumented_behind_pytests_rewriting(tmp_path: Path) -> None:
+    """Test functions have probes and rewritten assertions, from fresh and from cached bytecode."""
+    (tmp_path / "helper.py").write_text("def helped():\n    return 1\n")
+    (tmp_path / "test_it.py").write_text(
+        "from helper import helped\n\ndef test_it():\n    value = helped()\n    assert value == 2\n"
+    )
+    (tmp_path / "watcher.py").write_text(
+        textwrap.dedent("""
+            from pathlib import Path
+            import pytest
+            from testcache.recording.recorder import choose
+
+            recorder = choose(
+                "probes",
+                wanted=lambda name: name.startswith(str(Path(__file__).parent)) and "watcher" not in name,
+                entered=lambda place: None,
+                left=lambda place: None,
+            )
+            recorder.start()
+
+            @pytest.hookimpl(wrapper=True)
+            def pytest_runtest_protocol(item):
+                recorder.take()
+                result = yield
+                print("RAN", sorted((Path(name).name, line) for name, line in recorder.take()))
+                return result
+            """)
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    command = [sys.executable, "-m", "pytest", "-p", "watcher", "-p", "no:cacheprovider", "-s", "test_it.py"]
+    for _ in range(2):
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+        assert "RAN [('helper.py', 1), ('test_it.py', 3)]" in done.stdout, done.stdout + done.stderr
+        assert "assert 1 == 2" in done.stdout
+    names = {path.name for path in (tmp_path / "__pycache__").iterdir()}
+    assert any("pytest" in name and "-testcache" in name for name in names)
