@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from testcache.model import Change, Decision, Digest, Hit, Input, Miss, Read, Trace
+from testcache.model import Change, Decision, Digest, Hit, Input, Manifest, Miss, NodeId, Read, Trace
 from testcache.reasons import Reason
 
 DigestOf = Callable[[Input], Digest]
@@ -46,6 +46,15 @@ class Verifier:
             now = self._digest_of(read.input)
             if now != read.digest:
                 yield Change(read.input, read.digest, now)
+
+    def decide_test(
+        self, manifest: Manifest, node: NodeId, *, now_s: float, everything: bool = False
+    ) -> Decision:
+        """`decide` for one test of a manifest: a miss of a test that failed the last time is for that reason."""
+        decision = self.decide(manifest.traces.get(node, ()), now_s=now_s, everything=everything)
+        if isinstance(decision, Miss) and node in manifest.failed:
+            return Miss(Reason.NOT_PASSED, decision.changes, decision.nearest)
+        return decision
 
     def decide(self, traces: Sequence[Trace], *, now_s: float, everything: bool = False) -> Decision:
         """Find a trace that holds, or say why none does.

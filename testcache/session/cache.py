@@ -7,17 +7,14 @@ from collections.abc import Iterable
 from functools import partial
 
 from testcache.errors import BadRecord, StoreError
-from testcache.model import Decision, EnvironmentKey, Manifest, Miss, NodeId, Result
-from testcache.reasons import Reason
+from testcache.model import Decision, EnvironmentKey, Manifest, NodeId, Result
 from testcache.source import Source
-from testcache.storage.codec import decode_manifest, encode_manifest, encode_source
-from testcache.storage.merge import merge_manifests
+from testcache.storage.codec import encode_source
 from testcache.storage.journal import Journal, recover
+from testcache.storage.manifests import MANIFEST, load_manifests, manifest_key, merged
 from testcache.storage.store import Store
 from testcache.storage.wire import Packer, Unpacker
 from testcache.trace import Verifier
-
-MANIFEST = "manifest"
 
 
 class Cache:
@@ -33,24 +30,14 @@ class Cache:
         self._results: dict[NodeId, Result] = {}
         self.corrupt = 0
 
-    def key(self, path: str) -> bytes:
-        """The key of a test file's manifest."""
-        return self._environment + path.encode("utf-8", "surrogatepass")
-
     # -- before
 
     def load(self, paths: Iterable[str]) -> None:
         """Fetch the manifests of these test files. Cost: about 50 µs a file."""
-        wanted = {self.key(path): path for path in paths if path not in self._manifests}
-        found = self._store.get_many(MANIFEST, list(wanted))
-        for key, path in wanted.items():
-            manifest = Manifest()
-            if key in found:
-                try:
-                    manifest = decode_manifest(found[key])
-                except BadRecord:
-                    self.corrupt += 1
-            self._manifests[path] = manifest
+        new = [path for path in paths if path not in self._manifests]
+        manifests, corrupt = load_manifests(self._store, self._environment, new)
+        self._manifests.update(manifests)
+        self.corrupt += corrupt
 
     def manifest(self, path: str) -> Manifest:
         """A loaded manifest; empty if there is none."""
@@ -58,11 +45,7 @@ class Cache:
 
     def decide(self, path: str, node: NodeId, *, everything: bool = False) -> Decision:
         """Hit or miss for one test, with the reason."""
-        manifest = self.manifest(path)
-        decision = self._verifier.decide(manifest.traces.get(node, ()), now_s=time.time(), everything=everything)
-        if isinstance(decision, Miss) and node in manifest.failed:
-            return Miss(Reason.NOT_PASSED, decision.changes, decision.nearest)
-        return decision
+        return self._verifier.decide_test(self.manifest(path), node, now_s=time.time(), everything=everything)
 
     # -- during
 
@@ -90,14 +73,13 @@ class Cache:
     def _merge(self, environment: bytes, results: Iterable[Result]) -> None:
         fresh: dict[bytes, Manifest] = {}
         for result in results:
-            key = environment + result.path.encode("utf-8", "surrogatepass")
-            manifest = fresh.setdefault(key, Manifest())
+            manifest = fresh.setdefault(manifest_key(environment, result.path), Manifest())
             if result.trace is not None:
                 manifest.traces.setdefault(result.node_id, []).insert(0, result.trace)
             elif not result.problems:
                 manifest.failed[result.node_id] = result.recorded_at
         if fresh:
-            self._store.update_many((MANIFEST, key, partial(_merged, new=new)) for key, new in fresh.items())
+            self._store.update_many((MANIFEST, key, partial(merged, new=new)) for key, new in fresh.items())
 
     def recover(self) -> int:
         """Take over what killed runs had finished; the number of their results."""
@@ -120,13 +102,4 @@ class Cache:
         return count
 
 
-def _merged(old: bytes | None, *, new: Manifest) -> bytes:
-    if old is not None:
-        try:
-            new = merge_manifests(decode_manifest(old), new)
-        except BadRecord:
-            pass  # a damaged manifest is replaced by what is known now
-    return encode_manifest(new)
-
-
-__all__ = ["MANIFEST", "Cache", "StoreError"]
+__all__ = ["Cache", "StoreError"]

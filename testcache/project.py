@@ -1,0 +1,49 @@
+"""A project as it lies on disk: its settings, its store, and what answers `digest_of`; knows no pytest."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import testcache
+from testcache.errors import BadRecord, StoreError
+from testcache.inputs.distributions import Distributions
+from testcache.inputs.files import Files
+from testcache.inputs.roots import Roots
+from testcache.inputs.sources import Sources
+from testcache.inputs.variables import Variables
+from testcache.inputs.world import World
+from testcache.settings import Settings
+from testcache.source import Source
+from testcache.storage.codec import decode_source
+from testcache.storage.store import Store
+
+NO_SALT = bytes(32)
+"""Without a store nothing is kept, so nothing needs keeping secret."""
+
+
+def open_store(rootdir: Path, settings: Settings, mode: str) -> tuple[Store | None, str]:
+    """The store, or None and why: a broken cache never breaks a run."""
+    try:
+        return Store.open(rootdir / settings.store, readonly=mode == "read"), ""
+    except StoreError as problem:
+        return None, str(problem)
+
+
+def build_world(rootdir: str, settings: Settings, store: Store | None, salt: bytes) -> World:
+    """Everything that answers `digest_of`, for this rootdir and this interpreter."""
+    files = Files()
+    distributions = Distributions(files, rootdir)
+    package = os.path.dirname(os.path.dirname(os.path.abspath(testcache.__file__)))
+    own = [folder for folder in distributions.editable_folders() if os.path.abspath(folder) != package]
+    own += [os.path.join(rootdir, folder) for folder in settings.first_party]
+    roots = Roots(rootdir, own=own, owned=lambda path: distributions.owner(path) is not None)
+
+    def fetch(key: bytes) -> Source | None:
+        data = store.get("source", key) if store is not None else None
+        try:
+            return decode_source(data) if data is not None else None
+        except BadRecord:
+            return None  # parsed again
+
+    return World(roots, files, Sources(fetch), Variables(os.environ, roots, salt), distributions)
