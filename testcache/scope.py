@@ -259,7 +259,7 @@ class Scope:
             found, through = self._mentioned(test)
             self._tested |= found.union(*(loose[name] for name in through if name in loose))
         for target in self._stores:
-            self._stored |= self._holders(target, strict)
+            self._stored |= self._holders(target, strict) or self._getter(target)
             if self._self_tested and is_self(target):
                 self._always.add(ANY)
         self._stored.update("." + node.attr for node in self._attributes)
@@ -301,6 +301,14 @@ class Scope:
             pending += children(node)
         found.update(name for name in names if self._long_lived(name))
         return found, names
+
+    def _getter(self, target: ast.expr) -> set[str]:
+        """The function in `table()[key] = value`: who calls it, reaches what it returns."""
+        while isinstance(target, ast.Subscript):
+            target = target.value
+        if not isinstance(target, ast.Call):
+            return set()
+        return self._mentioned(target.func)[0] & {last_name(target.func), "." + last_name(target.func)}
 
     def _holders(self, expression: ast.expr, aliases: dict[str, set[str]]) -> set[str]:
         """The long-lived targets that are filled when the value of the expression is filled."""

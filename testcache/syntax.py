@@ -119,6 +119,8 @@ def _names_in(text: str) -> list[str]:
         return [text] if len(text) <= LONGEST_NAME else []
     if len(text) > LONGEST_PATH or not ("." in text or ":" in text):
         return []
+    if "::" in text:  # a node id, tests/test_x.py::TestX::test_a[1]
+        text = text.partition("::")[2].partition("[")[0]
     parts = text.replace(":", ".").split(".")
     return parts if all(not part or part.isidentifier() for part in parts) else []
 
@@ -244,6 +246,12 @@ def _augmented(node: ast.AST, out: list[str]) -> tuple[object, ...]:
     return node.target, node.op, node.value
 
 
+def _joined(node: ast.AST, out: list[str]) -> tuple[object, ...]:
+    assert isinstance(node, ast.JoinedStr)
+    out.append("(JoinedStr")  # 3.12 ends some format specifications with an empty text
+    return ([part for part in node.values if not (isinstance(part, Constant) and part.value == "")],)
+
+
 def _match_class(node: ast.AST, out: list[str]) -> tuple[object, ...]:
     assert isinstance(node, ast.MatchClass)
     out.append(f"(MatchClass {len(node.kwd_attrs)}")
@@ -271,6 +279,7 @@ _RARE: dict[type, Expand] = {
     ast.Global: _declared,
     ast.Nonlocal: _declared,
     ast.AugAssign: _augmented,
+    ast.JoinedStr: _joined,
     ast.MatchClass: _match_class,
 }
 for _name in ("TypeVar", "ParamSpec", "TypeVarTuple"):  # new in 3.12

@@ -1,0 +1,527 @@
+"""Tests and fixtures that stand alone: changing one leaves its neighbours be, and when that is not so."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+
+from testcache.source import Source, parse
+
+
+def read(code: str, *, collected: bool = True) -> Source:
+    """Fingerprint a piece of a test module."""
+    source = parse(textwrap.dedent(code).encode(), collected=collected)
+    assert source.parsed
+    return source
+
+
+def changed(before: str, after: str) -> set[str]:
+    """The names of all fingerprints that differ, but for the one of the whole body."""
+    assert before != after
+    old, new = read(before), read(after)
+    left = {"": old.body, **old.blocks}
+    right = {"": new.body, **new.blocks}
+    return {name for name in left.keys() | right.keys() if left.get(name) != right.get(name)} - {"*"}
+
+
+def is_separable(code: str, block: str) -> bool:
+    """Does the block leave no trace in the body? Adding a decorator to an ordinary one changes the body."""
+    source = read(code)
+    name = block.rpartition(".")[2]
+    code = textwrap.dedent(code)
+    lines = code.splitlines(keepends=True)
+    (start,) = (number for number, line in enumerate(lines) if f"def {name}(" in line)
+    while lines[start].strip() and lines[start - 1].strip().startswith("@"):
+        start -= 1
+    indent = lines[start][: len(lines[start]) - len(lines[start].lstrip())]
+    # outermost, so that what else decorates it stays as it is
+    lines.insert(start, f"{indent}@pytest.mark.extra\n")
+    after = read("".join(lines))
+    owner = block.rpartition(".")[0]
+    common = after.blocks.get(owner) == source.blocks.get(owner) if owner else True
+    return after.body == source.body and common and after.blocks.get(block) != source.blocks.get(block)
+
+
+TESTS = """
+import pytest
+from unittest import TestCase
+
+LIMITS = [1, 2]
+
+
+@pytest.fixture(scope="session")
+def session():
+    return 1
+
+
+@pytest.fixture
+def client(session):
+    return session
+
+
+@pytest.mark.parametrize("limit", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_first(client, limit):
+    assert client == limit
+
+
+async def test_second(client):
+    assert client
+
+
+def helper(value=1):
+    return value
+
+
+class TestThings:
+    size = 3
+
+    @pytest.fixture(autouse=True)
+    def around(self):
+        yield
+
+    def help(self):
+        return 1
+
+    @pytest.mark.slow
+    def test_one(self, client):
+        assert client
+
+    def test_two(self):
+        assert helper() + self.help()
+
+    class TestInner:
+        def test_three(self):
+            pass
+
+
+class Case(TestCase):
+    def setUp(self):
+        self.x = 1
+
+    def test_four(self):
+        assert self.x
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "names"),
+    [
+        ("def test_first(", "def test_renamed(", {"test_first", "test_renamed"}),
+        ("[1, pytest.param", "[3, pytest.param", {"test_first"}),
+        ("client == limit", "client != limit", {"test_first"}),
+        ("async def test_second", "@pytest.mark.slow\nasync def test_second", {"test_second"}),
+        ("async def test_second", "def test_second", {"test_second"}),
+        ("def test_second(client)", "def test_second(client: object)", {"test_second"}),
+        ('scope="session"', 'scope="module"', {"session"}),
+        ("    return session", "    return 2", {"client"}),
+        ("def helper(value=1)", "def helper(value=2)", {""}),
+        ("return value", "return 2", {"helper"}),
+        ("LIMITS = [1, 2]", "LIMITS = [1]", {""}),
+        ("size = 3", "size = 4", {"TestThings", "TestThings.TestInner"}),
+        ("autouse=True", "autouse=False", {"TestThings", "TestThings.TestInner"}),
+        ("        yield", "        yield 1", {"TestThings.around"}),
+        ("    def help(self)", "    def help(self, x=1)", {"TestThings", "TestThings.TestInner"}),
+        ("        return 1\n\n    @", "        return 2\n\n    @", {"TestThings.help"}),
+        ("mark.slow\n    def test_one", "mark.fast\n    def test_one", {"TestThings.test_one"}),
+        ("def test_two(", "def test_2(", {"TestThings.test_two", "TestThings.test_2"}),
+        ("def test_three(self):", "def test_three(self, x):", {"TestThings", "TestThings.TestInner"}),
+        ("            pass", "            return", {"TestThings.TestInner.test_three"}),
+        ("class Case(TestCase)", "class Case(object)", {"", "Case", "Case.test_four"}),
+        ("self.x = 1", "self.x = 2", {"Case.setUp"}),
+        ("def setUp(self)", "def setUp(self, x=1)", {"Case"}),
+    ],
+)
+def test_a_change_of_one_leaves_the_others(old: str, new: str, names: set[str]) -> None:
+    """Header and statements of a separable test or fixture count in its own block and nowhere else."""
+    assert TESTS.count(old) == 1
+    assert changed(TESTS, TESTS.replace(old, new)) == names
+
+
+@pytest.mark.parametrize(
+    "added",
+    [
+        "def test_new(client): pass\n",
+        "@pytest.fixture\ndef fresh(client): pass\n",
+        "class TestNew:\n    def test_x(self): pass\n",
+        "@pytest.mark.skip('later')\nclass TestNew(TestCase):\n    'Doc.'\n"
+        "    x: int = 1\n    y = z = (x, 2)\n",
+    ],
+)
+def test_adding_one_changes_nothing_else(added: str) -> None:
+    """Wherever it is added, at the end or in the middle, no other fingerprint moves."""
+    names = {name for name in read(TESTS + added).blocks if name not in read(TESTS).blocks}
+    assert names
+    assert changed(TESTS, TESTS + added) == names
+    assert changed(TESTS, TESTS.replace("LIMITS =", f"{added}\nLIMITS =")) == names
+    assert changed(TESTS, TESTS.replace("def helper", f"{added}\ndef helper")) == names
+
+
+def test_adding_a_method_changes_nothing_else() -> None:
+    """A test method that is added in the middle of a class leaves the class be."""
+    after = TESTS.replace("    def test_two", "    def test_new(self): pass\n\n    def test_two")
+    assert changed(TESTS, after) == {"TestThings.test_new"}
+
+
+def test_removing_everything_separable_leaves_the_body() -> None:
+    """No trace means: the body is that of the file without them."""
+    bare = """
+    import pytest
+    from unittest import TestCase
+    LIMITS = [1, 2]
+    def helper(value=1):
+        return value
+    """
+    assert read(TESTS).body == read(bare).body
+
+
+def test_only_collected_files_have_separable_blocks() -> None:
+    """In a module that others import, each header counts in the body, and so do classes."""
+    source = read(TESTS, collected=False)
+    assert "TestThings" not in source.blocks
+    assert "*" not in source.blocks
+    assert source.whole == source.body
+    assert source.body != read(TESTS).body
+
+
+def test_who_imports_a_test_file_can_depend_on_the_whole_of_it() -> None:
+    """The whole changes with each header, as the body of an ordinary file does."""
+    whole = read(TESTS).whole
+    assert whole == read(TESTS, collected=False).body
+    assert read(TESTS.replace("size = 3", "size = 4")).whole != whole
+    assert read(TESTS.replace("mark.slow\n    def", "mark.fast\n    def")).whole != whole
+    assert read(TESTS.replace("client == limit", "client != limit")).whole == whole
+
+
+def test_code_of_a_separable_class_leads_to_its_block() -> None:
+    """The class body and its lambdas lie in the block of the class; the gaps have spans of their own."""
+    source = read(
+        "class TestX:\n    def test_a(self): pass\n    key = lambda: 1\n\n"
+        "    def test_b(self): pass\n    z = 1\n"
+    )
+    assert source.spans == (
+        (1, 1, "TestX"),
+        (2, 2, "TestX.test_a"),
+        (3, 4, "TestX"),
+        (5, 5, "TestX.test_b"),
+        (6, 6, "TestX"),
+    )
+    assert {name for *_, name in source.spans} <= source.blocks.keys()
+
+
+MENTIONS = [
+    "x = test_a",
+    "x = [test_a]",
+    "x = other.test_a",
+    "x = 'test_a'",
+    "__all__ = ['test_a']",
+    "test_a.slow = True",
+    "del test_a",
+    "def f(): return test_a",
+    "def f(x=test_a): pass",
+    "def f(x): return x.test_a",
+    "def f(): global test_a",
+    "def test_b(): test_a()",
+    "@pytest.mark.depends('test_a')\ndef test_b(): pass",
+    "@pytest.mark.depends(on=['test_a'])\ndef test_b(): pass",
+    "@pytest.mark.parametrize('x', [test_a])\ndef test_b(x): pass",
+    "@pytest.mark.parametrize('x', ['test_a'])\ndef test_b(x): pass",
+    "def f(): patch('pkg.mod.test_a')",
+    "def f(): run('tests/x.py::test_a')",
+    "def f(): run('tests/x.py::test_a[1/2]')",
+    "def f():\n    def g(test_a): pass\n    return test_a",
+    "class C:\n    x = test_a",
+    "class C:\n    def m(self): return test_a",
+    "class TestC:\n    x = test_a",
+    "class TestC:\n    def test_m(self): return test_a",
+    "if x:\n    def f(): return test_a",
+    "from x import test_a as test_b",
+]
+
+
+@pytest.mark.parametrize("other", MENTIONS)
+def test_what_is_mentioned_is_not_separable(other: str) -> None:
+    """A name read, an attribute or a text of that name anywhere else in the file ties a test to it."""
+    code = f"import pytest\ndef test_a(): pass\n{other}\n"
+    assert not is_separable(code, "test_a")
+
+
+REQUESTS = [
+    "def test_b(fix): return fix",
+    "def test_b(fix):\n    def inner(): return fix\n    return [fix for _ in fix]",
+    "@pytest.fixture\ndef other(fix): return fix + 1",
+    "class TestC:\n    def test_m(self, fix): assert fix",
+    "class TestC:\n    def help(self, fix): assert fix",
+    "@pytest.mark.usefixtures('fix')\ndef test_b(): pass",
+    "pytestmark = pytest.mark.usefixtures('fix')",
+    "def test_b(request): return request.getfixturevalue('fix')",
+    "@pytest.mark.parametrize('fix', [1], indirect=True)\ndef test_b(fix): pass",
+    "@pytest.mark.parametrize('fix, x', [(1, 2)], indirect=['fix'])\ndef test_b(fix, x): pass",
+    "@pytest.mark.parametrize(['fix', 'x'], [(1, 2)])\ndef test_b(fix, x): pass",
+]
+
+
+@pytest.mark.parametrize("other", REQUESTS)
+def test_a_requested_fixture_stays_separable(other: str) -> None:
+    """Parameters, and texts that only pytest reads, are how a fixture is asked for."""
+    assert is_separable(f"import pytest\n@pytest.fixture\ndef fix(): pass\n{other}\n", "fix")
+
+
+def test_a_fixture_may_be_called_like_a_scope() -> None:
+    """A scope is no mention, although it is a text."""
+    code = (
+        "import pytest\n@pytest.fixture\ndef session(): pass\n"
+        "@pytest.fixture(scope='session')\ndef b(): pass\n"
+    )
+    assert is_separable(code, "session")
+
+
+def test_a_parameter_excuses_only_its_own_function() -> None:
+    """The same name in another function, or in a default, is the fixture itself."""
+    head = "import pytest\n@pytest.fixture\ndef fix(): pass\ndef test_b(fix): return fix\n"
+    assert is_separable(head, "fix")
+    assert not is_separable(head + "def test_c(): return fix\n", "fix")
+    assert not is_separable(head + "def test_c(fix=fix): return fix\n", "fix")
+
+
+ENUMERATING = [
+    "x = globals()",
+    "def f(): return vars(f)",
+    "def f(): return locals()",
+    "def f(x): return dir(x)",
+    "def f(x): eval(x)",
+    "def f(x): exec(x)",
+    "def f(x): return x.__dict__",
+    "def f(x): return getattr(x, '__dict__')",
+    "import builtins\ndef f(x): return builtins.eval(x)",
+    "from inspect import getmembers as g",
+    "import inspect\ndef f(): inspect.getmembers(f)",
+    "import sys\ndef f(): return sys.modules[__name__]",
+    "from sys import modules",
+    "import sys\ndef f(): return sys._getframe().f_globals",
+    "from x import *",
+    "def __getattr__(name): return 1",
+    "def test_b(request, name): return getattr(request.module, name)",
+    "class TestC:\n    def test_m(self, name): return getattr(self, name)()",
+    "import importlib\ndef f(n): return getattr(importlib.import_module(__name__), n)",
+    "from unittest import TestCase\ndef f(): return TestCase.__subclasses__()",
+]
+
+
+@pytest.mark.parametrize("other", ENUMERATING)
+def test_nothing_is_separable_where_names_can_be_enumerated(other: str) -> None:
+    """Code that may look at all names of the module could see any test of it."""
+    assert not is_separable(f"import pytest\ndef test_a(): pass\n{other}\n", "test_a")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "def test_a(): pass",
+        "test_a = 1",
+        "for test_a in x: pass",
+        "with x as test_a: pass",
+        "x = (test_a := 1)",
+        "import test_a",
+        "import test_a.b",
+        "from x import test_a",
+        "import x as test_a",
+        "if x:\n    def test_a(): pass",
+        "class test_a: pass",
+        "try: x\nexcept E as test_a: pass",
+        "match x:\n    case test_a: pass",
+    ],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_a_name_bound_twice_is_not_separable(other: str, first: bool) -> None:
+    """Removing one definition would bring the other to light."""
+    test = "@pytest.mark.x\ndef test_a(): 'this one'"
+    code = "import pytest\n" + "\n".join([other, test] if first else [test, other]) + "\n"
+    assert changed(code, code.replace("mark.x", "mark.y")) == {""}
+
+
+@pytest.mark.parametrize(
+    ("header", "alone"),
+    [
+        ("def test_a():", True),
+        ("@pytest.mark.x\ndef test_a():", True),
+        ("@pytest.mark.x(1, y='z')\ndef test_a():", True),
+        ("@pytest.mark.x.with_args(1)\ndef test_a():", True),
+        ("@pytest.mark.parametrize('x', [len(LIMITS), *range(3), -1, not LIMITS])\ndef test_a(x):", True),
+        ("@pytest.mark.parametrize('x', sorted({1: 2}, key=lambda k: -k))\ndef test_a(x):", True),
+        ("@pytest.mark.parametrize('x', sorted({1: 2}, key=lambda k: add(k)))\ndef test_a(x):", False),
+        ("@pytest.mark.parametrize('x', [f'{n}' for n in LIMITS if n > 1])\ndef test_a(x):", True),
+        ("@pytest.mark.parametrize('x', [lambda: add(1)])\ndef test_a(x):", True),
+        ("@pytest.mark.parametrize('x', [lambda y=add(1): 2])\ndef test_a(x):", False),
+        ("@pytest.mark.parametrize('x', [add(1)])\ndef test_a(x):", False),
+        ("@pytest.mark.parametrize('x', [LIMITS.pop()])\ndef test_a(x):", False),
+        ("@pytest.mark.parametrize('x', [(y := 1)])\ndef test_a(x):", False),
+        ("@pytest.mark.parametrize('x', [type('T', (), {})])\ndef test_a(x):", False),
+        ("@pytest.mark.skipif(type(LIMITS) is list, reason='x')\ndef test_a():", True),
+        ("@add\ndef test_a():", False),
+        ("@add.mark.x\ndef test_a():", False),
+        ("@pytest.register\ndef test_a():", False),
+        ("@pytest.mark.x\n@add(1)\ndef test_a():", False),
+        ("@unittest.skip('x')\ndef test_a():", True),
+        ("@mock.patch('a.b')\n@mock.patch.object(LIMITS, 'x')\ndef test_a():", True),
+        ("def test_a(x=1, *, y=[2]):", True),
+        ("def test_a(x=add(1)):", False),
+        ("def test_a(*, x=add(1)):", False),
+        ("def test_a(x: list[int], *y: 'int') -> None:", True),
+        ("def test_a(x: add(1)):", False),
+        ("def test_a() -> add(1):", False),
+        ("def helper_a():", False),
+        ("@pytest.mark.x\ndef helper_a():", False),
+        ("@pytest.fixture\ndef a():", True),
+        ("@pytest.fixture()\ndef a():", True),
+        ("@pt.fixture(params=[1, 2], ids=str)\ndef a():", True),
+        ("@fixture(autouse=False)\ndef a():", True),
+        ("@renamed\ndef a():", True),
+        ("@pytest.yield_fixture\ndef a():", True),
+        ("@pytest_asyncio.fixture\nasync def a():", True),
+        ("@pytest.fixture(autouse=True)\ndef a():", False),
+        ("@pytest.fixture(autouse=LIMITS)\ndef a():", False),
+        ("@pytest.fixture(autouse=True)\ndef test_a():", False),
+        ("@pytest.fixture(name='b')\ndef a():", False),
+        ("@pytest.fixture(name='b')\ndef test_a():", False),
+        ("@pytest.fixture(**LIMITS)\ndef a():", False),
+        ("@pytest.fixture(params=add(1))\ndef a():", False),
+        ("@shadowed.fixture\ndef a():", False),
+        ("@elsewhere\ndef a():", False),
+        ("@unknown.fixture\ndef a():", False),
+    ],
+)
+def test_only_headers_without_effect_are_separable(header: str, alone: bool) -> None:
+    """Decorators, defaults and annotations must provably change nothing but the function."""
+    code = (
+        "import pytest, unittest, pytest_asyncio\n"
+        "import pytest as pt\n"
+        "from pytest import fixture, fixture as renamed\n"
+        "from unittest import mock\n"
+        "from factory import fixture as elsewhere\n"
+        "import pytest as shadowed\n"
+        "shadowed = 1\n"
+        "LIMITS = [1]\n"
+        "def add(x): LIMITS.append(x); return x\n"
+        f"{header}\n    pass\n"
+    )
+    name = header.rpartition("def ")[2].partition("(")[0]
+    assert is_separable(code, name) is alone
+
+
+def test_shadowed_builtins_are_not_trusted() -> None:
+    """A module that makes its own `len` may do anything in it."""
+    test = "@pytest.mark.parametrize('x', [len('a')])\ndef test_a(x): pass\n"
+    assert is_separable(f"import pytest\n{test}", "test_a")
+    assert not is_separable(f"import pytest\ndef len(x): pass\n{test}", "test_a")
+    assert not is_separable(f"import pytest\nfrom x import y as len\n{test}", "test_a")
+
+
+@pytest.mark.parametrize(
+    ("header", "body", "alone"),
+    [
+        ("class TestX:", "pass", True),
+        ("class TestX():", "'Doc.'", True),
+        ("class TestX(object):", "x = 1", True),
+        ("class TestX(unittest.TestCase):", "x: int = 1", True),
+        ("class Other(unittest.TestCase):", "x: int", True),
+        ("class Other(IsolatedAsyncioTestCase):", "pass", True),
+        ("@pytest.mark.x\nclass TestX:", "pass", True),
+        ("class Other:", "pass", False),
+        ("class TestX(Base):", "pass", False),
+        ("class TestX(DjangoCase):", "pass", False),
+        ("class TestX(metaclass=Base):", "pass", False),
+        ("@Base\nclass TestX:", "pass", False),
+        ("class TestX:", "x = Base()", False),
+        ("class TestX:", "Base.x = 1", False),
+        ("class TestX:", "x, y = 1, 2", False),
+        ("class TestX:", "x += 1", False),
+        ("class TestX:", "print(1)", False),
+        ("class TestX:", "if Base: pass", False),
+        ("class TestX:", "import os", False),
+        ("class TestX:", "class Meta: x = 1", True),
+        ("class TestX:", "class Meta(Base): x = 1", False),
+        ("class TestX:", "class Meta: x = Base()", False),
+        ("class TestX:", "@staticmethod\n    def f(x): pass", True),
+        ("class TestX:", "@Base\n    def f(x): pass", False),
+        ("class TestX:", "def f(x=Base()): pass", False),
+        ("class TestX:", "pytest = Base\n    @pytest.fixture\n    def f(x): pass", False),
+        ("class TestX:", "f = lambda self: Base()", True),
+    ],
+)
+def test_only_classes_without_effect_are_separable(header: str, body: str, alone: bool) -> None:
+    """A class statement must provably change nothing but the class, down to its methods' decorators."""
+    code = (
+        "import pytest, unittest\n"
+        "from unittest import IsolatedAsyncioTestCase\n"
+        "from django.test import TestCase as DjangoCase\n"
+        "class Base: pass\n"
+        f"{header}\n    {body}\n"
+    )
+    name = header.rpartition("class ")[2].partition("(")[0].rstrip(":")
+    assert (name in read(code).blocks) is alone
+    rest = read(code.partition(header)[0])
+    assert (rest.body == read(code).body) is alone
+
+
+def test_a_class_that_is_a_base_is_not_separable() -> None:
+    """A subclass in the same file inherits what changes in it."""
+    code = "class TestA:\n    def test_x(self): pass\nclass TestB(TestA):\n    pass\n"
+    assert "TestA" not in read(code).blocks
+    assert changed(code, code.replace("test_x(self)", "test_x(self, a=1)")) == {""}
+
+
+@pytest.mark.parametrize("other", ["self.test_a()", "f(test_a)", "'test_a'", "super().test_a()"])
+def test_a_method_that_is_mentioned_is_part_of_its_class(other: str) -> None:
+    """Its header then counts in the class, and the class stays separable."""
+    code = f"import pytest\nclass TestX:\n    def test_a(self): pass\n    def test_b(self): {other}\n"
+    assert "TestX" in read(code).blocks
+    assert changed(code, code.replace("test_a(self)", "test_a(self, x=1)")) == {"TestX"}
+    assert changed(code, code.replace("test_a(self): pass", "test_a(self): return")) == {"TestX.test_a"}
+
+
+def test_a_method_may_mention_its_own_class() -> None:
+    """What lies inside a definition does not tie it to the rest of the file."""
+    code = "class TestX:\n    limit = 1\n    def test_a(self): assert TestX.limit\n"
+    assert "TestX" in read(code).blocks
+    assert "TestX" not in read(code + "y = TestX\n").blocks
+
+
+def test_methods_of_a_class_that_is_not_separable_are_ordinary() -> None:
+    """Their headers count in the body, as those of any class."""
+    code = "class TestX(Base):\n    def test_a(self): pass\n"
+    assert changed(code, code.replace("(self)", "(self, x)")) == {""}
+
+
+def test_place_counts_where_the_header_reads_a_name() -> None:
+    """A test that moves across an assignment is parametrised with another value, so its block changes."""
+    test = "@pytest.mark.parametrize('x', [LIMIT], ids=['x'])\ndef test_a(x): pass\n"
+    head, tail = "import pytest\nLIMIT = 1\n", "LIMIT = 2\n"
+    assert changed(head + test + tail, head + tail + test) == {"test_a"}
+    neighbour = "def test_b(): pass\n"
+    assert changed(head + test + tail, head + neighbour + test + tail) == {"test_b"}
+    plain = "def test_a(x): pass\n"
+    assert changed(head + plain + tail, head + tail + plain) == set()
+
+
+def test_place_counts_inside_a_class_too() -> None:
+    """The same across an assignment in the body of a class."""
+    test = "    @pytest.mark.parametrize('x', LIMITS)\n    def test_a(self, x): pass\n"
+    head, tail = "import pytest\nclass TestX:\n    LIMITS = [1]\n", "    LIMITS = [2]\n"
+    assert changed(head + test + tail, head + tail + test) == {"TestX.test_a"}
+    neighbour = "    def test_b(self): pass\n"
+    assert changed(head + test + tail, head + neighbour + test + tail) == {"TestX.test_b"}
+
+
+def test_hooks_are_ordinary_functions() -> None:
+    """`pytest_generate_tests` and its like count in the body, and separable tests stay so."""
+    code = "import pytest\ndef pytest_generate_tests(metafunc): pass\ndef test_a(): pass\n"
+    assert is_separable(code, "test_a")
+    assert changed(code, code.replace("(metafunc)", "(metafunc, x=1)")) == {""}
+
+
+def test_mentions_of_a_separable_block_include_its_header() -> None:
+    """What a decorator reaches is not in the body any more, so the block must know it."""
+    source = read("import pytest\n@pytest.mark.parametrize('x', TABLE)\ndef test_a(x): CACHE\n")
+    assert {"TABLE", "CACHE"} <= source.mentions["test_a"]
+    assert "TABLE" not in source.mentions[""]

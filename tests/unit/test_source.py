@@ -1,0 +1,482 @@
+"""Fingerprints of Python files: what counts, where it counts, and what does not."""
+
+from __future__ import annotations
+
+import ast
+import textwrap
+import warnings
+
+import pytest
+
+from testcache.digest import of_bytes
+from testcache.source import Source, parse
+
+BOM = b"\xef\xbb\xbf"
+
+
+def read(code: str, *, collected: bool = False) -> Source:
+    """Fingerprint a piece of code."""
+    return parse(textwrap.dedent(code).encode(), collected=collected)
+
+
+def changed(before: str, after: str, *, collected: bool = False) -> set[str]:
+    """The names of all fingerprints that differ; "" is the body."""
+    old, new = (read(code, collected=collected) for code in (before, after))
+    assert old.parsed
+    assert new.parsed
+    left = {"": old.body, **old.blocks}
+    right = {"": new.body, **new.blocks}
+    return {name for name in left.keys() | right.keys() if left.get(name) != right.get(name)} - {"*"}
+
+
+def expression(code: str) -> bytes:
+    return read(f"x = {code}\n").body
+
+
+MODULE = """
+import os
+
+LIMIT = 3
+
+
+def f(a, b=1):
+    "Add."
+    return a + b
+
+
+@decorate(1)
+class C(Base, metaclass=Meta):
+    "A class."
+    size = 3
+
+    def m(self):
+        def inner():
+            return lambda: 1
+        return [inner for _ in range(3)]
+
+    async def n(self, *, key: int = 2) -> str:
+        await self.m()
+        return "n"
+
+    class Inner:
+        def m(self):
+            pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("LIMIT = 3", "LIMIT  =  ( 3 )  # the limit"),
+        ("LIMIT = 3", "LIMIT = \\\n    3"),
+        ("LIMIT = 3", "LIMIT = 0b11"),
+        ("import os\n", "import os\n\n# a comment\n\n\n"),
+        ('"n"', "'n'"),
+        ('"n"', "u'n'"),
+        ('"n"', "'''n'''"),
+        ("a + b", "(a\n        + b)"),
+        ("range(3)", "range(3,)"),
+        ("LIMIT = 3", "LIMIT = 3;"),
+        ("\n    return a + b", "\n\n    # now\n    return a + b"),
+        ("    return a + b", "    return (a + b)\n    # the end"),
+        ("    ", "\t"),
+        ("    ", "  "),
+        ("\n", "\r\n"),
+        ("class C", "\x0cclass C"),
+    ],
+)
+def test_formatting_does_not_count(old: str, new: str) -> None:
+    """Comments, spaces, quotes, parentheses, trailing commas and spellings of a number change nothing."""
+    assert old in MODULE
+    assert changed(MODULE, MODULE.replace(old, new)) == set()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "names"),
+    [
+        ("LIMIT = 3", "LIMIT = 4", {""}),
+        ("import os", "import os.path", {""}),
+        ("size = 3", "size = 4", {""}),
+        ("(Base,", "(Other,", {""}),
+        ("Meta", "Type", {""}),
+        ("decorate(1)", "decorate(2)", {""}),
+        ('"A class."', '"Another."', {""}),
+        ('"Add."', '"Sum."', {"f"}),
+        ("a + b", "a - b", {"f"}),
+        ("a + b", "b + a", {"f"}),
+        ("b=1", "b=2", {""}),
+        ("int = 2", "float = 2", {""}),
+        ("-> str", "-> bytes", {""}),
+        ("async def n", "def n", {""}),
+        ("lambda: 1", "lambda: 2", {"C.m"}),
+        ("def inner()", "def inner(x)", {"C.m"}),
+        ("            pass", "            return", {"C.Inner.m"}),
+        ("def f(", "def g(", {"", "f", "g"}),
+        ("def n(", "def nn(", {"", "C.n", "C.nn"}),
+        ("    def m(self):\n        def", "    @static\n    def m(self):\n        def", {""}),
+    ],
+)
+def test_a_change_shows_in_exactly_one_place(old: str, new: str, names: set[str]) -> None:
+    """Statements of a function count in its block; its header and all else count in the body."""
+    assert MODULE.count(old) == 1
+    after = MODULE.replace(old, new)
+    if old == "async def n":
+        after = after.replace("await ", "")
+        names = {"", "C.n"}
+    assert changed(MODULE, after) == names
+
+
+def test_order_of_definitions_counts_in_the_body() -> None:
+    """Moving a function past another changes the body and neither block."""
+    assert changed("def f(): return 1\ndef g(): return 2\n", "def g(): return 2\ndef f(): return 1\n") == {""}
+    assert changed("def f(): return 1\nX = 2\n", "X = 2\ndef f(): return 1\n") == {""}
+
+
+def test_adding_and_removing_a_method_changes_the_body() -> None:
+    """An override that appears in a subclass must be seen by everyone who depends on the body."""
+    before = "class A(B):\n    def m(self): pass\n"
+    assert changed(before, before + "    def extra(self): pass\n") == {"", "A.extra"}
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("1", "1.0"),
+        ("1", "True"),
+        ("0", "False"),
+        ("0.0", "-0.0"),
+        ("1.0", "1j"),
+        ("0j", "0.0"),
+        ("'a'", "b'a'"),
+        ("''", "None"),
+        ("'None'", "None"),
+        ("'...'", "..."),
+        ("Ellipsis", "..."),
+        ("'x'", "x"),
+        ("a.b", "a, b"),
+        ("(a, b), c", "a, (b, c)"),
+        ("[a, b]", "(a, b)"),
+        ("{a: b}", "{a, b}"),
+        ("{**a}", "{a: None}"),
+        ("f(a, b)", "f(a)(b)"),
+        ("f(*a)", "f(a)"),
+        ("f(a=b)", "f(a, b)"),
+        ("f(**a)", "f(a=a)"),
+        ("a < b < c", "(a < b) < c"),
+        ("a and b and c", "a and (b and c)"),
+        ("a[b:c]", "a[b, c]"),
+        ("a[:b]", "a[b:]"),
+        ("a[::b]", "a[:b:]"),
+        ("lambda a: a", "lambda *a: a"),
+        ("lambda a, /: a", "lambda a: a"),
+        ("lambda *, a: a", "lambda a: a"),
+        ("lambda a=None: a", "lambda a: a"),
+        ("lambda *, a, b=1: a", "lambda *, a=1, b: a"),
+        ("[a for a in b if c if d]", "[a for a in b if (c, d)]"),
+        ("[a for a in b for c in d]", "[[a for a in b] for c in d]"),
+        ("(yield)", "(yield None)"),
+        ("(yield a)", "(yield from a)"),
+        ("f'{a}'", "f'{a!r}'"),
+        ("f'{a}'", "f'{a:b}'"),
+        ("f'{a:{b}}'", "f'{a:b}'"),
+        ("f'{a}b'", "f'b{a}'"),
+        ("f'a'", "f'{a}'"),
+        ("'a' 'b'", "('a', 'b')"),
+        ("'\\n'", "'\\\\n'"),
+        ("'\\ud800'", "'\\ud801'"),
+        ("'\\0'", "''"),
+        ("'a\\n\"1:b'", "'a' \"\\n1:b\""),
+        ("a if b else c", "b if a else c"),
+        ("not a", "~a"),
+        ("a is b", "a == b"),
+        ("a @ b", "a * b"),
+    ],
+)
+def test_different_expressions_differ(left: str, right: str) -> None:
+    """No two trees share their tokens, however alike their leaves are."""
+    assert ast.dump(ast.parse(left)) != ast.dump(ast.parse(right))
+    assert expression(left) != expression(right)
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("if a:\n    b\nelse:\n    c", "if a:\n    b\n    c"),
+        ("if a:\n    b\nc", "if a:\n    b\n    c"),
+        ("if a:\n    b\nelif c:\n    d", "if a:\n    b\nif c:\n    d"),
+        ("for a in b:\n    c\nelse:\n    d", "for a in b:\n    c\nd"),
+        ("for a in b:\n    c", "while a in b:\n    c"),
+        ("try:\n    a\nexcept B:\n    c", "try:\n    a\nexcept:\n    c"),
+        ("try:\n    a\nexcept B:\n    c", "try:\n    a\nexcept B as c:\n    c"),
+        ("try:\n    a\nexcept B:\n    c", "try:\n    a\nexcept* B:\n    c"),
+        ("try:\n    a\nexcept B:\n    c\nelse:\n    d", "try:\n    a\nexcept B:\n    c\nfinally:\n    d"),
+        ("with a as b:\n    c", "with a:\n    b\n    c"),
+        ("with a, b:\n    c", "with a:\n    with b:\n        c"),
+        ("import a.b", "import a"),
+        ("import a as b", "import b as a"),
+        ("import a, b", "import a as b"),
+        ("from . import a", "from .. import a"),
+        ("from a import b", "from .a import b"),
+        ("x: int", "x: int = None"),
+        ("x: int = 1", "(x): int = 1"),
+        ("a = b = c", "a = (b, c)"),
+        ("a += b", "a = b"),
+        ("a += b", "a -= b"),
+        ("del a", "a"),
+        ("assert a", "assert a, b"),
+        ("raise a", "raise a from b"),
+        ("match a:\n    case B(c=d): pass", "match a:\n    case B(d): pass"),
+        ("match a:\n    case {'b': c}: pass", "match a:\n    case {'b': c, **d}: pass"),
+        ("match a:\n    case [b, *c]: pass", "match a:\n    case [b, c]: pass"),
+        ("match a:\n    case None: pass", "match a:\n    case True: pass"),
+        ("match a:\n    case b: pass", "match a:\n    case _: pass"),
+        ("match a:\n    case b.c: pass", "match a:\n    case 'b.c': pass"),
+        ("match a:\n    case b if c: pass", "match a:\n    case b: c"),
+        ("class A(b): pass", "class A(b=b): pass"),
+        ("class A: pass", "class A:\n    pass\n    pass"),
+        ("class A:\n    pass\nb", "class A:\n    pass\n    b"),
+    ],
+)
+@pytest.mark.parametrize("inside", [False, True])
+def test_different_statements_differ(left: str, right: str, inside: bool) -> None:
+    """Suites end where they end, at module level and inside a function."""
+    if inside:
+        left, right = (f"def f():\n{textwrap.indent(code, '    ')}\n" for code in (left, right))
+    assert changed(left, right) == ({"f"} if inside else {""})
+
+
+def test_definitions_inside_statements_are_blocks_of_their_own() -> None:
+    """`if`, `try`, `with`, loops and `match` do not hide a function, at module and at class level."""
+    code = """
+    if a:
+        def f(): return 1
+    elif b:
+        def f(): return 2
+    else:
+        class C:
+            try:
+                def m(self): return 3
+            except E:
+                def m(self): return 4
+            finally:
+                def n(self): return 5
+    with c:
+        for d in e:
+            async def g(): return 6
+    match h:
+        case 1:
+            def k(): return 7
+    """
+    assert set(read(code).blocks) == {"f", "f#2", "C.m", "C.m#2", "C.n", "g", "k"}
+    for number, name in enumerate(("f", "f#2", "C.m", "C.m#2", "C.n", "g", "k"), 1):
+        assert changed(code, code.replace(f"return {number}", "return 0")) == {name}
+
+
+def test_repeated_names_are_numbered_in_source_order() -> None:
+    """A property and its setter, and every overload, are blocks of their own."""
+    code = """
+    class C:
+        @property
+        def x(self): return 1
+        @x.setter
+        def x(self, value): self._x = value
+        @x.deleter
+        def x(self): return 3
+    """
+    assert set(read(code).blocks) == {"C.x", "C.x#2", "C.x#3"}
+    assert changed(code, code.replace("return 3", "return 4")) == {"C.x#3"}
+
+
+def test_block_at_follows_code_objects() -> None:
+    """The first line of every code object leads to the block that its code counts in."""
+    data = textwrap.dedent(MODULE).encode()
+    source = parse(data, collected=False)
+    found = {}
+    pending = [(compile(data, "m", "exec"), "")]
+    while pending:
+        code, _ = pending.pop()
+        found[code.co_qualname] = source.block_at(code.co_firstlineno)
+        pending += [(part, "") for part in code.co_consts if hasattr(part, "co_code")]
+    assert {
+        name: block for name, block in found.items() if "<lambda>" not in name and "comp" not in name
+    } == {
+        "<module>": "",
+        "f": "f",
+        "C": "",
+        "C.m": "C.m",
+        "C.m.<locals>.inner": "C.m",
+        "C.n": "C.n",
+        "C.Inner": "",
+        "C.Inner.m": "C.Inner.m",
+    }
+    assert found["C.m.<locals>.inner.<locals>.<lambda>"] == "C.m"
+
+
+def test_a_decorated_function_starts_at_its_first_decorator() -> None:
+    """`co_firstlineno` is the line of the first decorator, and so is the span."""
+    source = read("x = 1\n@a\n@b(\n    1)\ndef f():\n    pass\n\ny = 2\n")
+    assert source.spans == ((2, 6, "f"),)
+    assert [source.block_at(line) for line in (0, 1, 2, 5, 6, 7, 8, 99)] == [
+        "",
+        "",
+        "f",
+        "f",
+        "f",
+        "",
+        "",
+        "",
+    ]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"x = 'a\x00b'",
+        b"\x00",
+        b"def f(:\n",
+        b"\xff\xfe",
+        b"# coding: nonsense\n",
+        b"x = '\xe4'",
+        b"x = " + b"9" * 5000,
+    ],
+)
+def test_a_file_that_does_not_parse_counts_byte_by_byte(data: bytes) -> None:
+    """Null bytes, syntax errors and wrong encodings give the digest of the bytes and no blocks."""
+    for collected in (False, True):
+        source = parse(data, collected=collected)
+        assert source == Source(of_bytes(data), {}, (), {}, {"": frozenset("*")}, parsed=False)
+        assert source.whole == source.body
+        assert parse(data + b" ", collected=collected).body != source.body
+        assert source.block_at(1) == ""
+
+
+def test_declared_encodings_are_decoded() -> None:
+    """The same text in Latin-1, in UTF-8 and with a byte order mark is the same code."""
+    text = "x = 'ä'\n"
+    plain = parse(text.encode(), collected=False)
+    assert plain.parsed
+    assert parse(b"# coding: latin-1\n" + text.encode("latin-1"), collected=False).body == plain.body
+    assert parse(BOM + text.encode(), collected=False).body == plain.body
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "(" * 5000 + ")" * 5000,
+        "x = " + "-" * 50_000 + "1",
+        "x = " + "1 + " * 50_000 + "1",
+        "if a:\n    pass\n" + "elif b:\n    pass\n" * 3000,
+        "def f():\n    return " + "g(" * 150 + ")" * 150,
+    ],
+    ids=["parentheses", "signs", "sums", "elifs", "calls"],
+)
+def test_deep_nesting_does_not_raise(code: str) -> None:
+    """What is nested too deeply to be read counts by its bytes."""
+    source = read(code)
+    assert source.parsed or source.body == of_bytes(code.encode())
+    assert read(code + " # changed").parsed == source.parsed
+
+
+def test_an_invalid_escape_is_no_error_under_strict_warnings() -> None:
+    """A run with `-W error` sees the same fingerprint, and nothing is printed."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("error")
+        assert parse(b"x = '\\d'\n", collected=False).parsed
+    assert caught == []
+
+
+def test_every_span_has_a_fingerprint_and_mentions() -> None:
+    """Whoever looks a line up may use the name without asking whether it exists."""
+    source = read(MODULE)
+    assert {name for *_, name in source.spans} == set(source.blocks) == set(source.mentions) - {""}
+
+
+def test_mentions_are_what_a_block_can_reach() -> None:
+    """Names read, attributes, imports and texts that are names; not what is only bound."""
+    source = read(
+        """
+        import a.b as c
+        from d import e as e2
+        TABLE = {}
+        __all__ = ["listed"]
+
+        def f(parameter):
+            global G
+            local = parameter.attribute
+            other.attribute2 = read
+            count += 1
+            getattr(x, "by_name")
+            patch("pkg.mod.Target")
+            "a sentence of words"
+            e2()
+            match x:
+                case K(field=captured): pass
+            from deep.er import thing
+        """
+    )
+    assert {"a", "b", "d", "e", "listed"} <= source.mentions[""]
+    assert "TABLE" not in source.mentions[""]
+    assert source.mentions["f"] == frozenset(
+        [
+            "G",
+            "parameter",
+            "attribute",
+            "other",
+            "attribute2",
+            "read",
+            "count",
+            "getattr",
+            "x",
+            "by_name",
+            "patch",
+            "pkg",
+            "mod",
+            "Target",
+            "e2",
+            "e",
+            "K",
+            "field",
+            "deep",
+            "er",
+            "thing",
+        ]
+    )
+
+
+def test_mentions_of_an_alias_are_those_of_what_it_stands_for() -> None:
+    """A function that calls `r` reaches the memo `rate`, if `r` is how the file imported it."""
+    source = read("from rates import rate as r\n\ndef f():\n    return r(1)\n")
+    assert "rate" in source.mentions["f"]
+
+
+GOLDEN = {
+    "": "3ec7820fce6a89c7180da9c308828d86",
+    "f": "b0a6515e49c8c77b07c3678499644eb0",
+    "C.m": "8f255795f6cf503f5f138c5dea180b73",
+    "C.n": "d9b1a634e621fa3a3e50640e3f29f5e6",
+    "C.Inner.m": "d1c9fc70ca763d97d71143fcc076fd01",
+}
+
+
+def test_golden_digests() -> None:
+    """Fingerprints are the same on every version of Python; raise DIGEST_FORMAT when these change."""
+    source = read(MODULE)
+    assert {"": source.body.hex(), **{name: value.hex() for name, value in source.blocks.items()}} == GOLDEN
+
+
+GOLDEN_BODIES = {
+    "x = [1, 1.5, 2j, True, None, ..., 'ä', b'b', f'{a!r:>{b}} {c=}']": "d030e226846aa58c811829b256c60200",
+    "from . import (a, b as c)\nimport d.e": "89e8375d8d1d1b508c4ce11393ecfd87",
+    "with a as b, c: d = e = lambda f, /, g=1, *h, i=2, **j: (yield)": "85014725ca120fb86f8b74b1787e9572",
+    "try: a\nexcept (B, C) as d: pass\nexcept E: raise F from g\nelse: h\n"
+    "finally: i": "a40d8401cc6fd253feca27328b1c00f2",
+    "match a:\n    case {'b': [c, *d], **e} | F(g, h=i) if j: pass": "81a05ff8d5c4e3103fed0979effd905f",
+    "for a, b in c: continue\nelse: del d[1:2, ...]": "4c2e3248c18328b8c78eb29abd521e73",
+    "x: int = [a for a in b if c] if d else {**e, f: g}": "383014c2eb5dcac813b13e1ddc4154af",
+}
+
+
+@pytest.mark.parametrize("code", GOLDEN_BODIES)
+def test_golden_bodies(code: str) -> None:
+    """The same for one statement of most kinds."""
+    assert read(code).body.hex() == GOLDEN_BODIES[code]
