@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,13 +19,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--cached",
         "--testcache",
         dest="cached",
-        nargs="?",
+        action="store_const",
         const="on",
-        default=None,
-        metavar="MODE",
-        help="replay the recorded result of every test whose inputs are unchanged and run the rest. "
-        "MODE: read (do not record), refresh (run all, record anew), verify (run all, report wrong hits), off.",
+        help="replay the recorded result of every test whose inputs are unchanged and run the rest; "
+        "--cached=read (do not record), =refresh (run all, record anew), =verify (run all, report wrong "
+        "hits), =off",
     )
+    # A flag with an optional value would swallow the path in `pytest --cached tests/`, so each mode is
+    # an option of its own: argparse looks a whole word up before it splits it at "=".
+    for mode in MODES:
+        group.addoption(
+            f"--cached={mode}", f"--testcache={mode}", dest="cached", action="store_const", const=mode,
+            help=argparse.SUPPRESS,
+        )  # fmt: skip
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -37,6 +38,7 @@ class Context:
         assigned: environment variables this context set.
         problems: why nothing that rests on this context may be stored.
         labels: remarks that replays repeat.
+        number: its own in this process, for those who cannot hold on to the object.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Context:
     assigned: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
     labels: set[str] = field(default_factory=set)
+    number: int = field(default_factory=itertools.count().__next__)
 
     def reachable(self) -> Iterator[Context]:
         """This context and all it is linked to, each once. Cost: the size of the graph."""

@@ -37,12 +37,14 @@ class Account:
         problems: everything that keeps the test from being stored.
         labels: the remarks that every replay of it repeats.
         contexts: its own contexts: itself, fixtures, fills, children.
+        modules: the contexts of the imports, and of the run, that it rests on.
     """
 
     parts: tuple[frozenset[Read], ...]
     problems: tuple[Problem, ...]
     labels: tuple[str, ...]
     contexts: frozenset[Context]
+    modules: frozenset[Context]
 
 
 class Ledger:
@@ -66,7 +68,7 @@ class Ledger:
         problems += self._changed(own)
         labels = {label for context in everything for label in context.labels}
         parts = (mine, base) if base else (mine,)
-        return Account(parts, tuple(dict.fromkeys(problems)), tuple(sorted(labels)), frozenset(own))
+        return Account(parts, tuple(dict.fromkeys(problems)), tuple(sorted(labels)), frozenset(own), modules)
 
     def whole_text(self) -> frozenset[Read]:
         """The bytes of every first-party file loaded so far.

@@ -8,7 +8,9 @@ from types import FrameType
 
 from testcache.inputs.roots import Roots
 
-ENGINE = ("pytest", "_pytest", "pluggy", "xdist", "execnet", "coverage", "pytest_cov", "testcache", "iniconfig")
+ENGINE = frozenset(
+    {"pytest", "_pytest", "pluggy", "xdist", "execnet", "coverage", "pytest_cov", "testcache", "iniconfig"}
+)
 """Packages whose own reads are part of running tests, not of what a test asks for."""
 
 _IMPORT_SYSTEM = ("<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>", "<frozen zipimport>")
@@ -24,26 +26,28 @@ class Origin:
     def __init__(self, roots: Roots) -> None:
         self._roots = roots
         self._classes: dict[str, int] = dict.fromkeys(_IMPORT_SYSTEM, _IMPORT)
-        self._engine = tuple(self._folder(name) for name in ENGINE if self._folder(name))
-        self.own = self._folder("testcache")
-
-    @staticmethod
-    def _folder(package: str) -> str:
-        module = sys.modules.get(package)
-        file = getattr(module, "__file__", None)
-        return os.path.dirname(os.path.abspath(file)) + os.sep if file else ""
+        self.own = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
     def _classify(self, filename: str) -> int:
         known = self._classes.get(filename)
         if known is None:
             if filename.startswith("<") or self._roots.is_stdlib(filename):
                 known = _LIBRARY
-            elif filename.startswith(self._engine):
+            elif filename.startswith(self.own) or self._package(filename) in ENGINE:
                 known = _ENGINE
             else:
                 known = _OTHER
             self._classes[filename] = known
         return known
+
+    @staticmethod
+    def _package(filename: str) -> str:
+        """The top-level package of an installed file, "" for others."""
+        for folder in ("site-packages", "dist-packages"):
+            _, found, inside = filename.rpartition(f"{os.sep}{folder}{os.sep}")
+            if found:
+                return inside.partition(os.sep)[0]
+        return ""
 
     def find(self) -> tuple[FrameType | None, bool, tuple[str, ...]]:
         """Walk up from the observer that asks, past the observer's own frames.

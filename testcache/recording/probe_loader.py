@@ -137,8 +137,9 @@ class _ProbingLoader(SourceFileLoader):
         probe_tree.instrument(tree, data, filename, self._loading.memo_lines(filename, data))
         try:
             return super().source_to_code(tree, path, _optimize=_optimize)
-        except SyntaxError:
-            # Twenty nested blocks are the compiler's limit, and a bracket is one more.
+        except (SyntaxError, ValueError):
+            # Twenty nested blocks are the compiler's limit, and a bracket is one more. Without
+            # probes the file's functions count as executed in every period.
             return super().source_to_code(data, path, _optimize=_optimize)
 
     def _header(self) -> bytes:

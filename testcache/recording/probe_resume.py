@@ -105,8 +105,8 @@ class _Resumption(ast.NodeTransformer):
         pair = ast.Tuple(elts=[node, marking], ctx=ast.Load())
         both = ast.Subscript(value=pair, slice=ast.Constant(0), ctx=ast.Load())
         for new in (both, pair, both.slice, marking, setter, setter.value, *marking.args):
-            ast.copy_location(new, node)
-            new.end_lineno = new.lineno  # the compiler gives a call of a method the line it ends on
+            new.lineno = new.end_lineno = node.lineno  # a call of a method gets the line that it ends on
+            new.col_offset = new.end_col_offset = node.col_offset
         return both
 
     def _resumed_inside(self, node: ast.AsyncWith | ast.AsyncFor) -> list[ast.stmt]:

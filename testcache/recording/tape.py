@@ -58,6 +58,7 @@ class Tape:
     created: set[str] = field(default_factory=set)
     touched: list[Callable[[], Iterable[Context]]] = field(default_factory=list)
     stream: Callable[..., None] | None = None
+    switched: Callable[[Context], None] | None = None
 
     @property
     def top(self) -> Context:
@@ -76,6 +77,8 @@ class Tape:
         """Charge what follows to this context, until `pop`."""
         self._settle()
         self.stack.append(context)
+        if self.switched is not None:
+            self.switched(context)
 
     def pop(self, context: Context) -> None:
         """Stop charging a context, and whatever was pushed above it and never popped."""
@@ -84,6 +87,8 @@ class Tape:
         self._settle()
         while self.stack.pop() is not context:
             pass
+        if self.switched is not None:
+            self.switched(self.top)
 
     @contextmanager
     def charge(self, context: Context) -> Iterator[Context]:

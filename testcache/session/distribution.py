@@ -7,12 +7,31 @@ as if xdist were not there; workers start only if tests are left to run, and run
 
 from __future__ import annotations
 
+import sys
+from types import FrameType
 from typing import Any
 
 import pytest
 
 from testcache.model import NodeId, Result
 from testcache.storage.wire import Unpacker
+
+
+ORDERS = "testcache"
+
+
+def worker_orders() -> dict[str, Any] | None:
+    """What the controller told this process to do, if it is an xdist worker; else None.
+
+    xdist sets `config.workerinput` only after plugins and conftest files are loaded, which is too late
+    for a recorder. Until then the same dict is a global of the module that execnet runs.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if frame.f_globals.get("__name__") == "__channelexec__":
+            return dict(frame.f_globals["workerinput"]).get(ORDERS, {"run": [], "salt": b""})
+        frame = frame.f_back
+    return None
 
 
 class Distribution:
@@ -53,7 +72,7 @@ class Distribution:
 
     def pytest_configure_node(self, node: Any) -> None:
         """Tell a worker what to run."""
-        node.workerinput["testcache"] = {"run": [str(n) for n in self._run], "salt": self._salt}
+        node.workerinput[ORDERS] = {"run": [str(n) for n in self._run], "salt": self._salt}
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:

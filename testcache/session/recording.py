@@ -19,6 +19,7 @@ from testcache.session.items import ItemInputs, check_markers, node_id, path_of
 from testcache.session.options import CustomOptions
 from testcache.session.outcome import Attempt
 from testcache.session.replay import serialise
+from testcache.session.totals import Totals
 from testcache.settings import Settings
 
 Deliver = Callable[[pytest.TestReport, Result], None]
@@ -43,6 +44,7 @@ class Recording:
         config.pluginmanager.register(self.charges, "testcache-charges")
         config.pluginmanager.register(self, "testcache-recording")
         self._deliver = deliver
+        self.totals: Totals | None = None
         self.hits: Container[NodeId] = ()
         self.options = CustomOptions(config, self._option_read)
         self.inputs = ItemInputs(config, observer, settings)
@@ -56,11 +58,22 @@ class Recording:
     def configure(self) -> None:
         """Watch the options that conftest files added; register the marker."""
         self.world.options = self.options.watch()
+        self.totals = Totals.begin(self.config, self.tape)
         self.config.addinivalue_line(
             "markers",
             "testcache(inputs=[...], env=[...], never=True, max_age='1d'): "
             "declare what testcache does not see, or keep the test from being cached.",
         )
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtestloop(self) -> Generator[None, Any, Any]:
+        """Inside pytest-cov's own wrapper, which combines and reports when the loop has ended."""
+        answer = yield
+        if self.totals is not None:
+            if self._unfinished:
+                self.totals.take()
+            self.totals.give_back()
+        return answer
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
@@ -127,6 +140,8 @@ class Recording:
             max_age_s=self._max_age_s(item, account.labels),
             labels=account.labels,
         )
+        if self.totals is not None:
+            self._unfinished[node] = (item, trace)
         if self.charges.is_open(account.contexts):
             self._unfinished[node] = (item, trace)
             trace = dataclasses.replace(trace, parts=(*trace.parts, self.observer.ledger.whole_text()))
@@ -150,7 +165,8 @@ class Recording:
             if self.charges.is_open(account.contexts):
                 continue
             problems = tuple((problem.reason.slug, problem.evidence) for problem in account.problems)
-            final = None if problems else dataclasses.replace(trace, parts=account.parts)
+            lines = self.totals.of((*account.contexts, *account.modules)) if self.totals is not None else b""
+            final = None if problems else dataclasses.replace(trace, parts=account.parts, lines=lines)
             results.append(Result(path_of(node), node, final, problems, trace.duration_s, trace.recorded_at))
         self._unfinished.clear()
         self.charges.uninstall()

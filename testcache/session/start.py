@@ -13,6 +13,7 @@ from testcache.project import NO_SALT, build_world, open_store
 from testcache.recording.observer import Observer, Watched
 from testcache.recording.recorder import RecorderUnavailable
 from testcache.recording.spool import Orders, prepare
+from testcache.session.distribution import worker_orders
 from testcache.session.runner import Runner
 from testcache.session.workers import Worker
 from testcache.settings import load
@@ -33,12 +34,9 @@ def start(config: pytest.Config, mode: str) -> None:
         mode = settings.mode
     if mode == "off":
         return
-    workerinput = getattr(config, "workerinput", None)
-    store, complaint = (None, "") if workerinput is not None else open_store(config.rootpath, settings, mode)
-    if workerinput is not None:
-        salt = workerinput.get("testcache", {}).get("salt", b"")
-    else:
-        salt = store.salt if store is not None else b""
+    orders = worker_orders()
+    store, complaint = (None, "") if orders is not None else open_store(config.rootpath, settings, mode)
+    salt = orders["salt"] if orders is not None else store.salt if store is not None else b""
     world = build_world(str(config.rootpath), settings, store, salt or NO_SALT)
     try:
         watched = Watched(settings.recorder, settings.network.allow, settings.processes.trusted)
@@ -47,8 +45,8 @@ def start(config: pytest.Config, mode: str) -> None:
     except RecorderUnavailable as problem:
         raise pytest.UsageError(f"testcache: recorder {settings.recorder}: {problem} [recorder]") from None
     plugin = (
-        Worker(config, settings, world, observer)
-        if workerinput is not None
+        Worker(config, settings, world, observer, orders["run"])
+        if orders is not None
         else Runner(config, settings, world, observer, store, mode, complaint)
     )
     config.pluginmanager.register(plugin, PLUGIN_NAME)

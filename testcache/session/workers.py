@@ -19,10 +19,12 @@ from testcache.storage.wire import Packer
 class Worker:
     """Records like a run without xdist; decides nothing and never opens the store."""
 
-    def __init__(self, config: pytest.Config, settings: Settings, world: World, observer: Observer) -> None:
+    def __init__(
+        self, config: pytest.Config, settings: Settings, world: World, observer: Observer, run: list[str]
+    ) -> None:
         self.recording = Recording(config, settings, world, observer, self._deliver)
         self._config = config
-        self._run = frozenset(getattr(config, "workerinput")["testcache"]["run"])
+        self._run = frozenset(run)
         self._packer = Packer()
 
     @pytest.hookimpl(trylast=True)
