@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import asyncio
 import os
 import subprocess
 import sys
@@ -11,6 +13,8 @@ from pathlib import Path
 import coverage
 import pytest
 from programs import Program, start
+
+from testcache.recording import probe_tree
 
 pytest_plugins = ["programs"]
 pytestmark = [
@@ -56,6 +60,19 @@ def test_probes_change_nothing_else_about_a_module(tmp_path: Path) -> None:
     assert len(names) == 2
     ordinary = next(path for path in (tmp_path / "__pycache__").iterdir() if "-testcache" not in path.name)
     assert b"__testcache_" not in ordinary.read_bytes()
+
+
+def test_probes_fit_real_code(tmp_path: Path) -> None:
+    """All of asyncio compiles with probes and brackets, with the same functions on the same lines."""
+    for path in sorted(Path(asyncio.__file__).parent.glob("*.py")):
+        data, filename = path.read_bytes(), str(path)
+        before = probe_tree.scan(compile(data, filename, "exec", dont_inherit=True), filename)
+        tree = ast.parse(data, filename)
+        probe_tree.instrument(tree, data, filename, before.functions)
+        after = probe_tree.scan(compile(tree, filename, "exec", dont_inherit=True), filename)
+        assert after.probed
+        assert (after.functions, after.last_line) == (before.functions, before.last_line)
+        assert after.brackets <= after.functions
 
 
 def test_cached_bytecode_with_probes_follows_the_source(tmp_path: Path) -> None:
