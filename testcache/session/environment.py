@@ -7,7 +7,6 @@ name what changes the selection, the order or the output of tests, never their o
 from __future__ import annotations
 
 import os
-import platform
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 
 from testcache import digest
+from testcache.inputs import interpreter
 from testcache.inputs.roots import Roots
 from testcache.model import EnvironmentKey
 
@@ -66,11 +66,6 @@ NEUTRAL_PLUGINS = frozenset(
 )  # fmt: skip
 """Distributions of plugins that only report, distribute or select."""
 
-_C_VARIABLES = ("TZ", "LANG", "LANGUAGE")
-_NEUTRAL_PYTHON = frozenset(
-    {"PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "PYTHONPYCACHEPREFIX", "PYTHONSTARTUP"}
-)
-
 UNCACHEABLE_OPTIONS = {
     "usepdb": "--pdb",
     "trace": "--trace",
@@ -95,17 +90,11 @@ def key(config: pytest.Config, roots: Roots, custom: frozenset[str]) -> Environm
 
 def facts(config: pytest.Config, roots: Roots, custom: frozenset[str]) -> Iterator[tuple[str, str]]:
     """Everything behind the key, by name, for `testcache doctor` and for comparing two machines."""
-    yield "python", f"{sys.implementation.name} {sys.version}"
+    yield from interpreter.facts(roots)
     yield "flags", repr(sys.flags)
     yield "warnoptions", repr(sys.warnoptions)
     yield "xoptions", repr(sorted(sys._xoptions.items()))
-    yield "platform", f"{sys.platform} {platform.machine()}"
     yield "pytest", pytest.__version__
-    for name in sorted(os.environ):
-        if name in _C_VARIABLES or name.startswith("LC_") or (name.startswith("PYTHON") and name not in _NEUTRAL_PYTHON):
-            yield f"variable {name}", str(digest.of_text(roots.text(os.environ[name])).hex())
-    path = os.environ.get("PYTHONPATH", "")
-    yield "variable PYTHONPATH", os.pathsep.join(roots.name(os.path.abspath(p)) for p in path.split(os.pathsep) if p)
     for _, dist in config.pluginmanager.list_plugin_distinfo():
         if dist.project_name not in NEUTRAL_PLUGINS:
             yield f"plugin {dist.project_name}", dist.version

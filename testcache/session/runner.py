@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Generator
 from typing import Any
@@ -18,9 +19,10 @@ from testcache.session import environment, replay
 from testcache.session.cache import Cache
 from testcache.session.distribution import Distribution
 from testcache.session.items import node_id, path_of
+from testcache.session.notes import Notes
 from testcache.session.recording import Recording
 from testcache.settings import Settings
-from testcache.storage.history import save_run
+from testcache.storage.history import Run, save_collected, save_run
 from testcache.storage.store import Store
 from testcache.trace import Verifier
 
@@ -47,6 +49,7 @@ class Runner:
         self.complaint = complaint
         self.recording = Recording(config, settings, world, observer, self._deliver)
         self.distribution = Distribution(config)
+        self.notes = Notes(config)
         self.environment = EnvironmentKey(b"")
         self.cache: Cache | None = None
         self.decisions: dict[NodeId, Decision] = {}
@@ -92,7 +95,10 @@ class Runner:
         self.recording.check(items)
         self.recording.tape.settle()
         self.total = len(items)
-        self.environment = environment.key(config, self.world.roots, self.recording.options.names)
+        custom = self.recording.options.names
+        self.environment = environment.key(config, self.world.roots, custom)
+        if self.store is not None:
+            self.notes.collected(items, self.world.roots, custom, self.store.salt)
         try:
             self._decide(items)
         except StoreError as problem:
@@ -195,7 +201,9 @@ class Runner:
         if self.cache is not None and self.store is not None and self.mode != "read":
             try:
                 self.cache.commit(self.world.sources.new())
-                save_run(self.store, self.environment, self._facts())
+                if not self.config.option.collectonly:
+                    save_run(self.store, self._facts(), self.notes.facts, self.results.values())
+                    save_collected(self.store, self.environment, self.notes.files)
             except (StoreError, BadRecord) as problem:
                 self._give_up(problem)
         wrong = self._wrong_hits()
@@ -203,14 +211,25 @@ class Runner:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         self._close_store()
 
-    def _facts(self) -> dict[str, Any]:
-        return {
-            "total": self.total,
-            "cached": len(self.hits),
-            "saved_s": self._saved_s(),
-            "reasons": {reason.slug: count for reason, count in self._ran().items()},
-            "options": {name: value.hex() for name, value in self.world.options.items()},
-        }
+    def _facts(self) -> Run:
+        results = self.results.values()
+        return Run(
+            at=time.time(),
+            environment=self.environment.hex(),
+            mode=self.mode,
+            recorder=self.recording.observer.recorder.name,
+            total=self.total,
+            cached=len(self.hits),
+            saved_s=self._saved_s(),
+            spent_s=sum(result.duration_s for result in results),
+            reasons={reason.slug: count for reason, count in self._ran().items()},
+            not_stored={reason.slug: count for reason, count in self._not_stored().items()},
+            failed=sum(1 for result in results if result.trace is None and not result.problems),
+            wrong=len(self._wrong_hits()),
+            options={name: value.hex() for name, value in self.world.options.items()},
+            search=self.notes.search(self.world.roots),
+            collection=self.notes.collection(),
+        )
 
     def _saved_s(self) -> float:
         return sum(hit.trace.duration_s for hit in self.hits.values())
