@@ -35,7 +35,7 @@ NEUTRAL_OPTIONS = frozenset(
         "hypothesis_show_statistics",
         # where and how it runs
         "basetemp", "numprocesses", "maxprocesses", "dist", "distload", "loadscopereorder", "tx", "px",
-        "maxworkerrestart", "maxschedchunk", "rsyncdir", "rsyncignore", "testrunuid", "looponfail",
+        "maxworkerrestart", "maxschedchunk", "loadgroup", "rsyncdir", "rsyncignore", "testrunuid", "looponfail",
         "session_timeout", "override_ini", "plugins", "disable_plugin_autoload", "usepdb_cls", "usepdb", "trace",
         # coverage measures, it does not change outcomes
         "cov_append", "cov_branch", "cov_config", "cov_context", "cov_fail_under", "cov_precision", "cov_report",

@@ -19,13 +19,14 @@ class CustomOptions:
         """Build this before conftest files are loaded: what is known by then is not theirs."""
         self._config = config
         self._read = read
-        self._before = frozenset(vars(config.known_args_namespace)) | frozenset(vars(config.option))
+        self._before = _registered(config)
         self.names: frozenset[str] = frozenset()
 
     def watch(self) -> dict[str, Digest]:
         """Turn each custom option into a property that tells of reads; return their digests."""
         option = self._config.option
-        values = {name: value for name, value in vars(option).items() if name not in self._before}
+        added = _registered(self._config) - self._before
+        values = {name: value for name, value in vars(option).items() if name in added}
         self.names = frozenset(values)
         if values:
             properties = {name: self._property(name) for name in values}
@@ -47,3 +48,8 @@ class CustomOptions:
             option.__dict__[name] = value
 
         return property(get, put)
+
+
+def _registered(config: pytest.Config) -> frozenset[str]:
+    """The dests of all options that somebody registered (xdist sets further attributes by hand)."""
+    return frozenset(action.dest for action in config._parser.optparser._actions)

@@ -115,9 +115,12 @@ class Runner:
         self.cache.recover()
         self.cache.load({path_of(node_id(item)) for item in items})
         forced = FORCED.get(self.mode)
+        totals = self.recording.totals
         for item in items:
             node = node_id(item)
             decision = self.cache.decide(path_of(node), node)
+            if isinstance(decision, Hit) and totals is not None and not totals.has_lines(decision.trace):
+                decision = Miss(Reason.NO_COVERAGE, (), decision.trace)
             if isinstance(decision, Hit) and forced is None:
                 self.hits[node] = decision
             if isinstance(decision, Hit) and self.mode == "verify":
@@ -161,8 +164,11 @@ class Runner:
 
     def _replay(self, item: pytest.Item) -> None:
         hook = item.ihook
+        trace = self.hits[node_id(item)].trace
+        if self.recording.totals is not None:
+            self.recording.totals.replay(trace)
         hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        for report in replay.restore(self.config, item, self.hits[node_id(item)].trace, self.world.roots):
+        for report in replay.restore(self.config, item, trace, self.world.roots):
             hook.pytest_runtest_logreport(report=report)
         hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
 
