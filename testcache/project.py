@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import testcache
@@ -30,10 +31,15 @@ def open_store(rootdir: Path, settings: Settings, mode: str) -> tuple[Store | No
         return None, str(problem)
 
 
-def build_world(rootdir: str, settings: Settings, store: Store | None, salt: bytes) -> World:
-    """Everything that answers `digest_of`, for this rootdir and this interpreter."""
+def build_world(
+    rootdir: str, settings: Settings, store: Store | None, salt: bytes, *, search: Sequence[str] | None = None
+) -> World:
+    """Everything that answers `digest_of`, for this rootdir and this interpreter.
+
+    `search` is the search path of the process on whose behalf it answers; its own, if not given.
+    """
     files = Files()
-    distributions = Distributions(files, rootdir)
+    distributions = Distributions(files, rootdir, search)
     package = os.path.dirname(os.path.dirname(os.path.abspath(testcache.__file__)))
     own = [folder for folder in distributions.editable_folders() if os.path.abspath(folder) != package]
     own += [os.path.join(rootdir, folder) for folder in settings.first_party]
@@ -46,4 +52,4 @@ def build_world(rootdir: str, settings: Settings, store: Store | None, salt: byt
         except BadRecord:
             return None  # parsed again
 
-    return World(roots, files, Sources(fetch), Variables(os.environ, roots, salt), distributions)
+    return World(roots, files, Sources(fetch), Variables(os.environ, roots, salt), distributions, search)

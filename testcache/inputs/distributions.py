@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Sequence
 
 from testcache import digest
 from testcache.inputs.files import Files, read_bytes, signature_of
@@ -29,11 +30,12 @@ def canonical(name: str) -> str:
 
 
 class Distributions:
-    """The metadata folders on the interpreter's search path, read lazily."""
+    """The metadata folders on the interpreter's search path, or on `search`, read lazily."""
 
-    def __init__(self, files: Files, rootdir: str) -> None:
+    def __init__(self, files: Files, rootdir: str, search: Sequence[str] | None = None) -> None:
         self._files = files
         self._rootdir = rootdir
+        self._search = search
         self._folders: dict[str, str] | None = None
         self._owners: dict[str, str | None] = {}
         self._tops: dict[str, set[str]] | None = None
@@ -46,7 +48,7 @@ class Distributions:
         """Canonical name to metadata folder; the first on the search path wins."""
         if self._folders is None:
             self._folders = {}
-            for entry in dict.fromkeys(sys.path):
+            for entry in dict.fromkeys(sys.path if self._search is None else self._search):
                 if entry and os.path.isdir(entry):
                     self._add(entry)
         return self._folders

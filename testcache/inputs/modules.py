@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.machinery
 import os
 import sys
+from collections.abc import Sequence
 
 from testcache import digest
 from testcache.inputs.roots import Roots
@@ -28,10 +29,14 @@ def search_names(roots: Roots, path: list[str]) -> str:
 
 
 class Modules:
-    """Finds modules by look-ups in folder listings, the way the import system does, without importing."""
+    """Finds modules by look-ups in folder listings, the way the import system does, without importing.
 
-    def __init__(self, roots: Roots) -> None:
+    `search` stands in for this process's own search path, if given.
+    """
+
+    def __init__(self, roots: Roots, search: Sequence[str] | None = None) -> None:
         self._roots = roots
+        self._search = search
         self._listings: dict[str, frozenset[str]] = {}
         self._found: dict[str, tuple[str, ...]] = {}
 
@@ -61,7 +66,8 @@ class Modules:
         folders: list[str] = []
         for entry in search.split(":"):
             if entry == REST:
-                folders += (os.path.abspath(p) for p in sys.path if p and not p.startswith(self._roots.rootdir + os.sep))
+                path = sys.path if self._search is None else self._search
+                folders += (os.path.abspath(p) for p in path if p and not p.startswith(self._roots.rootdir + os.sep))
             else:
                 folders.append(self._roots.path(entry))
         return folders

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from testcache import digest
 from testcache.inputs import files as fs
@@ -20,14 +20,20 @@ class World:
     """Fingerprints of inputs now, each computed once until `forget`."""
 
     def __init__(
-        self, roots: Roots, files: Files, sources: Sources, variables: Variables, distributions: Distributions
+        self,
+        roots: Roots,
+        files: Files,
+        sources: Sources,
+        variables: Variables,
+        distributions: Distributions,
+        search: Sequence[str] | None = None,
     ) -> None:
         self.roots = roots
         self.files = files
         self.sources = sources
         self.variables = variables
         self.distributions = distributions
-        self.modules = Modules(roots)
+        self.modules = Modules(roots, search)
         self.options: dict[str, Digest] = {}
         self._memo: dict[Input, Digest] = {}
         self._parsed: dict[str, Source | None] = {}
