@@ -58,12 +58,16 @@ class Recording:
     def configure(self) -> None:
         """Watch the options that conftest files added; register the marker."""
         self.world.options = self.options.watch()
-        self.totals = Totals.begin(self.config, self.tape)
         self.config.addinivalue_line(
             "markers",
             "testcache(inputs=[...], env=[...], never=True, max_age='1d'): "
             "declare what testcache does not see, or keep the test from being cached.",
         )
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionstart(self) -> None:
+        """Under xdist pytest-cov begins, or begins anew, to measure only when the session starts."""
+        self.totals = Totals.begin(self.config, self.tape)
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtestloop(self) -> Generator[None, Any, Any]:

@@ -49,7 +49,7 @@ class Totals:
         if lines is None:
             return None
         totals = cls(lines, tape.roots, how_measured(config, lines))
-        if getattr(config.option, "tx", None):
+        if getattr(config.option, "tx", None) and not hasattr(config, "workerinput"):
             return totals  # xdist's controller measures no test, and its data file must not appear yet
         tape.switched = totals._switch
         totals._switch(tape.top)
