@@ -9,7 +9,7 @@ from functools import partial
 from testcache.errors import BadRecord, StoreError
 from testcache.model import Decision, EnvironmentKey, Manifest, NodeId, Result
 from testcache.source import Source
-from testcache.storage.codec import encode_source
+from testcache.storage.codec import decode_manifest, encode_manifest, encode_source
 from testcache.storage.journal import Journal, recover
 from testcache.storage.manifests import MANIFEST, load_manifests, manifest_key, merged
 from testcache.storage.store import Store
@@ -28,6 +28,7 @@ class Cache:
         self._journal: Journal | None = None
         self._packer = Packer()
         self._results: dict[NodeId, Result] = {}
+        self._distrusted: dict[bytes, set[NodeId]] = {}
         self.corrupt = 0
 
     # -- before
@@ -60,10 +61,19 @@ class Cache:
 
     # -- after
 
+    def distrust(self, results: Iterable[Result]) -> None:
+        """Forget what is stored for these tests: all inputs unchanged, they did not end as recorded."""
+        for result in results:
+            key = manifest_key(self._environment, result.path)
+            self._distrusted.setdefault(key, set()).add(result.node_id)
+
     def commit(self, sources: Iterable[tuple[bytes, Source]] = ()) -> None:
         """Merge the results into the store, in one transaction, and drop the journal."""
         if self._store.readonly:
             return
+        if self._distrusted:
+            wrong = self._distrusted.items()
+            self._store.update_many((MANIFEST, key, partial(_without, nodes=nodes)) for key, nodes in wrong)
         self._merge(self._environment, self._results.values())
         self._store.put_many(("source", key, encode_source(source)) for key, source in sources)
         if self._journal is not None:
@@ -100,6 +110,15 @@ class Cache:
                 self._merge(environment, by_node.values())
                 count += len(by_node)
         return count
+
+
+def _without(old: bytes | None, *, nodes: set[NodeId]) -> bytes:
+    try:
+        manifest = decode_manifest(old) if old is not None else Manifest()
+    except BadRecord:
+        manifest = Manifest()
+    manifest.traces = {node: traces for node, traces in manifest.traces.items() if node not in nodes}
+    return encode_manifest(manifest)
 
 
 __all__ = ["Cache", "StoreError"]

@@ -56,7 +56,7 @@ class Runner:
         self.hits: dict[NodeId, Hit] = {}
         self.results: dict[NodeId, Result] = {}
         self.total = 0
-        self.lied: list[tuple[NodeId, Hit]] = []
+        self.held: list[NodeId] = []
         self._fatal = False
 
     # -- start
@@ -123,8 +123,8 @@ class Runner:
                 decision = Miss(Reason.NO_COVERAGE, (), decision.trace)
             if isinstance(decision, Hit) and forced is None:
                 self.hits[node] = decision
-            if isinstance(decision, Hit) and self.mode == "verify":
-                self.lied.append((node, decision))
+            if isinstance(decision, Hit) and forced is not None:
+                self.held.append(node)
             self.decisions[node] = decision if forced is None else Miss(forced)
 
     def _give_up(self, problem: Exception) -> None:
@@ -206,6 +206,7 @@ class Runner:
         self._take(finals, journal=False)
         if self.cache is not None and self.store is not None and self.mode != "read":
             try:
+                self.cache.distrust(result for result in self._held_results() if result.trace is None)
                 self.cache.commit(self.world.sources.new())
                 if not self.config.option.collectonly:
                     save_run(self.store, self._facts(), self.notes.facts, self.results.values())
@@ -252,11 +253,13 @@ class Runner:
 
     def _wrong_hits(self) -> list[NodeId]:
         """In verify mode: stored passes that failed when run."""
-        return [
-            node
-            for node, hit in self.lied
-            if node in self.results and self.results[node].trace is None and not self.results[node].problems
-        ]
+        if self.mode != "verify":
+            return []
+        return [r.node_id for r in self._held_results() if r.trace is None and not r.problems]
+
+    def _held_results(self) -> list[Result]:
+        """What came of tests that ran although a stored trace of theirs held."""
+        return [self.results[node] for node in self.held if node in self.results]
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if self.config.option.collectonly:
