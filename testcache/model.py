@@ -39,6 +39,7 @@ class Kind(enum.IntEnum):
     DISTRIBUTION = 10  # name: an installed distribution
     MODULE = 11  # name: a dotted module; where an import of it would be found
     OPTION = 12  # name: dest of an option that a conftest file added
+    WHOLE = 13  # name: path; the body with all that is separable in it: what an importer of a test file sees
 
 
 class Input(NamedTuple):

@@ -39,6 +39,7 @@ class World:
         self._parsed: dict[str, Source | None] = {}
         self._of: dict[Kind, Callable[[str], Digest]] = {
             Kind.BODY: self._body,
+            Kind.WHOLE: self._whole,
             Kind.BLOCK: self._block,
             Kind.FILE: lambda name: files.digest(roots.path(name)),
             Kind.EXISTS: lambda name: fs.kind_of(roots.path(name)),
@@ -81,6 +82,10 @@ class World:
     def _body(self, name: str) -> Digest:
         source = self.source(name)
         return source.body if source is not None else ABSENT
+
+    def _whole(self, name: str) -> Digest:
+        source = self.source(name)
+        return source.whole if source is not None else ABSENT
 
     def _block(self, name: str) -> Digest:
         path, _, block = name.partition("::")

@@ -214,6 +214,8 @@ class Imports:
                 self._charge_file(context, file)
             elif loaded.context is not context:
                 context.links.add(loaded.context)
+                if loaded.source.whole != loaded.source.body:
+                    tape.note(context, Kind.WHOLE, tape.roots.name(file), loaded.source.whole)
             return True
         owner = self._distributions.owner(file)
         if owner is None:

@@ -120,6 +120,7 @@ class Recording:
         context, attempt = self._contexts[node], self._attempts[node]
         path = path_of(node)
         now = time.time()
+        self.observer.recorder.settle()
         self.observer.collect_children()
         self.tape.settle()
         outcome = attempt.outcome()
