@@ -3,18 +3,38 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Container
 from typing import Any
 
 import pytest
 
 from testcache.inputs.roots import Roots
-from testcache.model import Trace
+from testcache.model import NodeId, Trace
+from testcache.session.items import node_id
 
 _KNOWN_TO_THE_ITEM = ("nodeid", "location", "keywords", "start", "stop")
 _DEFAULTS: dict[str, Any] = {"longrepr": None, "sections": [], "user_properties": [], "outcome": "passed"}
 _OURS = "testcache"
 HIT_PROPERTY = ("testcache", "hit")
 """In the properties of the teardown report: the only place from which junitxml writes a <property>."""
+
+
+class Replays:
+    """A plugin that replays hits; registered when all others are.
+
+    So it stands before conftest files that run tests in their own way (a rerun, a sandbox), which would
+    run a hit for real and unrecorded, and still behind whoever asks to be first.
+    """
+
+    def __init__(self, hits: Container[NodeId], replay: Callable[[pytest.Item], None]) -> None:
+        self._hits = hits
+        self._replay = replay
+
+    def pytest_runtest_protocol(self, item: pytest.Item) -> object:
+        if node_id(item) not in self._hits:
+            return None
+        self._replay(item)
+        return True
 
 
 def serialise(config: pytest.Config, report: pytest.TestReport, roots: Roots) -> dict[str, Any]:

@@ -143,6 +143,7 @@ class Runner:
     def pytest_runtestloop(self, session: pytest.Session) -> object:
         if session.testsfailed and not session.config.option.continue_on_collection_errors:
             return None
+        self.config.pluginmanager.register(replay.Replays(self.hits, self._replay), "testcache-replays")
         misses = [item for item in session.items if node_id(item) not in self.hits]
         if not self.distribution.held_back or self.config.option.collectonly:
             return None
@@ -155,12 +156,6 @@ class Runner:
             return True
         run = [node_id(item) for item in misses]
         return self.distribution.run(session, run, salt=self.store.salt if self.store is not None else b"")
-
-    def pytest_runtest_protocol(self, item: pytest.Item) -> object:
-        if node_id(item) not in self.hits:
-            return None
-        self._replay(item)
-        return True
 
     def _replay(self, item: pytest.Item) -> None:
         hook = item.ihook
