@@ -76,7 +76,9 @@ def test_junit_tells_the_same_with_recorded_times(recorded: Project) -> None:
         properties = {p.get("name"): p.get("value") for p in case.iter("property")}
         assert properties.pop("testcache") == "hit", name
         assert properties == {p.get("name"): p.get("value") for p in real[name].iter("property")}
-        assert [skip.attrib for skip in case.iter("skipped")] == [s.attrib for s in real[name].iter("skipped")]
+        assert [skip.attrib for skip in case.iter("skipped")] == [
+            s.attrib for s in real[name].iter("skipped")
+        ]
     assert {p.get("value") for p in replayed["test_told"].iter("property")} == {"green", "hit"}
 
 
