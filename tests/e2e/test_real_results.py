@@ -102,7 +102,7 @@ def test_the_summaries_say_what_a_real_run_says(recorded: Project, workers: str)
 
 
 def test_the_terminal_marks_replayed_tests(recorded: Project) -> None:
-    """Passed tests show as `c`, with -v as CACHED; skips and expected failures as always; passed in the count."""
+    """Passed tests show as `c`, with -v as CACHED, and count as passed; other outcomes look as always."""
     assert re.search(r"^test_it\.py c.*s.*x", recorded.run().text, re.MULTILINE)
     verbose = recorded.run("-v").text
     assert re.search(r"test_it\.py::test_passes CACHED +\[", verbose)
