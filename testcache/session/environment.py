@@ -66,6 +66,9 @@ NEUTRAL_PLUGINS = frozenset(
 )  # fmt: skip
 """Distributions of plugins that only report, distribute or select."""
 
+_NEUTRAL_PACKAGES = frozenset({"testcache", "xdist", "pytest_cov", "pytest_html", "pytest_metadata"})
+"""The same, for plugins that are named by module: with `-p xdist.plugin` or without, results are the same."""
+
 UNCACHEABLE_OPTIONS = {
     "usepdb": "--pdb",
     "trace": "--trace",
@@ -99,13 +102,17 @@ def facts(config: pytest.Config, roots: Roots, custom: frozenset[str]) -> Iterat
         if dist.project_name not in NEUTRAL_PLUGINS:
             yield f"plugin {dist.project_name}", dist.version
     modules = [*config.option.plugins, *os.environ.get("PYTEST_PLUGINS", "").split(",")]
-    yield "plugin modules", repr(sorted({name for name in modules if name and not name.startswith("no:")}))
+    yield "plugin modules", repr(sorted({name for name in modules if name and not _is_neutral_module(name)}))
     for name in sorted(config._parser._inidict):
         if name not in NEUTRAL_INI:
             yield f"ini {name}", _plain(config.getini(name), roots)
     for name, value in sorted(vars(config.option).items()):
         if name not in NEUTRAL_OPTIONS and name not in custom and not _is_neutral(name, value):
             yield f"option {name}", _plain(value, roots)
+
+
+def _is_neutral_module(name: str) -> bool:
+    return name.startswith("no:") or name.partition(".")[0] in _NEUTRAL_PACKAGES
 
 
 def _is_neutral(name: str, value: Any) -> bool:
