@@ -4,23 +4,57 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import testcache
-from testcache.errors import BadRecord, StoreError
+from testcache import rootdir as rootdirs
+from testcache.errors import BadRecord, SettingError, StoreError
 from testcache.inputs.distributions import Distributions
 from testcache.inputs.files import Files
 from testcache.inputs.roots import Roots
 from testcache.inputs.sources import Sources
 from testcache.inputs.variables import Variables
 from testcache.inputs.world import World
-from testcache.settings import Settings
+from testcache.settings import Settings, load
 from testcache.source import Source
 from testcache.storage.codec import decode_source
+from testcache.storage.database import path_in
 from testcache.storage.store import Store
 
 NO_SALT = bytes(32)
 """Without a store nothing is kept, so nothing needs keeping secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A rootdir and the settings found there."""
+
+    rootdir: Path
+    settings: Settings
+
+    @classmethod
+    def find(cls, rootdir: str | None) -> Project:
+        """The project in `rootdir`, or around the current folder. Raises SettingError."""
+        folder = rootdirs.find(Path.cwd()) if rootdir is None else Path(rootdir).absolute()
+        if not folder.is_dir():
+            raise SettingError(f"--rootdir={rootdir}: expected a folder [option-value]")
+        return cls(folder, load(folder))
+
+    @property
+    def store_folder(self) -> Path:
+        return self.rootdir / self.settings.store
+
+    @property
+    def store_name(self) -> str:
+        """The store's folder as a reader of messages knows it."""
+        return str(self.settings.store)
+
+    def store(self, *, readonly: bool = True) -> Store | None:
+        """The store, None if nothing was ever recorded. Raises StoreError if it cannot be used."""
+        if not path_in(self.store_folder).exists():
+            return None
+        return Store.open(self.store_folder, readonly=readonly, size_limit_bytes=self.settings.max_size)
 
 
 def open_store(rootdir: Path, settings: Settings, mode: str) -> tuple[Store | None, str]:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from testcache.model import Change, Hit, Kind, Miss, NodeId
+from testcache.model import Change, Digest, Hit, Input, Kind, Miss, NodeId
 from testcache.reasons import Group, Reason
 
 
 def seconds(value: float) -> str:
-    """A duration in words: `0.4 s`, `41 s`, `3 min 20 s`."""
+    """A duration in words: `12 ms`, `0.4 s`, `41 s`, `3 min 20 s`, `2 h 5 min`."""
+    if value < 0.1:
+        return f"{value * 1000:.0f} ms"
     if value < 10:
         return f"{value:.1f} s"
     if value < 120:
         return f"{value:.0f} s"
-    return f"{value // 60:.0f} min {value % 60:.0f} s"
+    if value < 7200:
+        return f"{value // 60:.0f} min {value % 60:.0f} s"
+    return f"{value // 3600:.0f} h {value % 3600 // 60:.0f} min"
 
 
 def closing_line(
@@ -27,11 +33,8 @@ def closing_line(
     """
     count = sum(ran.values())
     text = f"testcache: {total} test{'s' * (total != 1)}: {cached} cached, {count} run"
-    words: Counter[str] = Counter()
-    for reason, number in ran.items():
-        words[reason.word] += number
-    if words:
-        text += " (" + ", ".join(f"{number} {word}" for word, number in words.most_common()) + ")"
+    if count:
+        text += f" ({tally(ran)})"
     if not_stored:
         text += f", {sum(not_stored.values())} uncacheable"
     if cached:
@@ -40,13 +43,18 @@ def closing_line(
 
 
 def place(change: Change) -> str:
-    """An input in a reader's words: `src/shop/auth.py, function login`."""
-    kind, name = change.input
+    """A changed input in a reader's words: `src/shop/auth.py, function login`."""
+    return words_of(change.input)
+
+
+def words_of(asked: Input) -> str:
+    """An input in a reader's words."""
+    kind, name = asked
     if kind is Kind.BLOCK:
-        path, _, block = name.partition("::")
-        return f"{path}, {'class' if block[:1].isupper() and '.' not in block else 'function'} {block}"
+        return _block_words(*name.split("::", 1))
     words = {
         Kind.BODY: "{}, outside its functions",
+        Kind.WHOLE: "{}, seen as a whole by a file that imports it",
         Kind.FILE: "file {}",
         Kind.EXISTS: "whether {} is there",
         Kind.STAT: "size or mode of {}",
@@ -58,18 +66,74 @@ def place(change: Change) -> str:
         Kind.MODULE: "where module {} is found",
         Kind.OPTION: "option {}",
     }
+    if asked == (Kind.DISTRIBUTION, "*"):
+        return "which distributions are installed"
     shown = name.partition("@")[0] if kind is Kind.MODULE else name
     return words[kind].format(shown)
 
 
+def _block_words(path: str, block: str) -> str:
+    if block == "*":
+        return f"{path}, outside its functions"
+    name, _, number = block.partition("#")
+    kind = "class" if name.rpartition(".")[2][:1].isupper() else "function"
+    return f"{path}, {kind} {name}" + (f" (definition {number})" if number else "")
+
+
 def values(change: Change) -> str:
     """Both values of a change, short: `9c1e04ab -> 51d2f7c0`, `absent -> there`."""
-    kind = change.input.kind
-    if kind is Kind.VARIABLE:
-        return f"{'set' if change.recorded else 'unset'} -> {'another value' if change.recorded and change.now else 'set' if change.now else 'unset'}"
-    before = change.recorded.hex()[:8] if len(change.recorded) == 16 else ("there" if change.recorded else "absent")
-    now = change.now.hex()[:8] if len(change.now) == 16 else ("there" if change.now else "absent")
-    return f"{before} -> {now}"
+    if change.input.kind is Kind.VARIABLE:
+        before = "set" if change.recorded else "unset"
+        now = "unset" if not change.now else "another value" if change.recorded else "set"
+        return f"{before} -> {now}"
+    return f"{short(change.recorded)} -> {short(change.now)}"
+
+
+def short(value: Digest) -> str:
+    """A fingerprint in eight characters; `absent` or `there` where there is no more to say."""
+    if not value:
+        return "absent"
+    return value.hex()[:8] if len(value) == 16 else "there"
+
+
+def headline(subject: str, group: str, reason: Reason) -> str:
+    """The first line of a message: it stands alone, and its last word leads to `docs/reasons.md`."""
+    return f"testcache: {subject}: {group}: {reason.sentence} [{reason.slug}]"
+
+
+def python_of(facts: Mapping[str, str]) -> str:
+    """The interpreter among the facts behind an environment key: `Python 3.12.4`."""
+    name, _, rest = facts.get("python", "an unknown Python").partition(" ")
+    version = rest.partition(" ")[0]
+    return f"Python {version}" if name == "cpython" else f"{name} {version}"
+
+
+def moment(at: float) -> str:
+    """A time of the clock on the wall: `2026-03-02 14:10`. `at` is in seconds since the epoch."""
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
+
+
+def size(count: float) -> str:
+    """A number of bytes in words: `640 bytes`, `1.4 MiB`."""
+    for unit in ("bytes", "KiB", "MiB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "bytes" or count >= 100 else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} GiB"
+
+
+def number(count: int, noun: str) -> str:
+    """`1 test`, `2 tests`, `1,200 entries`."""
+    plural = re.sub(r"(?<![aeiou])y\Z", "ie", noun) + "s"
+    return f"{count:,} {noun if count == 1 else plural}"
+
+
+def tally(reasons: Counter[Reason]) -> str:
+    """`9 changed, 3 new`: how many for which reason, in words, most first."""
+    words: Counter[str] = Counter()
+    for reason, count in reasons.items():
+        words[reason.word] += count
+    return ", ".join(f"{count} {word}" for word, count in words.most_common())
 
 
 def decision_lines(node: NodeId, decision: Hit | Miss, *, limit: int = 3) -> Iterable[str]:

@@ -1,4 +1,4 @@
-"""What holds for a whole process before pytest has a say: interpreter, platform, variables that C code reads."""
+"""What holds for a whole process before pytest has a say: interpreter, platform, some variables."""
 
 from __future__ import annotations
 
@@ -21,7 +21,14 @@ def facts(roots: Roots) -> Iterator[tuple[str, str]]:
     yield "python", f"{sys.implementation.name} {sys.version}"
     yield "platform", f"{sys.platform} {platform.machine()}"
     for name in sorted(os.environ):
-        if name in _C_VARIABLES or name.startswith("LC_") or (name.startswith("PYTHON") and name not in _NEUTRAL_PYTHON):
+        if (
+            name in _C_VARIABLES
+            or name.startswith("LC_")
+            or (name.startswith("PYTHON") and name not in _NEUTRAL_PYTHON)
+        ):
             yield f"variable {name}", str(digest.of_text(roots.text(os.environ[name])).hex())
     path = os.environ.get("PYTHONPATH", "")
-    yield "variable PYTHONPATH", os.pathsep.join(roots.name(os.path.abspath(p)) for p in path.split(os.pathsep) if p)
+    yield (
+        "variable PYTHONPATH",
+        os.pathsep.join(roots.name(os.path.abspath(p)) for p in path.split(os.pathsep) if p),
+    )

@@ -139,7 +139,9 @@ def collected(store: Store, environment: bytes, paths: Iterable[str]) -> dict[st
     wanted = {manifest_key(environment, path): path for path in paths}
     found = store.get_many(_COLLECTED, list(wanted))
     lists = {wanted[key]: _decoded(value, list[str] | None, None) for key, value in found.items()}
-    return {path: [NodeId(path + rest) for rest in names] for path, names in lists.items() if names is not None}
+    return {
+        path: [NodeId(path + rest) for rest in names] for path, names in lists.items() if names is not None
+    }
 
 
 def _decoded(data: bytes | None, type_: type[T], empty: T) -> T:

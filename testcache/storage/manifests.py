@@ -1,10 +1,11 @@
 """Manifests in the store: their keys, reading many at once, and how a newer one joins an older one.
 
-    key = environment key (16 bytes) path of the test file, as in its node ids (UTF-8, surrogates kept)
+key = environment key (16 bytes) path of the test file, as in its node ids (UTF-8, surrogates kept)
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator
 
 from testcache.errors import BadRecord
@@ -33,9 +34,7 @@ def known_files(store: Store) -> Iterator[tuple[EnvironmentKey, str]]:
             continue  # a damaged key; no test file has this name
 
 
-def load_manifests(
-    store: Store, environment: bytes, paths: Iterable[str]
-) -> tuple[dict[str, Manifest], int]:
+def load_manifests(store: Store, environment: bytes, paths: Iterable[str]) -> tuple[dict[str, Manifest], int]:
     """Return the manifests of these test files by path, and how many did not decode.
 
     A file without a manifest, or with one that does not decode, gets an empty one. Cost: about 50 us a file.
@@ -56,8 +55,6 @@ def load_manifests(
 def merged(old: bytes | None, *, new: Manifest) -> bytes:
     """Return the bytes of an old manifest joined by a new one; a damaged old one is replaced."""
     if old is not None:
-        try:
+        with contextlib.suppress(BadRecord):
             new = merge_manifests(decode_manifest(old), new)
-        except BadRecord:
-            pass  # what is known now is all there is
     return encode_manifest(new)

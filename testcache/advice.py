@@ -1,0 +1,117 @@
+"""What each reason means and what can be done: for `testcache explain REASON` and `docs/reasons.md`."""
+
+from __future__ import annotations
+
+from testcache.reasons import Group, Reason
+
+GROUPS = {
+    Group.HIT: "The test was not run; its recorded result was reported.",
+    Group.MISS: "The test runs, and its result is recorded for the next time.",
+    Group.UNCACHEABLE: "The test ran, and its result was not stored; it runs again the next time.",
+    Group.ERROR: "The cache itself has a problem. Tests run as if it were not there.",
+}
+"""What follows from a reason of each group."""
+
+ADVICE = {
+    Reason.CACHED: (
+        "Everything that the test read when it was recorded has the same fingerprint now: the functions it "
+        "executed, the modules it imported, files, folders, environment variables, distributions. "
+        "`testcache explain --all TEST` lists them; `pytest --cached=refresh` runs it all the same."
+    ),
+    Reason.NEW: (
+        "No result of this test is recorded: it was added, renamed, has other parameters, or was never run "
+        "with `--cached` on this machine. Results that were pruned or cleared are new again, too."
+    ),
+    Reason.INPUT_CHANGED: (
+        "Something that the test read has another fingerprint now. `testcache explain --all TEST` names "
+        "each input that differs. Comments and formatting of Python code do not count; docstrings do."
+    ),
+    Reason.INPUT_GONE: (
+        "Something that the test read is no longer there: a function or file was removed or renamed, a "
+        "variable is unset, a distribution was uninstalled."
+    ),
+    Reason.INPUT_APPEARED: (
+        "The test once asked for something that was absent, such as an optional file, a variable or a "
+        "module, and it is there now. That may change what the test does, so it runs."
+    ),
+    Reason.ENVIRONMENT_CHANGED: (
+        "Results are kept apart by what holds for a whole run: the interpreter and its flags, the platform, "
+        "pytest, the plugins that take part, ini settings, and options that may change outcomes. This test "
+        "has a result only under another such combination; it is used again as soon as that one is back. "
+        "`testcache doctor` names what differs."
+    ),
+    Reason.NOT_PASSED: (
+        "The latest run of the test failed. Failures are never replayed; once it has passed, it is replayed "
+        "again."
+    ),
+    Reason.EXPIRED: (
+        "The test was declared good for a limited time, by `@pytest.mark.testcache(max_age=...)` or by the "
+        "`network.allow` setting, and its recorded result is older than that."
+    ),
+    Reason.REFRESH: "Asked for with `--cached=refresh`: every test runs and is recorded anew.",
+    Reason.VERIFY: (
+        "Asked for with `--cached=verify`: every test runs, and each recorded result that turns out to be "
+        "wrong is reported as `wrong-hit`."
+    ),
+    Reason.AUDIT: (
+        "The `audit` setting makes a share of the hits really run, to look for wrong ones. This test was "
+        "drawn."
+    ),
+    Reason.QUARANTINED: (
+        "An audit or a verification saw this recorded result to be wrong. It is not used again until the "
+        "test has been recorded anew."
+    ),
+    Reason.NO_COVERAGE: (
+        "This run measures coverage, and the result was recorded without executed lines. The test runs once "
+        "under coverage; from then on its lines are replayed with it."
+    ),
+    Reason.MARKED_NEVER: (
+        "It carries `@pytest.mark.testcache(never=True)`, or the `never` setting covers it."
+    ),
+    Reason.OUTCOME: (
+        "Only passed, skipped and expectedly failed tests are stored, and only if that was their first "
+        "attempt. A pass after a rerun, an unexpected pass or a sub-test that failed may differ the next "
+        "time."
+    ),
+    Reason.INPUT_CHANGED_DURING_RUN: (
+        "Something that the test read was changed before the test had ended, so that nobody can say which "
+        "version it saw. If the test itself writes files into the project, let it write into `tmp_path`."
+    ),
+    Reason.STARTED_A_PROCESS: (
+        "It started a program that testcache cannot look into. If the program's outcome depends only on "
+        "itself and on the files named in its arguments, add it to `processes.trusted`. Python child "
+        "processes are observed where testcache's start-up hook is installed: see `testcache doctor`."
+    ),
+    Reason.NETWORK: (
+        "What another host answers is not known before asking. Allow the host for a limited time with "
+        "`network.allow`, or let the test talk to a server that it starts itself."
+    ),
+    Reason.NOT_OBSERVED: (
+        "Something kept testcache from seeing all that the test did, so that its list of inputs would have "
+        "holes. The evidence names what it was."
+    ),
+    Reason.OPTION_NOT_CACHEABLE: (
+        "Options such as `--pdb`, `--trace` or `--setup-plan` are about watching tests run, or run nothing. "
+        "With one of them the whole run goes without the cache."
+    ),
+    Reason.STORE_UNREADABLE: (
+        "The store is damaged, belongs to somebody else, lies on a network file system, or cannot be "
+        "written. The message says which. `testcache clear` makes a damaged store anew; the `store` setting "
+        "puts it elsewhere."
+    ),
+    Reason.STORE_LOCKED: "Another process kept the store locked for too long. Try again when it has ended.",
+    Reason.STORE_NEWER: (
+        "A newer testcache has written this store. Update testcache, or let this project use another folder "
+        "with the `store` setting."
+    ),
+    Reason.ENTRY_CORRUPT: (
+        "A part of the store does not decode; the tests it was about run and are recorded anew. "
+        "`testcache clear` removes the rest if it happens again."
+    ),
+    Reason.WRONG_HIT: (
+        "A test failed although all its recorded inputs are unchanged, so it depends on something that "
+        "testcache does not see: the clock, randomness, a file read by C code, another test. Declare it "
+        "with `@pytest.mark.testcache(inputs=[...])`, or exclude it with `never=True`."
+    ),
+}
+"""For each reason what it means and what can be done, in a few sentences."""

@@ -1,0 +1,175 @@
+"""The `testcache` command: arguments and exit codes; each verb is imported when it is asked for.
+
+Exit codes have pytest's numbers: 0 fine; 1 tests failed, or would run; 2 interrupted; 3 our bug; 4 usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from testcache import __version__
+from testcache.errors import TestcacheError
+
+if TYPE_CHECKING:
+    from testcache.project import Project
+
+FINE, STALE, INTERRUPTED, BUG, USAGE = range(5)
+_ARGPARSE_USAGE = 2
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    arguments = sys.argv[1:] if argv is None else argv
+    try:
+        return _act(arguments)
+    except TestcacheError as problem:
+        print(_message(problem), file=sys.stderr)
+        return problem.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # `testcache explain ... | head`: nobody reads on
+        sys.stderr.close()  # else the interpreter complains when it flushes at its end
+        return INTERRUPTED
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+        print("testcache: this is a bug of testcache; please report what stands above [bug]", file=sys.stderr)
+        return BUG
+
+
+def _act(arguments: list[str]) -> int:
+    if arguments[:1] == ["run"] and not {"-h", "--help"} & set(arguments[1:2]):
+        # Not for argparse: whatever follows belongs to pytest, options and all.
+        from testcache.commands import run
+
+        rest = arguments[1:]
+        return run.run(rest[1:] if rest[:1] == ["--"] else rest)
+    try:
+        chosen = _parser().parse_args(arguments)
+    except SystemExit as end:
+        return USAGE if end.code == _ARGPARSE_USAGE else FINE
+    act = _ACTIONS.get(chosen.verb)
+    if act is None:
+        _parser().print_help()
+        return USAGE
+    code = act(chosen)
+    sys.stdout.flush()
+    return code
+
+
+def _message(problem: TestcacheError) -> str:
+    """The error as a message; its first line ends with the slug."""
+    first, _, rest = str(problem).partition("\n")
+    if not first.endswith("]"):
+        first = f"{first} [{problem.slug}]"
+    return f"testcache: {first}" + (f"\n{rest}" if rest else "")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="testcache",
+        description="Look into the recorded results that `pytest --cached` replays, and look after them.",
+        epilog="Exit codes: 0 fine, 1 failed or would run, 2 interrupted, 3 a bug of testcache, 4 usage.",
+    )
+    parser.add_argument("--version", action="version", version=f"testcache {__version__}")
+    verbs = parser.add_subparsers(dest="verb", metavar="COMMAND", title="commands")
+
+    def verb(name: str, about: str) -> argparse.ArgumentParser:
+        found = verbs.add_parser(name, help=about, description=about[0].upper() + about[1:] + ".")
+        found.add_argument(
+            "--rootdir", metavar="DIR", help="the project, found like pytest does if not given"
+        )
+        return found
+
+    explain = verb("explain", "say why a test would be replayed or run")
+    explain.add_argument(
+        "what",
+        metavar="TEST|REASON",
+        help="a node id, a file or folder of tests, or the word in brackets at the end of a message",
+    )
+    explain.add_argument(
+        "--all", action="store_true", help="every difference, or every input of a cached test"
+    )
+    status = verb("status", "say what a run would replay and what it would run; exit 1 if anything")
+    status.add_argument("--all", action="store_true", help="name the fully cached files, too")
+    verb("stats", "show what the cache holds and what it has saved")
+    prune = verb("prune", "remove what is old, then the oldest down to a size")
+    prune.add_argument(
+        "--max-size", metavar="SIZE", help='such as "500MiB"; the setting max-size if not given'
+    )
+    prune.add_argument("--max-age", metavar="AGE", help='such as "14d"; the setting max-age if not given')
+    clear = verb("clear", "forget every recorded result, or those of some tests")
+    clear.add_argument("tests", metavar="TEST", nargs="*", help="a node id, or a file or folder of tests")
+    verb("doctor", "check on one screen what testcache needs and finds here")
+    verb("init", "write a commented settings file, and keep the store out of git")
+    verbs.add_parser(
+        "run",
+        usage="testcache run [--] [PYTEST ARGS]",
+        help="run the tests: pytest --cached",
+        description="Run `pytest --cached` with the given arguments.",
+    )
+    return parser
+
+
+def _project(chosen: argparse.Namespace) -> Project:
+    from testcache.project import Project
+
+    return Project.find(chosen.rootdir)
+
+
+def _explain(chosen: argparse.Namespace) -> int:
+    from testcache.commands import explain
+
+    if (reason := explain.named(chosen.what)) is not None:
+        return explain.explain_reason(reason)
+    return explain.run(_project(chosen), chosen.what, everything=chosen.all)
+
+
+def _status(chosen: argparse.Namespace) -> int:
+    from testcache.commands import status
+
+    return status.run(_project(chosen), everything=chosen.all)
+
+
+def _stats(chosen: argparse.Namespace) -> int:
+    from testcache.commands import stats
+
+    return stats.run(_project(chosen))
+
+
+def _prune(chosen: argparse.Namespace) -> int:
+    from testcache.commands import prune
+
+    return prune.run(_project(chosen), max_size=chosen.max_size, max_age=chosen.max_age)
+
+
+def _clear(chosen: argparse.Namespace) -> int:
+    from testcache.commands import clear
+
+    return clear.run(_project(chosen), chosen.tests)
+
+
+def _doctor(chosen: argparse.Namespace) -> int:
+    from testcache.commands import doctor
+
+    return doctor.run(_project(chosen))
+
+
+def _init(chosen: argparse.Namespace) -> int:
+    from testcache.commands import init
+
+    return init.run(_project(chosen))
+
+
+_ACTIONS = {
+    "explain": _explain,
+    "status": _status,
+    "stats": _stats,
+    "prune": _prune,
+    "clear": _clear,
+    "doctor": _doctor,
+    "init": _init,
+}

@@ -1,0 +1,261 @@
+"""What a run would do now, as far as the store can tell; pytest is not asked and nothing is collected."""
+
+from __future__ import annotations
+
+import fnmatch
+import glob
+import importlib.metadata
+import os
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Self
+
+from testcache.inputs import interpreter
+from testcache.inputs.roots import Roots
+from testcache.model import (
+    ABSENT,
+    Decision,
+    Digest,
+    EnvironmentKey,
+    Hit,
+    Input,
+    Kind,
+    Manifest,
+    Miss,
+    NodeId,
+    Trace,
+)
+from testcache.project import Project, build_world
+from testcache.reasons import Reason
+from testcache.storage.history import Run, Uncached, collected, facts_of, runs, uncached
+from testcache.storage.manifests import known_files, load_manifests
+from testcache.storage.store import Store
+from testcache.trace import Verifier
+
+_KNOWABLE = ("python", "platform", "pytest", "plugin ", "variable ")
+"""Facts that can be looked up without starting pytest."""
+
+_TEST = re.compile(r"(?:[A-Z]\w*\.)*test\w*\Z")
+"""A block that pytest would collect by its default names. Does not see: other names set in the ini file."""
+
+_MAY_HOLD_TESTS = re.compile(rb"^\s*(?:(?:async\s+)?def\s+test|class\s+\w*Test)", re.MULTILINE)
+
+_DIGEST = re.compile(r"[0-9a-f]{16}|[0-9a-f]{32}")
+_ARGUMENTS = re.compile(r"\[.*\Z", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One fact behind two environment keys; None where there is no such fact."""
+
+    name: str
+    recorded: str | None
+    now: str | None
+
+    @property
+    def words(self) -> str:
+        """Both values, short enough for a line: `3.12.1 -> 3.13.0`."""
+        return f"{_brief(self.recorded)} -> {_brief(self.now)}"
+
+
+def _brief(value: str | None) -> str:
+    if value is None:
+        return "absent"
+    if _DIGEST.fullmatch(value):
+        return value[:8]
+    return value.partition(" (")[0][:60] or '""'  # without the build date of a Python
+
+
+def differences(recorded: dict[str, str], now: dict[str, str]) -> tuple[Difference, ...]:
+    """What differs between two environments, sorted by name."""
+    names = sorted({*recorded, *now})
+    pairs = ((name, recorded.get(name), now.get(name)) for name in names)
+    return tuple(Difference(name, old, new) for name, old, new in pairs if old != new)
+
+
+def drift(recorded: dict[str, str], roots: Roots) -> tuple[Difference, ...]:
+    """What differs from a recorded environment, of all that can be known without pytest."""
+    now = dict(interpreter.facts(roots))
+    for name in recorded:
+        if name == "pytest" or (name.startswith("plugin ") and name != "plugin modules"):
+            try:
+                now[name] = importlib.metadata.version(name.removeprefix("plugin "))
+            except importlib.metadata.PackageNotFoundError:
+                continue  # stays without a value: it is gone
+    known = {name: value for name, value in recorded.items() if name in now or name.startswith(_KNOWABLE)}
+    known.pop("plugin modules", None)
+    return differences(known, now)
+
+
+class Outlook:
+    """The known tests of a project under the environment of one run, and whether they would run now.
+
+    Attributes:
+        run: the run by whose environment all is judged.
+        drift: what has changed in that environment since; if anything has, every test would run.
+    """
+
+    def __init__(self, project: Project, store: Store, run: Run) -> None:
+        self.project = project
+        self.store = store
+        self.run = run
+        self.environment = EnvironmentKey(bytes.fromhex(run.environment))
+        plain = Roots(str(project.rootdir))
+        self.drift = drift(facts_of(store, self.environment), plain)
+        search = [plain.path(name) for name in run.search]
+        self.world = build_world(str(project.rootdir), project.settings, store, store.salt, search=search)
+        self.world.options = {name: Digest(bytes.fromhex(value)) for name, value in run.options.items()}
+        self.uncached = uncached(store, self.environment)
+        self._unstored: dict[str, list[NodeId]] = {}
+        for node in self.uncached:
+            self._unstored.setdefault(node.partition("::")[0], []).append(node)
+        self.corrupt = 0
+        self._verifier = Verifier(self.world.digest_of)
+        self._manifests: dict[str, Manifest] = {}
+
+    @classmethod
+    def of(cls, project: Project, store: Store) -> Self | None:
+        """Look from the latest of the runs whose environment differs least; None if there was no run."""
+        roots = Roots(str(project.rootdir))
+        latest: dict[str, Run] = {run.environment: run for run in runs(store)}
+
+        def distance(run: Run) -> tuple[int, float]:
+            return len(drift(facts_of(store, bytes.fromhex(run.environment)), roots)), -run.at
+
+        return cls(project, store, min(latest.values(), key=distance)) if latest else None
+
+    # -- what is known
+
+    def files(self) -> list[str]:
+        """Every test file with a recorded or an uncacheable test, sorted."""
+        recorded = {path for environment, path in known_files(self.store) if environment == self.environment}
+        return sorted({*recorded, *self._unstored})
+
+    def manifest(self, path: str) -> Manifest:
+        """The manifest of a test file, empty if there is none or it is damaged."""
+        if path not in self._manifests:
+            found, corrupt = load_manifests(self.store, self.environment, [path])
+            self._manifests |= found
+            self.corrupt += corrupt
+        return self._manifests[path]
+
+    def known(self, path: str) -> list[NodeId]:
+        """Every test of a file that was ever seen under this environment, sorted."""
+        manifest = self.manifest(path)
+        return sorted({*manifest.traces, *manifest.failed, *self._unstored.get(path, ())})
+
+    def expected(self, path: str) -> list[NodeId]:
+        """The tests that a run would find in a file: those it held when it was last collected in full.
+
+        Tests whose function is gone since then are left out; those that were added are in `added`.
+        """
+        if not os.path.exists(self.world.roots.path(path)):
+            return []
+        nodes = collected(self.store, self.environment, [path]).get(path) or self.known(path)
+        source = self.world.source(path)
+        if source is None or not source.parsed:
+            return nodes
+        return [node for node in nodes if not self._is_gone(path, node, source.blocks)]
+
+    def _is_gone(self, path: str, node: NodeId, blocks: dict[str, Digest]) -> bool:
+        block = _block(node)
+        if block in blocks:
+            return False
+        asked = Input(Kind.BLOCK, f"{path}::{block}")
+        traces = self.manifest(path).traces.get(node, [])
+        return any(read.input == asked and read.digest != ABSENT for trace in traces for read in trace.reads)
+
+    def added(self, path: str) -> list[str]:
+        """Functions of a known file that look like tests nobody has seen, as node ids without parameters."""
+        source = self.world.source(path)
+        if source is None or not source.parsed:
+            return []
+        nodes = collected(self.store, self.environment, [path]).get(path, []) + self.known(path)
+        seen = {_block(node) for node in nodes}
+        new = [block for block in source.blocks if _TEST.match(block) and block not in seen]
+        if new:
+            seen = {_block(node) for node in self.known_elsewhere(path)}
+            new = [block for block in new if block not in seen]
+        return sorted(f"{path}::{block.replace('.', '::')}" for block in new)
+
+    def unknown_files(self) -> list[str]:
+        """Files that pytest would look into, that seem to hold tests, and that were never recorded."""
+        known = {*self.files(), *self.other_files()}
+        return sorted(path for path in self._test_files() if path not in known and self._may_hold_tests(path))
+
+    def _test_files(self) -> Iterator[str]:
+        root = str(self.project.rootdir)
+        patterns = self.run.collection.get("python_files") or ["test_*.py", "*_test.py"]
+        ignored = self.run.collection.get("norecursedirs") or [".*", "build", "dist", "node_modules", "venv"]
+        starts = self.run.collection.get("testpaths") or ["."]
+        for start in sorted({found for pattern in starts for found in glob.glob(pattern, root_dir=root)}):
+            for folder, folders, names in os.walk(os.path.normpath(os.path.join(root, start))):
+                folders[:] = [
+                    name
+                    for name in folders
+                    if not any(fnmatch.fnmatch(name, pattern) for pattern in ignored)
+                    and name != "__pycache__"
+                    and not os.path.exists(os.path.join(folder, name, "pyvenv.cfg"))
+                ]
+                for name in names:
+                    if any(fnmatch.fnmatch(name, pattern) for pattern in patterns) and name.endswith(".py"):
+                        yield self.world.roots.name(os.path.join(folder, name))
+
+    def _may_hold_tests(self, path: str) -> bool:
+        try:
+            with open(self.world.roots.path(path), "rb") as file:
+                return _MAY_HOLD_TESTS.search(file.read()) is not None
+        except OSError:
+            return False  # removed since it was listed
+
+    def other_files(self) -> list[str]:
+        """Test files that were recorded under other environments only, sorted."""
+        here = set(self.files())
+        return sorted({path for _, path in known_files(self.store)} - here)
+
+    def known_elsewhere(self, path: str) -> list[NodeId]:
+        """Every test of a file that was recorded under any other environment, sorted."""
+        found: set[NodeId] = set()
+        for environment, name in known_files(self.store):
+            if name == path and environment != self.environment:
+                manifest = load_manifests(self.store, environment, [path])[0][path]
+                found.update(manifest.traces, manifest.failed)
+        return sorted(found)
+
+    # -- deciding
+
+    def decide(self, node: NodeId, *, everything: bool = False) -> Decision | Uncached:
+        """What a run would do with a test, by the same check that a run makes.
+
+        An Uncached says that the test would run, as its latest run left nothing that could be replayed.
+        """
+        if self.drift:
+            traces = self.manifest(node.partition("::")[0]).traces.get(node, [])
+            return Miss(Reason.ENVIRONMENT_CHANGED, (), traces[0] if traces else None)
+        manifest = self.manifest(node.partition("::")[0])
+        decision = self._verifier.decide_test(manifest, node, now_s=time.time(), everything=everything)
+        unstored = self.uncached.get(node)
+        if unstored is None or isinstance(decision, Hit):
+            return decision
+        newest = max((trace.recorded_at for trace in manifest.traces.get(node, [])), default=0.0)
+        return unstored if unstored.at > newest else decision
+
+    def elsewhere(self, node: NodeId) -> tuple[Trace, tuple[Difference, ...]] | None:
+        """The newest trace of a test under any other environment, and how that one differs."""
+        path = node.partition("::")[0]
+        found: list[tuple[Trace, EnvironmentKey]] = []
+        for environment, name in known_files(self.store):
+            if name == path and environment != self.environment:
+                manifest = load_manifests(self.store, environment, [path])[0][path]
+                found += [(trace, environment) for trace in manifest.traces.get(node, [])]
+        if not found:
+            return None
+        trace, environment = max(found, key=lambda pair: pair[0].recorded_at)
+        return trace, differences(facts_of(self.store, environment), facts_of(self.store, self.environment))
+
+
+def _block(node: NodeId) -> str:
+    """The function of a test as its source names it: `TestX.test_y`."""
+    return _ARGUMENTS.sub("", node.partition("::")[2]).replace("::", ".")
