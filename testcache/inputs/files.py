@@ -45,6 +45,7 @@ class Files:
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[Signature, Digest]] = {}
+        self._first: dict[str, tuple[Signature, Digest]] = {}
         self._remembered: dict[str, tuple[Signature, Digest]] = {}
         self.hashed = 0
 
@@ -71,7 +72,15 @@ class Files:
             value = digest.of_fields("unreadable", problem.errno)
         if signature_of(path) == signature:
             self._known[path] = (signature, value)
+        first = self._first.setdefault(path, (signature, value))
+        if first[1] != value:
+            self._first[path] = (signature, ABSENT)  # moved within this run: nobody may rely on it
         return value
+
+    def first(self, path: str) -> tuple[Signature, Digest] | None:
+        """What a file was when this run first looked; None if it was not looked at, or changed since."""
+        found = self._first.get(path) or self._known.get(path)
+        return found if found is not None and found[1] else None
 
     def _hash(self, path: str, size: int) -> Digest:
         self.hashed += 1

@@ -67,7 +67,9 @@ class Modules:
         for entry in search.split(":"):
             if entry == REST:
                 path = sys.path if self._search is None else self._search
-                folders += (os.path.abspath(p) for p in path if p and not p.startswith(self._roots.rootdir + os.sep))
+                own = self._roots.rootdir + os.sep
+                outside = (os.path.abspath(p) for p in path if p)
+                folders += (folder for folder in outside if not (folder + os.sep).startswith(own))
             else:
                 folders.append(self._roots.path(entry))
         return folders

@@ -37,6 +37,7 @@ class Context:
         written: paths this context wrote; reading them back is no input.
         assigned: environment variables this context set.
         problems: why nothing that rests on this context may be stored.
+        fixtures: names of the fixtures it asked for.
         labels: remarks that replays repeat.
         number: its own in this process, for those who cannot hold on to the object.
     """
@@ -52,6 +53,7 @@ class Context:
     assigned: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
     labels: set[str] = field(default_factory=set)
+    fixtures: set[str] = field(default_factory=set)
     number: int = field(default_factory=itertools.count().__next__)
 
     def reachable(self) -> Iterator[Context]:

@@ -21,6 +21,7 @@ from typing import Any
 
 from testcache.inputs import files as fs
 from testcache.inputs.distributions import ALL, Distributions, canonical
+from testcache.inputs.sources import is_collected
 from testcache.inputs.modules import Modules, search_names
 from testcache.model import Kind
 from testcache.reasons import Reason
@@ -214,7 +215,7 @@ class Imports:
                 self._charge_file(context, file)
             elif loaded.context is not context:
                 context.links.add(loaded.context)
-                if loaded.source.whole != loaded.source.body:
+                if is_collected(file):
                     tape.note(context, Kind.WHOLE, tape.roots.name(file), loaded.source.whole)
             return True
         owner = self._distributions.owner(file)

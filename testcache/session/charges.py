@@ -20,6 +20,7 @@ class Charges:
         self._generated: dict[str, Context] = {}
         self._fixtures: dict[Any, Context] = {}
         self.open: set[Context] = set()
+        self.folders: set[str] = set()
         self._execute: Callable[..., Any] | None = None
         self._finish: Callable[..., None] | None = None
 
@@ -31,6 +32,7 @@ class Charges:
         self._execute, self._finish = execute, finish
 
         def executed(definition: Any, request: Any) -> Any:
+            self._tape.top.fixtures.add(definition.argname)
             if definition.scope == "function":
                 return execute(definition, request)
             context = self._fixtures.get(definition)
@@ -66,6 +68,7 @@ class Charges:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_make_collect_report(self, collector: pytest.Collector) -> Generator[None, Any, Any]:
         if isinstance(collector, (pytest.Session, pytest.Directory)):
+            self.folders.add(str(collector.path))
             return (yield)
         path = str(collector.path)
         context = self._files.setdefault(path, Context(f"collection of {path}"))
@@ -78,6 +81,10 @@ class Charges:
         context = self._generated.setdefault(node, Context(f"parameters of {node}"))
         with self._tape.charge(context):
             return (yield)
+
+    def files(self) -> dict[str, Context]:
+        """The contexts of all files that were collected here, by absolute path."""
+        return self._files
 
     def collected(self, item: pytest.Item) -> list[Context]:
         """The contexts of a test's collection: its file's, and that of its function's parameters."""

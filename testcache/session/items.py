@@ -6,7 +6,7 @@ import glob
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -59,8 +59,11 @@ class ItemInputs:
             if loaded is not None:
                 context.links.add(loaded.context)
 
-    def reads(self, item: pytest.Item) -> Iterator[Read]:
-        """Inputs that no observer can see: what would be picked up by name if it appeared."""
+    def reads(self, item: pytest.Item, asked: Iterable[str] = ()) -> Iterator[Read]:
+        """Inputs that no observer can see: what would be picked up by name if it appeared.
+
+        `asked` are names of fixtures that the test, or a fixture of it, asked for while it ran.
+        """
         tape = self._observer.tape
         world = self._observer.world
         own_file = str(item.path)
@@ -73,9 +76,8 @@ class ItemInputs:
             if loaded is None:
                 continue
             name = tape.roots.name(file)
-            for fixture in getattr(item, "fixturenames", ()):
-                asked = Input(Kind.BLOCK, f"{name}::{fixture}")
-                yield Read(asked, loaded.source.blocks.get(fixture, ABSENT))
+            for fixture in {*getattr(item, "fixturenames", ()), *asked}:
+                yield Read(Input(Kind.BLOCK, f"{name}::{fixture}"), loaded.source.blocks.get(fixture, ABSENT))
             for block in _class_blocks(item, file):
                 yield Read(Input(Kind.BLOCK, f"{name}::{block}"), loaded.source.blocks.get(block, ABSENT))
         yield from self._declared(item, world.digest_of)

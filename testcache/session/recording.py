@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Container, Generator
+from collections.abc import Callable, Container, Generator, Iterator
 from typing import Any
 
 import pytest
 
 from testcache.inputs.world import World, option_digest
-from testcache.model import Kind, NodeId, Result, Trace
+from testcache.model import Kind, NodeId, Read, Result, Trace
 from testcache.reasons import Reason
 from testcache.recording.context import Context
 from testcache.recording.observer import Observer
@@ -128,7 +128,7 @@ class Recording:
             problems = () if attempt.failed else ((Reason.OUTCOME.slug, attempt.summary),)
             return Result(path, node, None, problems, attempt.duration_s, now)
         declared = self.inputs.never(item)
-        account = self.observer.ledger.account(context, () if declared else self.inputs.reads(item))
+        account = self.observer.ledger.account(context, () if declared else self._item_reads(item, context))
         problems = [(problem.reason.slug, problem.evidence) for problem in account.problems]
         if declared is not None:
             problems.insert(0, (Reason.MARKED_NEVER.slug, declared))
@@ -152,6 +152,10 @@ class Recording:
             trace = dataclasses.replace(trace, parts=(*trace.parts, self.observer.ledger.whole_text()))
         return Result(path, node, trace, (), trace.duration_s, now)
 
+    def _item_reads(self, item: pytest.Item, context: Context) -> Iterator[Read]:
+        asked = {name for each in context.reachable() if not each.is_module for name in each.fixtures}
+        return self.inputs.reads(item, asked)
+
     def _max_age_s(self, item: pytest.Item, labels: tuple[str, ...]) -> float:
         ages = [self.inputs.max_age_s(item), *self.observer.network.ages(labels)]
         return min((age for age in ages if age), default=0.0)
@@ -166,7 +170,8 @@ class Recording:
         self.tape.settle()
         results = []
         for node, (item, trace) in self._unfinished.items():
-            account = self.observer.ledger.account(self._contexts.pop(node), self.inputs.reads(item))
+            context = self._contexts.pop(node)
+            account = self.observer.ledger.account(context, self._item_reads(item, context))
             if self.charges.is_open(account.contexts):
                 continue
             problems = tuple((problem.reason.slug, problem.evidence) for problem in account.problems)
