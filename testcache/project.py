@@ -80,10 +80,10 @@ def build_world(
     roots = Roots(rootdir, own=own, owned=lambda path: distributions.owner(path) is not None)
 
     def fetch(key: bytes) -> Source | None:
-        data = store.get("source", key) if store is not None else None
         try:
+            data = store.get("source", key) if store is not None else None
             return decode_source(data) if data is not None else None
-        except BadRecord:
-            return None  # parsed again
+        except (BadRecord, StoreError):  # parsed again; a broken store is reported when tests are looked up
+            return None
 
     return World(roots, files, Sources(fetch), Variables(os.environ, roots, salt), distributions, search)
