@@ -1,4 +1,4 @@
-"""Write docs/reasons.md and docs/settings.md from the tables in the code; a test checks that they are current."""
+"""Write docs/reasons.md and docs/settings.md from the tables in the code; a test keeps them current."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from testcache.model import Change, Digest, Hit, Input, Kind, Miss, NodeId
 from testcache.reasons import Group, Reason
@@ -24,8 +25,15 @@ def seconds(value: float) -> str:
     return f"{value // 3600:.0f} h {value % 3600 // 60:.0f} min"
 
 
+def cached_status(report: Any) -> tuple[str, str, str] | None:
+    """How a replayed pass is shown: counted as passed, letter `c`, word CACHED."""
+    if getattr(report, "testcache_hit", False) and report.when == "call" and report.passed:
+        return None if hasattr(report, "wasxfail") else ("passed", "c", "CACHED")
+    return None
+
+
 def closing_line(
-    total: int, cached: int, ran: Counter[Reason], not_stored: Counter[Reason], saved_s: float
+    total: int, cached: int, ran: Mapping[Reason, int], not_stored: Mapping[Reason, int], saved_s: float
 ) -> str:
     """The one line every run ends with.
 
@@ -103,7 +111,9 @@ def headline(subject: str, group: str, reason: Reason) -> str:
 
 def python_of(facts: Mapping[str, str]) -> str:
     """The interpreter among the facts behind an environment key: `Python 3.12.4`."""
-    name, _, rest = facts.get("python", "an unknown Python").partition(" ")
+    if "python" not in facts:
+        return "an unknown Python"
+    name, _, rest = facts["python"].partition(" ")
     version = rest.partition(" ")[0]
     return f"Python {version}" if name == "cpython" else f"{name} {version}"
 
