@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import testcache
 from testcache import rootdir as rootdirs
@@ -17,10 +18,12 @@ from testcache.inputs.sources import Sources
 from testcache.inputs.variables import Variables
 from testcache.inputs.world import World
 from testcache.settings import Settings, load
-from testcache.source import Source
 from testcache.storage.codec import decode_source
 from testcache.storage.database import path_in
 from testcache.storage.store import Store
+
+if TYPE_CHECKING:
+    from testcache.source import Source
 
 NO_SALT = bytes(32)
 """Without a store nothing is kept, so nothing needs keeping secret."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from testcache import digest
 from testcache.digest import DIGEST_FORMAT
 from testcache.model import Digest
-from testcache.source import Source, parse
 
-Fetch = Callable[[bytes], Source | None]
+if TYPE_CHECKING:
+    from testcache.source import Source
+
+Fetch = Callable[[bytes], "Source | None"]
 
 
 def is_collected(path: str) -> bool:
@@ -38,6 +41,8 @@ class Sources:
         if source is None:
             source = self._fetch(key)
             if source is None:
+                from testcache.source import parse  # a run in which nothing changed parses nothing
+
                 source = self._new[key] = parse(read(), collected=collected)
             self._known[key] = source
         return source

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from testcache import digest
 from testcache.inputs import files as fs
@@ -13,7 +14,9 @@ from testcache.inputs.roots import Roots
 from testcache.inputs.sources import Sources
 from testcache.inputs.variables import Variables
 from testcache.model import ABSENT, Digest, Input, Kind
-from testcache.source import Source
+
+if TYPE_CHECKING:
+    from testcache.source import Source
 
 
 class World:

@@ -57,14 +57,14 @@ class Context:
     number: int = field(default_factory=itertools.count().__next__)
 
     def reachable(self) -> Iterator[Context]:
-        """This context and all it is linked to, each once. Cost: the size of the graph."""
+        """This context and all it is linked to but modules, each once."""
         seen = {self}
         queue = [self]
         while queue:
             context = queue.pop()
             yield context
             for other in context.links:
-                if other not in seen:
+                if other not in seen and not other.is_module:
                     seen.add(other)
                     queue.append(other)
 

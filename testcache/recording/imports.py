@@ -21,8 +21,8 @@ from typing import Any
 
 from testcache.inputs import files as fs
 from testcache.inputs.distributions import ALL, Distributions, canonical
-from testcache.inputs.sources import is_collected
 from testcache.inputs.modules import Modules, search_names
+from testcache.inputs.sources import is_collected
 from testcache.model import Kind
 from testcache.reasons import Reason
 from testcache.recording.context import Context, Problem

@@ -16,7 +16,6 @@ import pytest
 from testcache.model import NodeId, Result
 from testcache.storage.wire import Unpacker
 
-
 ORDERS = "testcache"
 
 

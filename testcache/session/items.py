@@ -13,9 +13,9 @@ import pytest
 
 from testcache.inputs import files as fs
 from testcache.model import ABSENT, Input, Kind, NodeId, Read
+from testcache.quantities import Duration
 from testcache.recording.context import Context
 from testcache.recording.observer import Observer
-from testcache.quantities import Duration
 from testcache.settings import Settings
 
 MARKER = "testcache"

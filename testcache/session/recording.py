@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Container, Generator, Iterator
+from collections.abc import Callable, Container, Generator, Iterator, Mapping
 from typing import Any
 
 import pytest
 
 from testcache.inputs.world import World, option_digest
-from testcache.model import Kind, NodeId, Read, Result, Trace
+from testcache.model import Input, Kind, NodeId, Read, Result, Trace
 from testcache.reasons import Reason
 from testcache.recording.context import Context
 from testcache.recording.observer import Observer
 from testcache.session.charges import Charges
+from testcache.session.indexing import Collected
 from testcache.session.items import ItemInputs, check_markers, node_id, path_of
 from testcache.session.options import CustomOptions
 from testcache.session.outcome import Attempt
@@ -58,11 +59,7 @@ class Recording:
     def configure(self) -> None:
         """Watch the options that conftest files added; register the marker."""
         self.world.options = self.options.watch()
-        self.config.addinivalue_line(
-            "markers",
-            "testcache(inputs=[...], env=[...], never=True, max_age='1d'): "
-            "declare what testcache does not see, or keep the test from being cached.",
-        )
+        register_marker(self.config)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionstart(self) -> None:
@@ -153,7 +150,7 @@ class Recording:
         return Result(path, node, trace, (), trace.duration_s, now)
 
     def _item_reads(self, item: pytest.Item, context: Context) -> Iterator[Read]:
-        asked = {name for each in context.reachable() if not each.is_module for name in each.fixtures}
+        asked = {name for each in context.reachable() for name in each.fixtures}
         return self.inputs.reads(item, asked)
 
     def _max_age_s(self, item: pytest.Item, labels: tuple[str, ...]) -> float:
@@ -187,3 +184,33 @@ class Recording:
         """Refuse declarations with typos before anything runs."""
         for item in items:
             check_markers(item)
+
+    def collected(self, items: list[pytest.Item], traces: Mapping[NodeId, Trace]) -> list[Collected]:
+        """The test files that were collected in this process, with what their collection rests on."""
+        tape, ledger = self.tape, self.observer.ledger
+        folders = frozenset(
+            Read(Input(Kind.LISTING, tape.roots.name(folder)), self.world.digest_of(Input(Kind.LISTING, tape.roots.name(folder))))
+            for folder in self.charges.folders
+        )
+        files: dict[str, Collected] = {}
+        for path, context in self.charges.files().items():
+            name = tape.roots.name(path)
+            content = Read(Input(Kind.FILE, name), self.world.digest_of(Input(Kind.FILE, name)))
+            parts = ledger.account(context, (*folders, content)).parts
+            files[path] = Collected(name, parts)
+        for item in items:
+            file = files.get(str(item.path))
+            if file is not None:
+                node = node_id(item)
+                _, line, domain = item.location
+                file.tests.append((node.partition("::")[2], line, domain, traces.get(node)))
+        return list(files.values())
+
+
+def register_marker(config: pytest.Config) -> None:
+    """Make `@pytest.mark.testcache` known."""
+    config.addinivalue_line(
+        "markers",
+        "testcache(inputs=[...], env=[...], never=True, max_age='1d'): "
+        "declare what testcache does not see, or keep the test from being cached.",
+    )

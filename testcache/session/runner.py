@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,17 +13,20 @@ import pytest
 from testcache import report as text
 from testcache.errors import BadRecord, StoreError
 from testcache.inputs.world import World
-from testcache.model import Decision, EnvironmentKey, Hit, Miss, NodeId, Result
+from testcache.model import Decision, EnvironmentKey, Hit, Miss, NodeId, Result, Trace
 from testcache.reasons import Reason
 from testcache.recording.observer import Observer
 from testcache.session import environment, replay
 from testcache.session.cache import Cache
 from testcache.session.distribution import Distribution
+from testcache.session.indexing import Indexer
 from testcache.session.items import node_id, path_of
 from testcache.session.notes import Notes
 from testcache.session.recording import Recording
+from testcache.session.warm import CachedItem, CachedModule, Warm, cached, may_skip
 from testcache.settings import Settings
 from testcache.storage.history import Run, save_collected, save_run
+from testcache.storage.index import SPACE, IndexedTest, encode_index
 from testcache.storage.store import Store
 from testcache.trace import Verifier
 
@@ -41,6 +45,8 @@ class Runner:
         store: Store | None,
         mode: str,
         complaint: str,
+        invocation: bytes | None,
+        warm: Warm | None,
     ) -> None:
         self.config = config
         self.world = world
@@ -53,11 +59,13 @@ class Runner:
         self.environment = EnvironmentKey(b"")
         self.cache: Cache | None = None
         self.decisions: dict[NodeId, Decision] = {}
-        self.hits: dict[NodeId, Hit] = {}
+        self.hits: dict[NodeId, Trace | IndexedTest] = {}
         self.results: dict[NodeId, Result] = {}
         self.total = 0
         self.held: list[NodeId] = []
-        self._fatal = False
+        self.warm = warm
+        self._invocation = invocation
+        self._collected: list[pytest.Item] = []
 
     # -- start
 
@@ -85,6 +93,15 @@ class Runner:
     def _is_inside(self) -> bool:
         return self.store is not None and self.store.folder.is_relative_to(self.config.rootpath)
 
+    # -- collecting
+
+    def pytest_pycollect_makemodule(self, module_path: Path, parent: Any) -> pytest.Module | None:
+        """A test file that nothing changed for is not imported: its tests are known."""
+        if self.warm is None or self.mode not in ("on", "read") or not may_skip(self.config):
+            return None
+        file = self.warm.held.get(module_path.relative_to(self.config.rootpath).as_posix())
+        return None if file is None else CachedModule.from_parent(parent, path=module_path, file=file)
+
     # -- deciding
 
     @pytest.hookimpl(wrapper=True, trylast=True)
@@ -95,6 +112,7 @@ class Runner:
         self.recording.check(items)
         self.recording.tape.settle()
         self.total = len(items)
+        self._collected = list(items)
         custom = self.recording.options.names
         self.environment = environment.key(config, self.world.roots, custom)
         if self.store is not None:
@@ -113,16 +131,19 @@ class Runner:
             return
         self.cache = Cache(self.store, self.environment, Verifier(self.world.digest_of))
         self.cache.recover()
-        self.cache.load({path_of(node_id(item)) for item in items})
+        self.cache.load({path_of(node_id(item)) for item in items if not isinstance(item, CachedItem)})
         forced = FORCED.get(self.mode)
         totals = self.recording.totals
         for item in items:
             node = node_id(item)
+            if isinstance(item, CachedItem):
+                self.hits[node] = item.test
+                continue
             decision = self.cache.decide(path_of(node), node)
             if isinstance(decision, Hit) and totals is not None and not totals.has_lines(decision.trace):
                 decision = Miss(Reason.NO_COVERAGE, (), decision.trace)
             if isinstance(decision, Hit) and forced is None:
-                self.hits[node] = decision
+                self.hits[node] = decision.trace
             if isinstance(decision, Hit) and forced is not None:
                 self.held.append(node)
             self.decisions[node] = decision if forced is None else Miss(forced)
@@ -159,11 +180,11 @@ class Runner:
 
     def _replay(self, item: pytest.Item) -> None:
         hook = item.ihook
-        trace = self.hits[node_id(item)].trace
-        if self.recording.totals is not None:
-            self.recording.totals.replay(trace)
+        hit = self.hits[node_id(item)]
+        if isinstance(hit, Trace) and self.recording.totals is not None:
+            self.recording.totals.replay(hit)
         hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        for report in replay.restore(self.config, item, trace, self.world.roots):
+        for report in replay.restore(self.config, item, hit, self.world.roots):
             hook.pytest_runtest_logreport(report=report)
         hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
 
@@ -187,10 +208,7 @@ class Runner:
             self._give_up(problem)
 
     def pytest_report_teststatus(self, report: Any) -> tuple[str, str, str] | None:
-        if getattr(report, "testcache_hit", False) and report.when == "call" and report.passed:
-            if not hasattr(report, "wasxfail"):
-                return "passed", "c", "CACHED"
-        return None
+        return text.cached_status(report)
 
     # -- end
 
@@ -206,12 +224,30 @@ class Runner:
                 if not self.config.option.collectonly:
                     save_run(self.store, self._facts(), self.notes.facts, self.results.values())
                     save_collected(self.store, self.environment, self.notes.files)
+                    self._write_index(session)
             except (StoreError, BadRecord) as problem:
                 self._give_up(problem)
         wrong = self._wrong_hits()
         if wrong and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         self._close_store()
+
+    def _write_index(self, session: pytest.Session) -> None:
+        """Keep what a run like this one need not find out again; only after a complete run."""
+        assert self.store is not None
+        complete = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+        done = len(self.hits.keys() | self.results.keys()) == len(self._collected)
+        if self._invocation is None or not complete or not done or self.recording.totals is not None:
+            return
+        indexer = Indexer(self.world, self.environment)
+        traces = {node: hit for node, hit in self.hits.items() if isinstance(hit, Trace)}
+        traces |= {node: result.trace for node, result in self.results.items() if result.trace is not None}
+        for file in self.recording.collected(self._collected, traces):
+            indexer.add(file)
+        if self.warm is not None:
+            for held in {item.parent.file.path: item.parent.file for item in self._collected if cached(item)}.values():
+                indexer.keep(held, self.warm.index)
+        self.store.put_many([(SPACE, self._invocation, encode_index(indexer.index()))])
 
     def _facts(self) -> Run:
         results = self.results.values()
@@ -234,7 +270,7 @@ class Runner:
         )
 
     def _saved_s(self) -> float:
-        return sum(hit.trace.duration_s for hit in self.hits.values())
+        return sum(hit.duration_s for hit in self.hits.values())
 
     def _ran(self) -> Counter[Reason]:
         ran: Counter[Reason] = Counter()

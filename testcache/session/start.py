@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
-
 import pytest
-from _pytest.assertion.rewrite import AssertionRewritingHook
 
 from testcache.errors import SettingError
-from testcache.inputs.world import World
 from testcache.project import NO_SALT, build_world, open_store
-from testcache.recording.observer import Observer, Watched
-from testcache.recording.recorder import RecorderUnavailable
-from testcache.recording.spool import Orders, prepare
 from testcache.session.distribution import worker_orders
-from testcache.session.runner import Runner
-from testcache.session.workers import Worker
+from testcache.session.warm import WarmRunner, find, invocation_key
 from testcache.settings import load
 
 MODES = ("on", "read", "refresh", "verify", "off")
@@ -38,31 +30,22 @@ def start(config: pytest.Config, mode: str) -> None:
     store, complaint = (None, "") if orders is not None else open_store(config.rootpath, settings, mode)
     salt = orders["salt"] if orders is not None else store.salt if store is not None else b""
     world = build_world(str(config.rootpath), settings, store, salt or NO_SALT)
-    try:
-        watched = Watched(settings.recorder, settings.network.allow, settings.processes.trusted)
-        observer = Observer(world, watched, spool=(prepare_spool(world, watched, salt or NO_SALT), ""))
-        observer.start([AssertionRewritingHook])
-    except RecorderUnavailable as problem:
-        raise pytest.UsageError(f"testcache: recorder {settings.recorder}: {problem} [recorder]") from None
-    plugin = (
-        Worker(config, settings, world, observer, orders["run"])
-        if orders is not None
-        else Runner(config, settings, world, observer, store, mode, complaint)
-    )
+    invocation = warm = None
+    if store is not None:
+        invocation = invocation_key(config, world)
+        warm = find(config, world, store, invocation)
+        if warm is not None and warm.complete and mode in ("on", "read"):
+            config.pluginmanager.register(WarmRunner(config, warm, world, store, mode), PLUGIN_NAME)
+            return
+    from testcache.session.observing import start_observer
+
+    observer = start_observer(world, settings, salt or NO_SALT)
+    if orders is not None:
+        from testcache.session.workers import Worker
+
+        plugin: object = Worker(config, settings, world, observer, orders["run"])
+    else:
+        from testcache.session.runner import Runner
+
+        plugin = Runner(config, settings, world, observer, store, mode, complaint, invocation, warm)
     config.pluginmanager.register(plugin, PLUGIN_NAME)
-
-
-def prepare_spool(world: World, watched: Watched, salt: bytes) -> str:
-    """Make the folder into which recorded child processes write."""
-    folder = tempfile.mkdtemp(prefix="testcache-")
-    orders = Orders(
-        rootdir=world.roots.rootdir,
-        own=list(world.roots.own),
-        recorder=watched.recorder,
-        hosts=dict(watched.hosts or {}),
-        programs=list(watched.programs),
-        salt=salt.hex(),
-        variables={name: value.hex() for name, value in world.variables.digests().items()},
-    )
-    prepare(folder, orders)
-    return folder

@@ -44,4 +44,4 @@ class Worker:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
         results = self.recording.finish()
-        getattr(self._config, "workeroutput")["testcache"] = self._packer.pack(results)
+        self._config.workeroutput["testcache"] = self._packer.pack(results)

@@ -48,6 +48,10 @@ class IndexedTest(msgspec.Struct, array_like=True, forbid_unknown_fields=True, f
     durations_s: list[float]
     reports: list[dict[str, Any]]
 
+    @property
+    def duration_s(self) -> float:
+        return sum(self.durations_s)
+
 
 class IndexedFile(msgspec.Struct, array_like=True, forbid_unknown_fields=True, frozen=True):
     """A test file: `held` says that each of its tests can be replayed while its reads hold."""

@@ -1,0 +1,78 @@
+"""Whether traces that came from elsewhere are what a run records: decoding only checked their types."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from testcache.errors import BadRecord
+from testcache.exchange.refusals import Damaged, Replayed
+from testcache.model import Manifest, Trace
+from testcache.storage.codec import decode_value
+
+CLOCK_SKEW_S = 86_400.0
+"""Machines disagree about the time by minutes; a day also covers a clock set to local time."""
+
+_PHASES = frozenset({"setup", "call", "teardown"})
+_OUTCOMES = frozenset({"passed", "skipped", "xfailed"})
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "duration": (int, float),
+    "when": str,
+    "outcome": str,
+    "sections": list,
+    "user_properties": list,
+    "$report_type": str,
+    "wasxfail": str,
+}
+Kept = tuple[bytes, dict[str, list[int | tuple[int, int]]]]
+"""What `lines` hold: how they were measured, and lines or arcs by path."""
+
+
+def examine(manifest: Manifest, path: str, *, now_s: float) -> None:
+    """Check what replaying relies on. Raises Damaged, or Replayed for records of the future."""
+    moments = [trace.recorded_at for traces in manifest.traces.values() for trace in traces]
+    for moment in [*moments, *manifest.failed.values()]:
+        if not math.isfinite(moment) or moment < 0:
+            raise Damaged("a result has no time")
+        if moment > now_s + CLOCK_SKEW_S:
+            raise Replayed("it holds results of the future: is a clock wrong, here or where it was made?")
+    for node, traces in manifest.traces.items():
+        if node.partition("::")[0] != path:
+            raise Damaged("a result is filed under another test file")
+        for trace in traces:
+            if not _is_plausible(trace):
+                raise Damaged("a result is none that a run would have recorded")
+
+
+def _is_plausible(trace: Trace) -> bool:
+    numbers = (trace.duration_s, trace.max_age_s)
+    if trace.outcome not in _OUTCOMES or not all(math.isfinite(n) and n >= 0 for n in numbers):
+        return False
+    phases = [report.get("when") for report in trace.reports]
+    if phases.count("setup") != 1 or phases.count("teardown") != 1:
+        return False
+    return all(_is_report(report) for report in trace.reports) and _are_lines(trace.lines)
+
+
+def _is_report(report: dict[str, Any]) -> bool:
+    if report.get("when") not in _PHASES or report.get("outcome", "passed") not in ("passed", "skipped"):
+        return False
+    if not all(isinstance(report[name], kind) for name, kind in _TYPES.items() if name in report):
+        return False
+    pairs = [*report.get("sections", ()), *report.get("user_properties", ())]
+    if not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
+        return False
+    longrepr = report.get("longrepr")
+    if isinstance(longrepr, list):
+        return len(longrepr) == 3 and isinstance(longrepr[0], str)
+    return longrepr is None or isinstance(longrepr, (str, dict))
+
+
+def _are_lines(lines: bytes) -> bool:
+    if not lines:
+        return True
+    try:
+        decode_value(lines, Kept)
+    except BadRecord:
+        return False
+    return True

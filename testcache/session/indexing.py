@@ -1,0 +1,140 @@
+"""Making the index at the end of a complete run, from the traces that every test of it rests on."""
+
+from __future__ import annotations
+
+import time
+from array import array
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from testcache.inputs.world import World
+from testcache.model import ABSENT, EnvironmentKey, Input, Kind, Read, Trace
+from testcache.storage.index import INDEX_FORMAT, Content, Fact, Index, IndexedFile, IndexedTest
+
+_OF_CONTENT = frozenset({Kind.BODY, Kind.BLOCK, Kind.FILE, Kind.WHOLE})
+_PLAIN = frozenset({"$report_type", "when", "duration"})
+
+
+@dataclass(slots=True)
+class Collected:
+    """One test file of the run: its collection's reads and its tests.
+
+    `tests` are (name behind `path::`, line, domain, trace or None if the test must run again).
+    """
+
+    path: str
+    parts: tuple[frozenset[Read], ...]
+    tests: list[tuple[str, int | None, str, Trace | None]] = field(default_factory=list)
+
+
+class Indexer:
+    """Numbers reads and writes test files down in terms of them."""
+
+    def __init__(self, world: World, environment: EnvironmentKey) -> None:
+        self._world = world
+        self._environment = environment
+
+        self._contents: dict[str, int] = {}
+        self._facts: dict[tuple[int, str, bytes], int] = {}
+        self._content_rows: list[Content] = []
+        self._fact_rows: list[Fact] = []
+        self._parts: dict[int, tuple[frozenset[Read], frozenset[int] | None]] = {}
+        self._files: list[IndexedFile] = []
+
+    def add(self, file: Collected) -> None:
+        """Write a test file down; it is held if each of its tests has a trace that holds now."""
+        numbers = self._numbers(file.parts)
+        for _, _, _, trace in file.tests:
+            own = self._numbers(trace.parts) if trace is not None and not trace.max_age_s and not trace.labels else None
+            numbers = None if numbers is None or own is None else numbers | own
+        tests = [IndexedTest(n, line, d, t.outcome, *_shown(t)) for n, line, d, t in file.tests if t is not None]
+        held = numbers is not None
+        self._files.append(IndexedFile(file.path, held, array("I", sorted(numbers or ())).tobytes(), tests))
+
+    def keep(self, file: IndexedFile, index: Index) -> None:
+        """Take a held file over from the index that this run began with."""
+        numbers = []
+        for number in file.numbers():
+            if number < len(index.contents):
+                numbers.append(self._content(index.contents[number]))
+            else:
+                fact = index.facts[number - len(index.contents)]
+                numbers.append(self._fact(fact.kind, fact.name, fact.digest))
+        reads = array("I", sorted(n for n in numbers if n is not None)).tobytes()
+        self._files.append(IndexedFile(file.path, None not in numbers, reads, file.tests))
+
+    def index(self) -> Index:
+        """The finished index: facts are numbered after all contents."""
+        shift = len(self._content_rows)
+        files = []
+        for file in sorted(self._files, key=lambda f: f.path):
+            numbers = array("I", (n >> 1 if n % 2 == 0 else shift + (n >> 1) for n in file.numbers()))
+            files.append(IndexedFile(file.path, file.held, array("I", sorted(numbers)).tobytes(), file.tests))
+        return Index(INDEX_FORMAT, self._environment, time.time(), self._content_rows, self._fact_rows, files)
+
+    # -- numbers: even ones for contents, odd ones for facts, until all are known
+
+    def _numbers(self, parts: Iterable[frozenset[Read]]) -> frozenset[int] | None:
+        """The numbers of all reads, None if one of them is not true now or cannot be relied on."""
+        found: frozenset[int] = frozenset()
+        for part in parts:
+            known = self._parts.get(id(part))
+            if known is None:
+                known = self._parts[id(part)] = (part, self._numbers_of(part))
+            if known[1] is None:
+                return None
+            found |= known[1]
+        return found
+
+    def _numbers_of(self, part: frozenset[Read]) -> frozenset[int] | None:
+        numbers = set()
+        for read in part:
+            if self._world.digest_of(read.input) != read.digest:
+                return None
+            number = self._number(read)
+            if number is None:
+                return None
+            numbers.add(number)
+        return frozenset(numbers)
+
+    def _number(self, read: Read) -> int | None:
+        kind, name = read.input
+        if kind not in _OF_CONTENT or read.digest == ABSENT:
+            return self._fact(int(kind), name, read.digest)
+        path = name.partition("::")[0] if kind is Kind.BLOCK else name
+        if path in self._contents:
+            return self._contents[path] * 2
+        seen = self._world.files.first(self._world.roots.path(path))
+        if seen is None or self._world.digest_of(Input(Kind.FILE, path)) != seen[1]:
+            return None
+        return self._content(Content(path, seen[1], seen[0]))
+
+    def _content(self, content: Content) -> int | None:
+        number = self._contents.get(content.name)
+        if number is None:
+            number = self._contents[content.name] = len(self._content_rows)
+            self._content_rows.append(content)
+        elif self._content_rows[number].digest != content.digest:
+            return None
+        return number * 2
+
+    def _fact(self, kind: int, name: str, value: bytes) -> int:
+        key = (kind, name, value)
+        number = self._facts.get(key)
+        if number is None:
+            number = self._facts[key] = len(self._fact_rows)
+            self._fact_rows.append(Fact(kind, name, value))
+        return number * 2 + 1
+
+
+def _shown(trace: Trace) -> Iterator[Any]:
+    """Durations, and reports unless they are three plain passes."""
+    reports = trace.reports
+    plain = [report.get("when") for report in reports] == ["setup", "call", "teardown"]
+    plain = plain and all(report.keys() <= _PLAIN for report in reports)
+    yield [float(report.get("duration", 0.0)) for report in reports]
+    yield [] if plain else [dict(report) for report in reports]
+
+
+

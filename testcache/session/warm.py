@@ -1,0 +1,170 @@
+"""The warm start: what the index of the last complete run settles before anything is imported."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+
+from testcache import report as text
+from testcache.errors import BadRecord
+from testcache.inputs.invocation import key, settled
+from testcache.inputs.unchanged import changed_reads, held_files
+from testcache.inputs.world import World
+from testcache.session.replay import restore
+from testcache.storage.index import SPACE, Index, IndexedFile, IndexedTest, decode_index
+from testcache.storage.store import Store
+
+
+class CachedItem(pytest.Item):
+    """A test that is known without its file having been imported; it can only be replayed."""
+
+    def __init__(self, *, test: IndexedTest, **options: Any) -> None:
+        super().__init__(**options)
+        self.test = test
+
+    def runtest(self) -> None:
+        raise AssertionError(f"{self.nodeid} is replayed, never run")
+
+    def reportinfo(self) -> tuple[os.PathLike[str], int | None, str]:
+        return self.path, self.test.line, self.test.domain
+
+    @property
+    def location(self) -> tuple[str, int | None, str]:  # type: ignore[override]
+        """Without the path computations of the base class, which cost more than the replay."""
+        return self.nodeid.partition("::")[0], self.test.line, self.test.domain
+
+
+class Warm:
+    """An index that fits this invocation, checked against the world."""
+
+    def __init__(self, index: Index, changed: set[int]) -> None:
+        self.index = index
+        self.changed = changed
+        self.held = {file.path: file for file in held_files(index, changed)}
+
+    @property
+    def complete(self) -> bool:
+        """Whether every test of the run can be replayed and no file could hold others."""
+        return not self.changed and len(self.held) == len(self.index.files)
+
+
+def invocation_key(config: pytest.Config, world: World) -> bytes | None:
+    """The key of this command line's index, None if it may not have one."""
+    args = config.invocation_params.args
+    if not settled([str(argument) for argument in args]):
+        return None
+    cwd = str(config.invocation_params.dir)
+    words = [str(argument) for argument in args]
+    return key(words, cwd, world.roots, world.files, world.distributions, os.environ)
+
+
+def find(config: pytest.Config, world: World, store: Store, invocation: bytes | None) -> Warm | None:
+    """The index of this invocation, if there is one. Cost: one read, a stat a file it names."""
+    data = store.get(SPACE, invocation) if invocation is not None else None
+    if data is None:
+        return None
+    try:
+        index = decode_index(data)
+    except BadRecord:
+        return None
+    return Warm(index, changed_reads(index, world))
+
+
+class CachedModule(pytest.Module):
+    """A test file that is not imported, because each of its tests can be replayed."""
+
+    def __init__(self, *, file: IndexedFile, **options: Any) -> None:
+        super().__init__(**options)
+        self.file = file
+
+    def collect(self) -> list[CachedItem]:  # type: ignore[override]
+        return items(self, self.file)
+
+
+def items(parent: Any, file: IndexedFile) -> list[CachedItem]:
+    """Items for the tests of a held file."""
+    path = parent.config.rootpath / file.path
+    return [
+        CachedItem.from_parent(
+            parent, name=test.name.rpartition("::")[2], nodeid=f"{file.path}::{test.name}", path=path, test=test
+        )
+        for test in file.tests
+    ]
+
+
+def cached(item: pytest.Item) -> bool:
+    """Whether a test is known from the index only."""
+    return isinstance(item, CachedItem)
+
+
+_KNOWN_HOOKS = frozenset({"main", "mark", "nodes", "lfplugin", "nfplugin", "stepwiseplugin", "session", "unittest"})
+
+
+def may_skip(config: pytest.Config) -> bool:
+    """Whether collection may leave files out: not if somebody selects or orders by what is in them."""
+    option = config.option
+    if option.keyword or option.markexpr or option.deselect or option.doctestmodules:
+        return False
+    if any("::" in str(argument) for argument in config.args):
+        return False
+    for hook in (config.hook.pytest_collection_modifyitems, config.hook.pytest_itemcollected):
+        for found in hook.get_hookimpls():
+            if found.plugin_name not in _KNOWN_HOOKS and not found.plugin_name.startswith("testcache"):
+                return False
+    return True
+
+
+class WarmRunner:
+    """The plugin of a run in which nothing changed: it collects from the index and replays it all."""
+
+    def __init__(self, config: pytest.Config, warm: Warm, world: World, store: Store, mode: str) -> None:
+        self.config = config
+        self._warm = warm
+        self._world = world
+        self._mode = mode
+        self._saved_s = sum(test.duration_s for file in warm.index.files for test in file.tests)
+        store.close()
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        from testcache.session.recording import register_marker
+
+        register_marker(config)
+
+    def pytest_plugin_registered(self, plugin: object) -> None:
+        """No worker is needed: xdist's session is taken out the moment it registers."""
+        if type(plugin).__name__ == "DSession" and type(plugin).__module__ == "xdist.dsession":
+            self.config.pluginmanager.unregister(plugin)
+
+    def pytest_report_header(self) -> list[str]:
+        return [f"testcache: mode {self._mode}, nothing changed"]
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self, session: pytest.Session) -> object:
+        session.items = [item for file in self._warm.index.files for item in items(session, file)]
+        session.testscollected = len(session.items)
+        collected = pytest.CollectReport(session.nodeid, "passed", None, list(session.items))
+        self.config.hook.pytest_collectreport(report=collected)
+        self.config.hook.pytest_collection_finish(session=session)
+        return True
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> object:
+        hook = self.config.hook
+        for item in session.items:
+            assert isinstance(item, CachedItem)
+            hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+            for report in restore(self.config, item, item.test, self._world.roots):
+                hook.pytest_runtest_logreport(report=report)
+            hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+            if session.shouldfail or session.shouldstop:
+                break
+        return True
+
+    def pytest_report_teststatus(self, report: Any) -> tuple[str, str, str] | None:
+        return text.cached_status(report)
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        total = self._warm.index.total
+        terminalreporter.write_line(text.closing_line(total, total, {}, {}, self._saved_s))
