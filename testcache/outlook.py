@@ -29,7 +29,7 @@ from testcache.model import (
 )
 from testcache.project import Project, build_world
 from testcache.reasons import Reason
-from testcache.storage.history import Run, Uncached, collected, facts_of, runs, uncached
+from testcache.storage.history import MAYBE_SECRET, Run, Uncached, collected, facts_of, runs, uncached
 from testcache.storage.manifests import known_files, load_manifests
 from testcache.storage.store import Store
 from testcache.trace import Verifier
@@ -69,9 +69,14 @@ def _brief(value: str | None) -> str:
 
 
 def differences(recorded: dict[str, str], now: dict[str, str]) -> tuple[Difference, ...]:
-    """What differs between two environments, sorted by name."""
-    names = sorted({*recorded, *now})
-    pairs = ((name, recorded.get(name), now.get(name)) for name in names)
+    """What differs between two environments, sorted by name.
+
+    Values that may be secrets are left out of what travels, so where one side has none, none is compared.
+    """
+    names = {*recorded, *now}
+    if not all(any(name.startswith(MAYBE_SECRET) for name in side) for side in (recorded, now)):
+        names = {name for name in names if not name.startswith(MAYBE_SECRET)}
+    pairs = ((name, recorded.get(name), now.get(name)) for name in sorted(names))
     return tuple(Difference(name, old, new) for name, old, new in pairs if old != new)
 
 

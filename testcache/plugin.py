@@ -40,7 +40,19 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     mode = early_config.known_args_namespace.cached
     if mode is None:
         return (yield)
+    _spare_rewriting(early_config)
     from testcache.session.start import start
 
     start(early_config, mode)
     return (yield)
+
+
+def _spare_rewriting(config: pytest.Config) -> None:
+    """Import our own modules as they are: pytest rewrites the assertions of every plugin's package,
+    which costs a hash of each source, and there are none for users in ours.
+    """
+    hook = config.pluginmanager.rewrite_hook
+    marked, known = getattr(hook, "_must_rewrite", None), getattr(hook, "_marked_for_rewrite_cache", None)
+    if isinstance(marked, set) and isinstance(known, dict):
+        marked.discard("testcache")
+        known.clear()

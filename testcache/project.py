@@ -20,6 +20,7 @@ from testcache.inputs.world import World
 from testcache.settings import Settings, load
 from testcache.storage.codec import decode_source
 from testcache.storage.database import path_in
+from testcache.storage.salts import foreign_salts
 from testcache.storage.store import Store
 
 if TYPE_CHECKING:
@@ -89,4 +90,5 @@ def build_world(
         except (BadRecord, StoreError):  # parsed again; a broken store is reported when tests are looked up
             return None
 
-    return World(roots, files, Sources(fetch), Variables(os.environ, roots, salt), distributions, search)
+    variables = Variables(os.environ, roots, salt, foreign_salts(store) if store is not None else None)
+    return World(roots, files, Sources(fetch), variables, distributions, search)

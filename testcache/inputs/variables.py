@@ -19,22 +19,36 @@ VOLATILE = frozenset(
 """Set anew by every run, or named in the environment key already: reading one ties a test to nothing."""
 
 
-class Variables:
-    """The environment at the start of the run, before conftest files changed it."""
+_UNKNOWN_SALT = digest.of_text("keyed with a salt that is not known here")
 
-    def __init__(self, start: Mapping[str, str], roots: Roots, salt: bytes) -> None:
+
+class Variables:
+    """The environment at the start of the run, before conftest files changed it.
+
+    `others` are salts of other stores by id, for traces that were recorded there.
+    """
+
+    def __init__(
+        self, start: Mapping[str, str], roots: Roots, salt: bytes, others: Mapping[str, bytes] | None = None
+    ) -> None:
         self._start = dict(start)
         self._roots = roots
         self._salt = salt
+        self._others = others or {}
 
     def fingerprint(self, name: str) -> Digest:
         """Keyed digest of a variable's value at the start, ABSENT if it was unset.
 
         The machine's own folders are replaced by their tags first, so that `HOME` or a path below
-        the rootdir is equal in another checkout.
+        the rootdir is equal in another checkout. `NAME=salt id` asks for the digest that the store
+        with that salt would have recorded; it matches nothing if that salt is not known.
         """
-        value = self._start.get(name)
-        return ABSENT if value is None else digest.keyed(self._salt, self._roots.text(value))
+        variable, foreign, salt_id = name.partition("=")
+        value = self._start.get(variable)
+        if value is None:
+            return ABSENT
+        salt = self._others.get(salt_id) if foreign else self._salt
+        return _UNKNOWN_SALT if salt is None else digest.keyed(salt, self._roots.text(value))
 
     def at_start(self, name: str) -> str | None:
         """The value a variable had when the run started."""

@@ -24,6 +24,9 @@ KEPT_RUNS = 200
 EVIDENCE_CHARS = 300
 """A list of a thousand files as evidence would be stored again with every run."""
 
+MAYBE_SECRET = ("ini ", "option ")
+"""Beginnings of the names of facts that are kept as digests, keyed with the store's salt."""
+
 _HISTORY = "history"
 _COLLECTED = "collected"
 _RUNS = b"runs"
@@ -104,6 +107,29 @@ def save_run(store: Store, run: Run, facts: Mapping[str, str], results: Iterable
         (_HISTORY, _UNCACHED + environment, add_uncached),
     ]
     store.update_many(changes)
+
+
+def facts_key(environment: bytes) -> tuple[str, bytes]:
+    """Space and key of the facts behind an environment key."""
+    return _HISTORY, _FACTS + environment
+
+
+def runs_key() -> tuple[str, bytes]:
+    """Space and key of the runs."""
+    return _HISTORY, _RUNS
+
+
+def collected_key(environment: bytes, path: bytes) -> tuple[str, bytes]:
+    """Space and key of the node ids of one test file."""
+    return _COLLECTED, environment + path
+
+
+def with_run(old: bytes | None, run: Run) -> bytes:
+    """The stored runs with one that was made elsewhere, unless there is one under its environment."""
+    kept = _decoded(old, list[Run], [])
+    if any(own.environment == run.environment for own in kept):
+        return encode_value(kept)
+    return encode_value(sorted([run, *kept], key=lambda one: one.at)[-KEPT_RUNS:])
 
 
 def runs(store: Store) -> list[Run]:

@@ -31,8 +31,8 @@ META = "meta"
 """The space of what belongs to the store itself: never pruned, never cleared with the rest."""
 
 _META_PREFIX = META.encode() + b"\0"
-_SALT = b"salt"
-_SALT_KEY = _META_PREFIX + _SALT
+SALT = b"salt"
+_SALT_KEY = _META_PREFIX + SALT
 _SALT_BYTES = 32
 _WAIT_S = 10.0
 
@@ -242,7 +242,7 @@ class Store:
         return Rows(self._path, immutable=immutable, wait_s=self._wait_s)
 
     def _load_salt(self) -> bytes:
-        salt = self.get(META, _SALT)
+        salt = self.get(META, SALT)
         if salt is not None and len(salt) == _SALT_BYTES:
             return salt
         fresh = os.urandom(_SALT_BYTES)
@@ -252,8 +252,8 @@ class Store:
         def keep(now: bytes | None) -> bytes:
             return now if now is not None and len(now) == _SALT_BYTES else fresh
 
-        self.update(META, _SALT, keep)
-        return self.get(META, _SALT) or fresh
+        self.update(META, SALT, keep)
+        return self.get(META, SALT) or fresh
 
     def _remake(self) -> None:
         if self.readonly:
