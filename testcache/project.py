@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import testcache
-from testcache import rootdir as rootdirs
 from testcache.errors import BadRecord, SettingError, StoreError
 from testcache.inputs.distributions import Distributions
 from testcache.inputs.files import Files
@@ -40,6 +39,8 @@ class Project:
     @classmethod
     def find(cls, rootdir: str | None) -> Project:
         """The project in `rootdir`, or around the current folder. Raises SettingError."""
+        from testcache import rootdir as rootdirs
+
         folder = rootdirs.find(Path.cwd()) if rootdir is None else Path(rootdir).absolute()
         if not folder.is_dir():
             raise SettingError(f"--rootdir={rootdir}: expected a folder [option-value]")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import sysconfig
 import tempfile
 from collections.abc import Callable, Iterable
 
@@ -34,8 +33,7 @@ class Roots:
         self.own = tuple(os.path.abspath(folder) for folder in own)
         self._owned = owned or (lambda _path: True)
         self._first_party: dict[str, bool] = {}
-        stdlib = {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")}
-        self.stdlib = tuple(sorted(os.path.abspath(path) for path in stdlib))
+        self.stdlib = (os.path.dirname(os.path.abspath(os.__file__)),)
         home = os.path.expanduser("~")
         tags = [("<tmp>", os.path.realpath(tempfile.gettempdir())), ("<tmp>", tempfile.gettempdir())]
         tags += [("<env>", sys.prefix), ("<base>", sys.base_prefix), ("~", home)]

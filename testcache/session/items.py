@@ -12,28 +12,13 @@ from typing import Any
 import pytest
 
 from testcache.inputs import files as fs
-from testcache.model import ABSENT, Input, Kind, NodeId, Read
+from testcache.model import ABSENT, Input, Kind, Read
 from testcache.quantities import Duration
 from testcache.recording.context import Context
 from testcache.recording.observer import Observer
+from testcache.session.marker import MARKER, texts
+from testcache.session.names import node_id
 from testcache.settings import Settings
-
-MARKER = "testcache"
-_MARKER_KEYS = ("inputs", "env", "never", "max_age")
-
-
-def node_id(item: pytest.Item) -> NodeId:
-    """The node id without the `@group` that xdist's loadgroup appends."""
-    group = item.get_closest_marker("xdist_group")
-    if group is not None and "@" in item.nodeid:
-        name = group.args[0] if group.args else group.kwargs.get("name", "default")
-        return NodeId(item.nodeid.removesuffix(f"@{name}"))
-    return NodeId(item.nodeid)
-
-
-def path_of(node: NodeId) -> str:
-    """The file part of a node id."""
-    return node.partition("::")[0]
 
 
 class ItemInputs:
@@ -120,14 +105,14 @@ class ItemInputs:
         for name in self._settings.env:
             asked = Input(Kind.VARIABLE, name)
             yield Read(asked, digest_of(asked))
-        patterns = [pattern for mark in item.iter_markers(MARKER) for pattern in _texts(mark, "inputs")]
+        patterns = [pattern for mark in item.iter_markers(MARKER) for pattern in texts(mark, "inputs")]
         for declared in self._settings.inputs:
             if any(test.covers(node) for test in declared.for_):
                 patterns += [str(pattern) for pattern in declared.files]
         for pattern in patterns:
             yield from self._files(pattern)
         for mark in item.iter_markers(MARKER):
-            for name in _texts(mark, "env"):
+            for name in texts(mark, "env"):
                 asked = Input(Kind.VARIABLE, name)
                 yield Read(asked, digest_of(asked))
 
@@ -169,31 +154,6 @@ class ItemInputs:
                 except ValueError as problem:
                     raise pytest.UsageError(f"{item.nodeid}: max_age = {value!r}: {problem} [marker]") from problem
         return min(ages, default=0.0)
-
-
-def check_markers(item: pytest.Item) -> None:
-    """A typo in a declaration would silently declare nothing: say so instead."""
-    for mark in item.iter_markers(MARKER):
-        for key in mark.kwargs:
-            if key not in _MARKER_KEYS:
-                raise pytest.UsageError(
-                    f"testcache: {item.nodeid}: @pytest.mark.testcache({key}=...): "
-                    f"expected one of {', '.join(_MARKER_KEYS)} [marker]"
-                )
-        if mark.args:
-            raise pytest.UsageError(
-                f"testcache: {item.nodeid}: @pytest.mark.testcache takes keywords only: "
-                f"{', '.join(_MARKER_KEYS)} [marker]"
-            )
-        for key in ("inputs", "env"):
-            _texts(mark, key)
-
-
-def _texts(mark: pytest.Mark, key: str) -> list[str]:
-    value = mark.kwargs.get(key, [])
-    if isinstance(value, str) or not all(isinstance(text, str) for text in value):
-        raise pytest.UsageError(f"@pytest.mark.testcache({key}={value!r}): expected a list of texts [marker]")
-    return list(value)
 
 
 def _wrapped(function: Any) -> Iterator[Any]:

@@ -12,7 +12,7 @@ from testcache import digest
 from testcache.inputs.roots import Roots
 from testcache.model import NodeId
 from testcache.session import environment
-from testcache.session.items import node_id, path_of
+from testcache.session.names import node_id, path_of
 
 SHOWN_CHARS = 200
 _COLLECTION = ("testpaths", "python_files", "norecursedirs")

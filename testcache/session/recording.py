@@ -14,9 +14,11 @@ from testcache.model import Input, Kind, NodeId, Read, Result, Trace
 from testcache.reasons import Reason
 from testcache.recording.context import Context
 from testcache.recording.observer import Observer
+from testcache.session import marker
 from testcache.session.charges import Charges
 from testcache.session.indexing import Collected
-from testcache.session.items import ItemInputs, check_markers, node_id, path_of
+from testcache.session.items import ItemInputs
+from testcache.session.names import node_id, path_of
 from testcache.session.options import CustomOptions
 from testcache.session.outcome import Attempt
 from testcache.session.replay import serialise
@@ -59,7 +61,7 @@ class Recording:
     def configure(self) -> None:
         """Watch the options that conftest files added; register the marker."""
         self.world.options = self.options.watch()
-        register_marker(self.config)
+        marker.register(self.config)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionstart(self) -> None:
@@ -183,7 +185,7 @@ class Recording:
     def check(self, items: list[pytest.Item]) -> None:
         """Refuse declarations with typos before anything runs."""
         for item in items:
-            check_markers(item)
+            marker.check_markers(item)
 
     def collected(self, items: list[pytest.Item], traces: Mapping[NodeId, Trace]) -> list[Collected]:
         """The test files that were collected in this process, with what their collection rests on."""
@@ -205,12 +207,3 @@ class Recording:
                 _, line, domain = item.location
                 file.tests.append((node.partition("::")[2], line, domain, traces.get(node)))
         return list(files.values())
-
-
-def register_marker(config: pytest.Config) -> None:
-    """Make `@pytest.mark.testcache` known."""
-    config.addinivalue_line(
-        "markers",
-        "testcache(inputs=[...], env=[...], never=True, max_age='1d'): "
-        "declare what testcache does not see, or keep the test from being cached.",
-    )

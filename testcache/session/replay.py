@@ -10,7 +10,7 @@ import pytest
 
 from testcache.inputs.roots import Roots
 from testcache.model import NodeId, Trace
-from testcache.session.items import node_id
+from testcache.session.names import node_id
 from testcache.storage.index import IndexedTest
 
 _KNOWN_TO_THE_ITEM = ("nodeid", "location", "keywords", "start", "stop")

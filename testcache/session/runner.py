@@ -20,7 +20,7 @@ from testcache.session import environment, replay
 from testcache.session.cache import Cache
 from testcache.session.distribution import Distribution
 from testcache.session.indexing import Indexer
-from testcache.session.items import node_id, path_of
+from testcache.session.names import node_id, path_of
 from testcache.session.notes import Notes
 from testcache.session.recording import Recording
 from testcache.session.warm import CachedItem, CachedModule, Warm, cached, may_skip

@@ -12,6 +12,7 @@ from testcache.errors import BadRecord
 from testcache.inputs.invocation import key, settled
 from testcache.inputs.unchanged import changed_reads, held_files
 from testcache.inputs.world import World
+from testcache.session import marker
 from testcache.session.replay import restore
 from testcache.storage.index import SPACE, Index, IndexedFile, IndexedTest, decode_index
 from testcache.storage.store import Store
@@ -128,9 +129,7 @@ class WarmRunner:
         store.close()
 
     def pytest_configure(self, config: pytest.Config) -> None:
-        from testcache.session.recording import register_marker
-
-        register_marker(config)
+        marker.register(config)
 
     def pytest_plugin_registered(self, plugin: object) -> None:
         """No worker is needed: xdist's session is taken out the moment it registers."""

@@ -10,7 +10,7 @@ import pytest
 from testcache.inputs.world import World
 from testcache.model import Result
 from testcache.recording.observer import Observer
-from testcache.session.items import node_id
+from testcache.session.names import node_id
 from testcache.session.recording import Recording
 from testcache.settings import Settings
 from testcache.storage.wire import Packer
