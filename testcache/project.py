@@ -67,7 +67,7 @@ def open_store(rootdir: Path, settings: Settings, mode: str) -> tuple[Store | No
     try:
         return Store.open(rootdir / settings.store, readonly=mode == "read"), ""
     except StoreError as problem:
-        return None, str(problem)
+        return None, f"testcache: {problem} [{problem.slug}]"
 
 
 def build_world(

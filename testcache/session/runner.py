@@ -87,8 +87,7 @@ class Runner:
         recorder = self.recording.observer.recorder
         why = f" ({recorder.reason})" if recorder.reason else ""
         where = self.store.folder.relative_to(self.config.rootpath) if self._is_inside() else "no store"
-        lines = [f"testcache: mode {self.mode}, recorder {recorder.name}{why}, {where}"]
-        return [*lines, self.complaint] if self.complaint else lines
+        return [f"testcache: mode {self.mode}, recorder {recorder.name}{why}, {where}"]
 
     def _is_inside(self) -> bool:
         return self.store is not None and self.store.folder.is_relative_to(self.config.rootpath)
@@ -148,8 +147,8 @@ class Runner:
                 self.held.append(node)
             self.decisions[node] = decision if forced is None else Miss(forced)
 
-    def _give_up(self, problem: Exception) -> None:
-        self.complaint = str(problem)
+    def _give_up(self, problem: StoreError | BadRecord) -> None:
+        self.complaint = f"testcache: {problem} [{problem.slug}]"
         self.hits.clear()
         self._close_store()
 
