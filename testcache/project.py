@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import testcache
 from testcache.errors import BadRecord, SettingError, StoreError
-from testcache.inputs.distributions import Distributions
+from testcache.inputs.distributions import Distributions, canonical
 from testcache.inputs.files import Files
 from testcache.inputs.roots import Roots
 from testcache.inputs.sources import Sources
@@ -49,6 +49,21 @@ class Project:
     @property
     def store_folder(self) -> Path:
         return self.rootdir / self.settings.store
+
+    @property
+    def name(self) -> str:
+        """Whose results these are: the setting `project`, else the name in pyproject.toml, else ""."""
+        if self.settings.project:
+            return self.settings.project
+        import tomllib  # only bundles need a name
+
+        try:
+            text = (self.rootdir / "pyproject.toml").read_text(encoding="utf-8")
+            table = tomllib.loads(text).get("project")
+        except (OSError, ValueError):  # pytest itself says what is wrong with it
+            return ""
+        name = table.get("name") if isinstance(table, dict) else None
+        return canonical(name) if isinstance(name, str) else ""
 
     @property
     def store_name(self) -> str:

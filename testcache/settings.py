@@ -78,6 +78,11 @@ class Settings:
         "how executed code is observed; auto takes the cheapest that this Python has",
         '"auto", "monitoring", "probes" or "coverage"',
     )
+    project: str = _key(
+        "",
+        "whose results a bundle holds; the name in pyproject.toml if not given",
+        'a text, such as "shop"',
+    )
     store: Folder = _key(Folder(".testcache"), "the folder of the store", Folder.written_as)
     max_size: Size = _key(Size(1 << 30), "the store is pruned to this size", Size.written_as)
     max_age: Duration = _key(Duration(30 * 86400), "traces unused for longer are pruned", Duration.written_as)

@@ -1,1 +1,1 @@
-"""Results on their way between machines: bundles that are verified whole before anything of them is stored."""
+"""Results on their way between machines, verified whole before anything of them is stored."""

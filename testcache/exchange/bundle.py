@@ -50,6 +50,7 @@ MAGIC = b"\x89tcb\r\n\x1a\n"  # as PNG does: a transfer that changes line ends o
 FORMAT = 1
 MAX_HEADER_BYTES = 1 << 20
 MAX_BLOCK_BYTES = 1 << 20
+SALT_BYTES = 32
 _DIGEST_BYTES = 32
 _HEAD_BYTES = len(MAGIC) + 2 + 4
 _COPY_BYTES = 1 << 20
@@ -109,9 +110,7 @@ class Writer:
         """Write the whole bundle and return its header. `salts` are hidden under the current key."""
         self._put(self._packer.finish())
         hidden = [(name, keyring.hide(name, salt) if keyring else salt) for name, salt in salts]
-        header = Header(
-            project, hidden, environments, self._count, self._unpacked, self._content.hexdigest()
-        )
+        header = Header(project, hidden, environments, self._count, self._unpacked, self._content.hexdigest())
         body = encode_value(header)
         if len(body) > MAX_HEADER_BYTES:
             raise Oversized(f"the header takes {len(body)} bytes: too many environments or salts at once")
@@ -119,8 +118,9 @@ class Writer:
         macs = keyring.bundle_macs()[:1]
 
         def put(data: bytes) -> None:
-            for running in (digest, *macs):
-                running.update(data)
+            digest.update(data)
+            for mac in macs:
+                mac.update(data)
             target.write(data)
 
         put(MAGIC + FORMAT.to_bytes(2, "big") + len(body).to_bytes(4, "big") + body)
@@ -254,7 +254,7 @@ def _verified(spool: IO[bytes], project: str, keyring: Keyring, limits: Limits, 
         )
     bundle = Bundle(spool, header, blocks_at, limits)
     bundle.signed = signer is not None
-    if any(len(salt) != _DIGEST_BYTES for _, salt in header.salts):
+    if any(len(salt) != SALT_BYTES for _, salt in header.salts):
         raise Damaged("a salt has the wrong length")
     if signer is not None:
         bundle.salts = {name: keyring.hide(name, salt, signer=signer) for name, salt in header.salts}
@@ -273,8 +273,9 @@ def _sealed(spool: IO[bytes], keyring: Keyring) -> tuple[bytes, int, bytes, int 
         data = spool.read(count)
         if len(data) != count:
             raise Partial("it ends too early: it was not copied or written to its end")
-        for running in (digest, *macs):
-            running.update(data)
+        digest.update(data)
+        for own in macs:
+            own.update(data)
         return data
 
     head = take(_HEAD_BYTES)

@@ -42,19 +42,18 @@ def unpacked(blocks: Iterable[bytes]) -> Iterator[bytes]:
     stream = ZstdDecompressor(options={DecompressionParameter.window_log_max: _WINDOW_LOG_MAX})
     try:
         for block in blocks:
-            if stream.eof:
+            if _ended(stream):
                 raise NotCompressed("something follows its end")
-            data = block
-            while True:
-                piece = stream.decompress(data, max_length=_STEP_BYTES)
-                data = b""
-                if piece:
-                    yield piece
-                if stream.eof or (stream.needs_input and not piece):
-                    break
+            yield stream.decompress(block, max_length=_STEP_BYTES)
+            while not _ended(stream) and (piece := stream.decompress(b"", max_length=_STEP_BYTES)):
+                yield piece
             if stream.unused_data:
                 raise NotCompressed("something follows its end")
     except (ZstdError, EOFError) as error:
         raise NotCompressed(str(error)) from error
-    if not stream.eof:
+    if not _ended(stream):
         raise NotCompressed("it ends too early")
+
+
+def _ended(stream: ZstdDecompressor) -> bool:
+    return bool(stream.eof)

@@ -40,12 +40,14 @@ class Keyring:
         known = os.environ if environ is None else environ
         current, old = known.get(KEY, "").strip(), known.get(OLD_KEYS, "").split()
         if old and not current:
-            raise SettingError(f"{OLD_KEYS} is set without {KEY}: old keys verify, they do not sign [bundle-key]")
+            raise SettingError(
+                f"{OLD_KEYS} is set without {KEY}: old keys verify, they do not sign [bundle-key]"
+            )
         for name, text in [(KEY, current), *((OLD_KEYS, text) for text in old)]:
             if text and len(text) < MIN_KEY_CHARS:
                 raise SettingError(
-                    f"{name}: expected at least {MIN_KEY_CHARS} characters, such as from: openssl rand -hex 32 "
-                    "[bundle-key]"
+                    f"{name}: expected at least {MIN_KEY_CHARS} characters, such as from: "
+                    "openssl rand -hex 32 [bundle-key]"
                 )
         return cls(tuple(text.encode("utf-8", "surrogateescape") for text in [current, *old] if text))
 

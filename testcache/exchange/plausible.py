@@ -24,8 +24,6 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "$report_type": str,
     "wasxfail": str,
 }
-Kept = tuple[bytes, dict[str, list[int | tuple[int, int]]]]
-"""What `lines` hold: how they were measured, and lines or arcs by path."""
 
 
 def examine(manifest: Manifest, path: str, *, now_s: float) -> None:
@@ -72,7 +70,13 @@ def _are_lines(lines: bytes) -> bool:
     if not lines:
         return True
     try:
-        decode_value(lines, Kept)
+        how, by_path = decode_value(lines, tuple[bytes, dict[str, list[Any]]])  # as the session packs them
     except BadRecord:
         return False
-    return True
+    return bool(how) and all(_is_line(line) for found in by_path.values() for line in found)
+
+
+def _is_line(line: object) -> bool:
+    if isinstance(line, list):
+        return len(line) == 2 and all(type(number) is int for number in line)
+    return type(line) is int
