@@ -158,11 +158,26 @@ class Outlook:
         """
         if not os.path.exists(self.world.roots.path(path)):
             return []
-        nodes = collected(self.store, self.environment, [path]).get(path) or self.known(path)
+        nodes = self._collected(path)
         source = self.world.source(path)
         if source is None or not source.parsed:
             return nodes
         return [node for node in nodes if not self._is_gone(path, node, source.blocks)]
+
+    def _collected(self, path: str) -> list[NodeId]:
+        """What a file held when it was last collected in full, here or elsewhere; else all that is known."""
+        if (own := collected(self.store, self.environment, [path]).get(path)) is not None:
+            return own
+        nodes = {*self.known(path)}
+        lists = [collected(self.store, other, [path]).get(path) for other in self._others(path)]
+        nodes.update(*(found for found in lists if found is not None))
+        return sorted(nodes if any(lists) else {*nodes, *self.known_elsewhere(path)})
+
+    def _others(self, path: str) -> list[EnvironmentKey]:
+        """The other environments under which a test file is recorded."""
+        return [
+            found for found, name in known_files(self.store) if name == path and found != self.environment
+        ]
 
     def _is_gone(self, path: str, node: NodeId, blocks: dict[str, Digest]) -> bool:
         block = _block(node)
@@ -177,12 +192,8 @@ class Outlook:
         source = self.world.source(path)
         if source is None or not source.parsed:
             return []
-        nodes = collected(self.store, self.environment, [path]).get(path, []) + self.known(path)
-        seen = {_block(node) for node in nodes}
+        seen = {_block(node) for node in [*self._collected(path), *self.known(path)]}
         new = [block for block in source.blocks if _TEST.match(block) and block not in seen]
-        if new:
-            seen = {_block(node) for node in self.known_elsewhere(path)}
-            new = [block for block in new if block not in seen]
         return sorted(f"{path}::{block.replace('.', '::')}" for block in new)
 
     def unknown_files(self) -> list[str]:
@@ -223,10 +234,9 @@ class Outlook:
     def known_elsewhere(self, path: str) -> list[NodeId]:
         """Every test of a file that was recorded under any other environment, sorted."""
         found: set[NodeId] = set()
-        for environment, name in known_files(self.store):
-            if name == path and environment != self.environment:
-                manifest = load_manifests(self.store, environment, [path])[0][path]
-                found.update(manifest.traces, manifest.failed)
+        for environment in self._others(path):
+            manifest = load_manifests(self.store, environment, [path])[0][path]
+            found.update(manifest.traces, manifest.failed)
         return sorted(found)
 
     # -- deciding
@@ -251,10 +261,9 @@ class Outlook:
         """The newest trace of a test under any other environment, and how that one differs."""
         path = node.partition("::")[0]
         found: list[tuple[Trace, EnvironmentKey]] = []
-        for environment, name in known_files(self.store):
-            if name == path and environment != self.environment:
-                manifest = load_manifests(self.store, environment, [path])[0][path]
-                found += [(trace, environment) for trace in manifest.traces.get(node, [])]
+        for environment in self._others(path):
+            manifest = load_manifests(self.store, environment, [path])[0][path]
+            found += [(trace, environment) for trace in manifest.traces.get(node, [])]
         if not found:
             return None
         trace, environment = max(found, key=lambda pair: pair[0].recorded_at)

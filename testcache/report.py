@@ -11,6 +11,23 @@ from typing import Any
 from testcache.model import Change, Digest, Hit, Input, Kind, Miss, NodeId
 from testcache.reasons import Group, Reason
 
+NOUNS = {
+    Kind.BLOCK: "function",
+    Kind.BODY: "module body",
+    Kind.WHOLE: "whole module",
+    Kind.FILE: "file",
+    Kind.LISTING: "folder listing",
+    Kind.EXISTS: "existence check",
+    Kind.STAT: "stat result",
+    Kind.TIMES: "modification time",
+    Kind.LINK: "link",
+    Kind.VARIABLE: "variable",
+    Kind.OPTION: "option",
+    Kind.MODULE: "module look-up",
+    Kind.DISTRIBUTION: "distribution",
+}
+"""A word for each kind of input, in the order in which a reader looks for them."""
+
 
 def seconds(value: float) -> str:
     """A duration in words: `12 ms`, `0.4 s`, `41 s`, `3 min 20 s`, `2 h 5 min`."""
@@ -76,7 +93,8 @@ def words_of(asked: Input) -> str:
     }
     if asked == (Kind.DISTRIBUTION, "*"):
         return "which distributions are installed"
-    shown = name.partition("@")[0] if kind is Kind.MODULE else name
+    cut = {Kind.MODULE: "@", Kind.VARIABLE: "="}.get(kind)  # behind it: for which importer, with which salt
+    shown = name.partition(cut)[0] if cut else name
     return words[kind].format(shown)
 
 

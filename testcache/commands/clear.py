@@ -11,6 +11,7 @@ from testcache.project import Project
 from testcache.quantities import TestPattern
 from testcache.report import number, size
 from testcache.storage.codec import decode_manifest, encode_manifest
+from testcache.storage.index import SPACE as INDEX
 from testcache.storage.manifests import MANIFEST, known_files, manifest_key
 from testcache.storage.store import Store
 from testcache.terminal import say
@@ -46,6 +47,7 @@ def _forget(project: Project, tests: list[str]) -> int:
             if not any(TestPattern(text).covers(node) for node in forgotten):
                 raise UnknownTest(f"{text}: no such test is recorded; nothing was forgotten")
         store.update_many((MANIFEST, key, partial(_without, nodes=nodes)) for key, nodes in found.items())
+        store.delete(INDEX, store.keys(INDEX))  # it would replay them without a look at a manifest
     count = number(len(forgotten), "test")
     say(f"testcache: {project.store_name}: {count} forgotten; the next run records anew")
     return 0

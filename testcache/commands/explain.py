@@ -11,12 +11,23 @@ from pathlib import Path
 
 from testcache.advice import ADVICE, GROUPS
 from testcache.errors import UnknownTest
-from testcache.model import Hit, Kind, Miss, NodeId, Trace
+from testcache.model import Hit, Miss, NodeId, Trace
 from testcache.outlook import Difference, Outlook
 from testcache.project import Project
 from testcache.quantities import TestPattern
 from testcache.reasons import Reason
-from testcache.report import headline, moment, number, place, python_of, seconds, short, values, words_of
+from testcache.report import (
+    NOUNS,
+    headline,
+    moment,
+    number,
+    place,
+    python_of,
+    seconds,
+    short,
+    values,
+    words_of,
+)
 from testcache.storage.history import Uncached, facts_of
 from testcache.terminal import say
 
@@ -102,7 +113,7 @@ def _all_files(outlook: Outlook) -> list[str]:
 
 
 def _all_tests(outlook: Outlook, path: str) -> list[NodeId]:
-    return outlook.known(path) or outlook.known_elsewhere(path)
+    return sorted({*outlook.known(path), *outlook.known_elsewhere(path)})
 
 
 def _nearest(asked: str, nodes: list[NodeId]) -> list[NodeId]:
@@ -111,9 +122,8 @@ def _nearest(asked: str, nodes: list[NodeId]) -> list[NodeId]:
     same = [node for node in nodes if name in node]
     if name and same:
         return sorted(same, key=lambda node: (len(node), node))[:_NEAR]
-    functions = {node.partition("[")[0]: node for node in nodes}
-    close = difflib.get_close_matches(asked.partition("[")[0], functions, n=_NEAR, cutoff=0.6)
-    return [functions[text] for text in close]
+    names = {node.rpartition("::")[2].partition("[")[0]: node for node in nodes}
+    return [names[near] for near in difflib.get_close_matches(name, names, n=_NEAR, cutoff=0.75)]
 
 
 # -- what is said about one
@@ -141,29 +151,12 @@ def _hit_lines(node: NodeId, trace: Trace, recorded_on: str, *, everything: bool
         yield from (f"    {words_of(read.input)}: {short(read.digest)}" for read in reads)
     else:
         kinds = Counter(read.input.kind for read in reads)
-        counts = ", ".join(number(kinds[kind], noun) for kind, noun in _KIND_NOUNS.items() if kinds[kind])
+        counts = ", ".join(number(kinds[kind], noun) for kind, noun in NOUNS.items() if kinds[kind])
         yield f"    {number(len(reads), 'input')}: {counts}"
     for label in trace.labels:
         yield f"    {label}"
     took = seconds(trace.duration_s)
     yield f"    recorded {moment(trace.recorded_at)} on {recorded_on}: {trace.outcome} in {took}"
-
-
-_KIND_NOUNS = {
-    Kind.BLOCK: "function",
-    Kind.BODY: "module body",
-    Kind.FILE: "file",
-    Kind.LISTING: "folder listing",
-    Kind.EXISTS: "path looked for",
-    Kind.STAT: "size or mode",
-    Kind.TIMES: "modification time",
-    Kind.LINK: "link",
-    Kind.VARIABLE: "variable",
-    Kind.OPTION: "option",
-    Kind.MODULE: "module look-up",
-    Kind.DISTRIBUTION: "distribution",
-}
-"""In the order in which a reader looks for them."""
 
 
 def _miss_lines(

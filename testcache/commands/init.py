@@ -65,8 +65,12 @@ def _is_ignored(rootdir: Path, line: str) -> bool:
         return True
     try:
         done = subprocess.run(
-            ["git", "check-ignore", "--quiet", line], cwd=rootdir, capture_output=True, check=False
+            ["git", "check-ignore", "--verbose", line],
+            cwd=rootdir,
+            capture_output=True,
+            text=True,
+            check=False,
         )
     except FileNotFoundError:  # a repository, but no git here: the line does no harm
         return False
-    return done.returncode == 0
+    return done.returncode == 0 and not done.stdout.startswith(line)  # "source:line:pattern, tab, path"

@@ -107,8 +107,7 @@ def _summary(total: _Counts, fresh: list[str]) -> str:
 
 def _of_file(outlook: Outlook, path: str, causes: Counter[Input]) -> _Counts:
     counts = _Counts(differences=outlook.drift)
-    nodes = outlook.expected(path)
-    for node in nodes or outlook.known_elsewhere(path):
+    for node in outlook.expected(path):
         decision = outlook.decide(node, everything=True)
         if isinstance(decision, Hit):
             counts.cached += 1

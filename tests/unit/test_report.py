@@ -9,6 +9,7 @@ import pytest
 from testcache.model import ABSENT, Change, Digest, Hit, Input, Kind, Miss, NodeId, Trace
 from testcache.reasons import Reason
 from testcache.report import (
+    NOUNS,
     closing_line,
     decision_lines,
     headline,
@@ -75,7 +76,8 @@ def test_an_input_has_words(kind: Kind, name: str, text: str) -> None:
 
 
 def test_every_kind_of_input_has_words() -> None:
-    """No kind is left without words."""
+    """No kind is left without words, or without a noun to count it by."""
+    assert set(NOUNS) == set(Kind)
     assert all(place(change(kind, "a.py::b")) for kind in Kind)
 
 
