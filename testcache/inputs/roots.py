@@ -33,6 +33,7 @@ class Roots:
         self.own = tuple(os.path.abspath(folder) for folder in own)
         self._owned = owned or (lambda _path: True)
         self._first_party: dict[str, bool] = {}
+        self._names: dict[str, str] = {}
         self.stdlib = (os.path.dirname(os.path.abspath(os.__file__)),)
         home = os.path.expanduser("~")
         tags = [("<tmp>", os.path.realpath(tempfile.gettempdir())), ("<tmp>", tempfile.gettempdir())]
@@ -46,7 +47,13 @@ class Roots:
         self._above = {folder: "../" * (i + 1) for i, folder in enumerate(above)}
 
     def name(self, path: str) -> str:
-        """Give the stored name of an absolute path."""
+        """Give the stored name of an absolute path. Cost: a look-up from the second time on."""
+        known = self._names.get(path)
+        if known is None:
+            known = self._names[path] = self._name(path)
+        return known
+
+    def _name(self, path: str) -> str:
         if _under(path, self.rootdir) and not self._in_environment(path):
             return path[len(self.rootdir) + 1 :].replace(os.sep, "/") or "."
         for tag, folder in self._tags:

@@ -65,6 +65,8 @@ class Environ:
     def _assigned(self, original: Callable[..., None]) -> Callable[..., None]:
         def assign(environ: Any, key: Any, *value: Any) -> None:
             original(environ, key, *value)
+            if key == "PYTEST_CURRENT_TEST":  # three times a test
+                return
             name = os.fsdecode(key) if isinstance(key, (str, bytes)) else ""
             start = self._variables.at_start(name)
             if start == (os.fsdecode(value[0]) if value else None):  # put back as it was

@@ -40,6 +40,7 @@ class Imports:
         self._modules = modules
         self._search: tuple[tuple[str, ...], str] = ((), "")
         self._needed: dict[str, frozenset[str]] = {}
+        self._foreign: dict[object, bool] = {}
         self._restore: list[tuple[Any, str, Any]] = []
         self._import: Callable[..., Any] = builtins.__import__
 
@@ -121,6 +122,9 @@ class Imports:
     def _statement(
         self, name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0
     ) -> Any:
+        importer = globals.get("__name__") if globals else None
+        if self._foreign.get(importer, False):
+            return self._import(name, globals, locals, fromlist, level)
         context = self._tape.top
         package = globals.get("__package__") if level and globals else None
         key = (name, package, level, tuple(fromlist) if fromlist else ())
@@ -141,6 +145,8 @@ class Imports:
         if not own:
             own = importer is None and self._origin.find()[1]
         if not own:
+            if isinstance(importer, str):
+                self._foreign[globals.get("__name__")] = True
             return
         if found:
             context.imports.add(key)

@@ -57,16 +57,19 @@ class Ledger:
         self._closures: dict[frozenset[Context], tuple[tuple[int, int], frozenset[Context]]] = {}
         self._joined: dict[frozenset[frozenset[Read]], frozenset[Read]] = {}
         self._fillers: tuple[int, dict[str, set[Context]]] = (0, {})
+        self._reached: dict[Place, tuple[int, tuple[Context, ...]]] = {}
+        self._bases: dict[frozenset[Context], tuple[tuple[int, int, int], frozenset[Read]]] = {}
+        self._whole: tuple[int, frozenset[Read]] = (0, NO_READS)
 
     def account(self, test: Context, more: Iterable[Read] = ()) -> Account:
         """Sum up a test; `more` are reads that were not observed but follow from what the test is."""
         own, modules = self._contexts(test)
-        base = self._join(frozenset(self._sum(context) for context in modules))
+        base = self._base(modules)
         mine = frozenset(more).union(*(self._sum(context) for context in own)) - base
         everything = (*own, *modules)
-        problems = [problem for context in everything for problem in context.problems]
+        problems = [problem for context in everything if context.problems for problem in context.problems]
         problems += self._changed(own)
-        labels = {label for context in everything for label in context.labels}
+        labels = {label for context in everything if context.labels for label in context.labels}
         parts = (mine, base) if base else (mine,)
         return Account(parts, tuple(dict.fromkeys(problems)), tuple(sorted(labels)), frozenset(own), modules)
 
@@ -75,11 +78,12 @@ class Ledger:
 
         Stands in for code that has not run yet but will: the teardown of a fixture that is still open.
         """
-        tape = self._tape
-        reads = (
-            Read(Input(Kind.FILE, tape.roots.name(path)), loaded.content) for path, loaded in tape.loaded.items()
-        )
-        return self._join(frozenset([frozenset(reads)]))
+        loaded = self._tape.loaded
+        if self._whole[0] != len(loaded):
+            name = self._tape.roots.name
+            reads = (Read(Input(Kind.FILE, name(path)), module.content) for path, module in loaded.items())
+            self._whole = (len(loaded), frozenset(reads))
+        return self._whole[1]
 
     def _changed(self, own: set[Context]) -> Iterator[Problem]:
         """Files that are no longer what the test read, unless it wrote them itself."""
@@ -95,7 +99,7 @@ class Ledger:
     def _contexts(self, test: Context) -> tuple[set[Context], frozenset[Context]]:
         """Split what a test is linked to into its own contexts and the import closure below them."""
         tape = self._tape
-        fillers = self._fill_index()
+        version = len(tape.fills)
         own: set[Context] = set()
         entries: set[Context] = {tape.run}
         queue = [test]
@@ -108,12 +112,21 @@ class Ledger:
                 code = self._code_at(place)
                 if code.module is not None:
                     entries.add(code.module)
-                if fillers and not code.mentions.isdisjoint(fillers):
-                    for name in code.mentions & fillers.keys():
-                        queue.extend(fillers[name])
+                if version:
+                    queue.extend(self._fills_reached(place, code, version))
             for link in context.links:
                 (entries.add if link.is_module else queue.append)(link)
         return own, self._closure(frozenset(entries))
+
+    def _fills_reached(self, place: Place, code: _Code, version: int) -> tuple[Context, ...]:
+        """The fills that a place's code may reach by name, found anew only when there are more fills."""
+        known = self._reached.get(place)
+        if known is None or known[0] != version:
+            index = self._fill_index()
+            names = code.mentions & index.keys()
+            known = (version, tuple({context for name in names for context in index[name]}))
+            self._reached[place] = known
+        return known[1]
 
     def _fill_index(self) -> dict[str, set[Context]]:
         """Which fills a name that code mentions may reach."""
@@ -147,6 +160,16 @@ class Ledger:
         closure = frozenset(seen)
         self._closures[entries] = (size, closure)
         return closure
+
+    def _base(self, modules: frozenset[Context]) -> frozenset[Read]:
+        """What a set of modules reads; they are complete once loaded, only the run's own context grows."""
+        run = self._tape.run
+        version = (len(self._tape.loaded), len(run.places), len(run.reads))
+        known = self._bases.get(modules)
+        if known is None or known[0] != version:
+            joined = self._join(frozenset(self._sum(context) for context in modules))
+            known = self._bases[modules] = (version, joined)
+        return known[1]
 
     def _sum(self, context: Context) -> frozenset[Read]:
         """One context's own reads, code, and bodies of the files that code lies in."""

@@ -29,6 +29,7 @@ class ItemInputs:
         self._observer = observer
         self._settings = settings
         self._chains: dict[str, tuple[list[str], list[Read]]] = {}
+        self._named: dict[tuple[str, frozenset[str], int, int], list[Read]] = {}
         self._plugin_files: tuple[int, list[str]] = (-1, [])
 
     def charge(self, item: pytest.Item, context: Context) -> None:
@@ -52,20 +53,37 @@ class ItemInputs:
         tape = self._observer.tape
         world = self._observer.world
         own_file = str(item.path)
-        conftests, beside = self._chain(own_file)
-        yield from beside
+        yield from self._chain(own_file)[1]
         if not isinstance(item, pytest.Function):
             yield Read(Input(Kind.FILE, tape.roots.name(own_file)), tape.files.digest(own_file))
-        for file in (own_file, *conftests, *self._project_plugins()):
-            loaded = tape.loaded.get(file)
-            if loaded is None:
-                continue
-            name = tape.roots.name(file)
-            for fixture in {*getattr(item, "fixturenames", ()), *asked}:
-                yield Read(Input(Kind.BLOCK, f"{name}::{fixture}"), loaded.source.blocks.get(fixture, ABSENT))
-            for block in _class_blocks(item, file):
-                yield Read(Input(Kind.BLOCK, f"{name}::{block}"), loaded.source.blocks.get(block, ABSENT))
+        yield from self._by_name(own_file, frozenset((*getattr(item, "fixturenames", ()), *asked)))
+        cls = getattr(item, "cls", None)
+        if cls is not None:
+            for file in self._files_of(own_file):
+                loaded = tape.loaded.get(file)
+                for block in _class_blocks(cls, file) if loaded is not None else ():
+                    found = loaded.source.blocks.get(block, ABSENT) if loaded is not None else ABSENT
+                    yield Read(Input(Kind.BLOCK, f"{tape.roots.name(file)}::{block}"), found)
         yield from self._declared(item, world.digest_of)
+
+    def _files_of(self, own_file: str) -> list[str]:
+        """The files in which a test of this file may find its fixtures."""
+        return [own_file, *self._chain(own_file)[0], *self._project_plugins()]
+
+    def _by_name(self, own_file: str, names: frozenset[str]) -> list[Read]:
+        """For each fixture name, its block or its absence in each file that could define it."""
+        tape = self._observer.tape
+        files = self._files_of(own_file)
+        key = (own_file, names, len(files), len(tape.loaded))
+        if key not in self._named:
+            found = []
+            for file in files:
+                loaded = tape.loaded.get(file)
+                if loaded is not None:
+                    path, blocks = tape.roots.name(file), loaded.source.blocks
+                    found += [Read(Input(Kind.BLOCK, f"{path}::{n}"), blocks.get(n, ABSENT)) for n in names]
+            self._named[key] = found
+        return self._named[key]
 
     def _chain(self, own_file: str) -> tuple[list[str], list[Read]]:
         """The conftest files that serve a test file, and which of them, and of `__init__.py`, could appear."""
@@ -165,10 +183,9 @@ def _wrapped(function: Any) -> Iterator[Any]:
         seen += 1
 
 
-def _class_blocks(item: pytest.Item, file: str) -> Iterator[str]:
+def _class_blocks(cls: type, file: str) -> Iterator[str]:
     """Names of the test's class and of its first-party bases that are defined in this file."""
-    cls = getattr(item, "cls", None)
-    for base in getattr(cls, "__mro__", ()):
+    for base in cls.__mro__:
         module = sys.modules.get(base.__module__)
         if getattr(module, "__file__", None) == file:
             yield base.__qualname__

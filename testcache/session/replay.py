@@ -17,6 +17,10 @@ _KNOWN_TO_THE_ITEM = ("nodeid", "location", "keywords", "start", "stop")
 _DEFAULTS: dict[str, Any] = {"longrepr": None, "sections": [], "user_properties": [], "outcome": "passed"}
 _OURS = "testcache"
 _PHASES: tuple[Literal["setup", "call", "teardown"], ...] = ("setup", "call", "teardown")
+_ATTRIBUTES = frozenset(
+    {"nodeid", "location", "keywords", "outcome", "longrepr", "when", "user_properties", "sections", "duration",
+     "start", "stop", "testcache"}
+)  # fmt: skip
 HIT_PROPERTY = ("testcache", "hit")
 """In the properties of the teardown report: the only place from which junitxml writes a <property>."""
 
@@ -41,6 +45,8 @@ class Replays:
 
 def serialise(config: pytest.Config, report: pytest.TestReport, roots: Roots) -> dict[str, Any]:
     """Turn a report into plain data, without what the item knows and without defaults."""
+    if _is_plain(report):
+        return {"$report_type": "TestReport", "when": report.when, "duration": report.duration}
     data: dict[str, Any] = config.hook.pytest_report_to_serializable(config=config, report=report)
     data = {key: value for key, value in data.items() if key not in _KNOWN_TO_THE_ITEM and not key.startswith(_OURS)}
     data = {key: value for key, value in data.items() if key not in _DEFAULTS or value != _DEFAULTS[key]}
@@ -52,6 +58,16 @@ def serialise(config: pytest.Config, report: pytest.TestReport, roots: Roots) ->
     data.pop("node", None)
     data.pop("item_index", None)
     return data
+
+
+def _is_plain(report: pytest.TestReport) -> bool:
+    """Whether a phase passed and left nothing but its duration: then the detour by hooks changes nothing."""
+    return (
+        type(report) is pytest.TestReport
+        and report.outcome == "passed"
+        and not (report.longrepr or report.sections or report.user_properties)
+        and report.__dict__.keys() <= _ATTRIBUTES
+    )
 
 
 def restore(
