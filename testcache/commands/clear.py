@@ -10,6 +10,7 @@ from testcache.model import Manifest, NodeId
 from testcache.project import Project
 from testcache.quantities import TestPattern
 from testcache.report import number, size
+from testcache.storage import tally
 from testcache.storage.codec import decode_manifest, encode_manifest
 from testcache.storage.index import SPACE as INDEX
 from testcache.storage.manifests import MANIFEST, known_files, manifest_key
@@ -32,6 +33,7 @@ def run(project: Project, tests: list[str]) -> int:
         return 0
     before = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     Store.clear_folder(folder)
+    tally.forget(folder)
     say(f"testcache: {project.store_name}: cleared ({size(before)}); the next run records everything anew")
     return 0
 

@@ -13,6 +13,7 @@ from testcache.report import moment, number, seconds, size
 from testcache.storage.history import Run, Uncached, runs, uncached
 from testcache.storage.manifests import known_files, load_manifests
 from testcache.storage.store import Store
+from testcache.storage.tally import Replayed, replayed
 from testcache.terminal import bold, columns, say
 
 SHOWN = 5
@@ -42,12 +43,13 @@ def run(project: Project) -> int:
     with store:
         contents = _contents(store)
         kept = runs(store)
+        quick = replayed(store.folder)
         volume = store.volume()
     say(
         f"testcache: {project.store_name}: {size(volume)}, {number(len(contents.durations), 'test')}, "
         f"{number(contents.traces, 'trace')}, {number(len(contents.environments), 'environment')}"
     )
-    for line in [*_totals(kept), *_latest(kept), *_slowest(contents)]:
+    for line in [*_totals(kept, quick), *_latest(kept, quick), *_slowest(contents)]:
         say(line)
     return 0
 
@@ -70,14 +72,19 @@ def _contents(store: Store) -> _Contents:
     return contents
 
 
-def _totals(kept: list[Run]) -> Iterator[str]:
+def _totals(kept: list[Run], quick: list[Replayed]) -> Iterator[str]:
     if not kept:
         return
-    asked, cached = sum(run.total for run in kept), sum(run.cached for run in kept)
-    saved, spent = sum(run.saved_s for run in kept), sum(run.spent_s for run in kept)
+    count = len(kept) + len(quick)
+    asked = sum(run.total for run in kept) + sum(run.tests for run in quick)
+    cached = sum(run.cached for run in kept) + sum(run.tests for run in quick)
+    saved = sum(run.saved_s for run in kept) + sum(run.saved_s for run in quick)
     share = f" ({100 * cached / asked:.0f}%)" if asked else ""
-    yield bold(f"{number(len(kept), 'run')} since {moment(kept[0].at)}")
-    yield f"    saved       {seconds(saved)}, {seconds(saved / len(kept))} a run; tests took {seconds(spent)}"
+    yield bold(
+        f"{number(count, 'run')} since {moment(min([run.at for run in kept] + [run.at for run in quick]))}"
+    )
+    spent = seconds(sum(run.spent_s for run in kept))
+    yield f"    saved       {seconds(saved)}, {seconds(saved / count)} a run; tests took {spent}"
     yield f"    replayed    {cached:,} of {number(asked, 'test')}{share}"
     yield from _counted("run because", (run.reasons for run in kept))
     yield from _counted("not stored", (run.not_stored for run in kept))
@@ -96,23 +103,25 @@ def _counted(label: str, tallies: Iterable[dict[str, int]]) -> Iterator[str]:
         yield f"    {label:<11} " + ", ".join(f"{count:,} {slug}" for slug, count in total.most_common())
 
 
-def _latest(kept: list[Run]) -> Iterator[str]:
-    if kept:
+def _latest(kept: list[Run], quick: list[Replayed]) -> Iterator[str]:
+    rows = [(run.at, run.total, run.cached, sum(run.reasons.values()), run.saved_s, run.mode) for run in kept]
+    rows += [(run.at, run.tests, run.tests, 0, run.saved_s, "nothing changed") for run in quick]
+    if rows:
         yield bold("latest runs")
-        yield from columns(
+    yield from columns(
+        (
             (
-                (
-                    f"    {moment(run.at)}",
-                    number(run.total, "test"),
-                    f"{run.cached:,} cached",
-                    f"{sum(run.reasons.values()):,} run",
-                    f"{seconds(run.saved_s)} saved",
-                    "" if run.mode == "on" else run.mode,
-                )
-                for run in reversed(kept[-SHOWN:])
-            ),
-            right=frozenset({1, 2, 3, 4}),
-        )
+                f"    {moment(at)}",
+                number(total, "test"),
+                f"{cached:,} cached",
+                f"{ran:,} run",
+                f"{seconds(saved_s)} saved",
+                "" if mode == "on" else mode,
+            )
+            for at, total, cached, ran, saved_s, mode in sorted(rows, reverse=True)[:SHOWN]
+        ),
+        right=frozenset({1, 2, 3, 4}),
+    )
 
 
 def _slowest(contents: _Contents) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from testcache.session import marker
 from testcache.session.replay import restore
 from testcache.storage.index import SPACE, Index, IndexedFile, IndexedTest, decode_index
 from testcache.storage.store import Store
+from testcache.storage.tally import Replayed, count
 
 
 class CachedItem(pytest.Item):
@@ -126,6 +128,7 @@ class WarmRunner:
         self._world = world
         self._mode = mode
         self._saved_s = sum(test.duration_s for file in warm.index.files for test in file.tests)
+        self._tally = None if store.readonly else store.folder
         store.close()
 
     def pytest_configure(self, config: pytest.Config) -> None:
@@ -166,4 +169,6 @@ class WarmRunner:
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         total = self._warm.index.total
+        if self._tally is not None:
+            count(self._tally, Replayed(time.time(), total, self._saved_s))
         terminalreporter.write_line(text.closing_line(total, total, {}, {}, self._saved_s))

@@ -114,6 +114,18 @@ def test_stats_count_runs_tests_and_reasons(project: Project) -> None:
     assert "input-changed" in done.stdout
 
 
+def test_stats_count_runs_in_which_nothing_changed(project: Project) -> None:
+    """The runs that save most are counted too, although they write nothing to the store."""
+    project.run()
+    project.run()
+    done = project.cli("stats")
+    assert "3 runs since 20" in done.stdout
+    assert "replayed    6 of 9 tests (67%)" in done.stdout
+    project.cli("clear")
+    assert "0 tests" in project.cli("stats").stdout
+    assert " since 20" not in project.cli("stats").stdout
+
+
 def test_stats_before_the_first_run(tmp_path_factory: pytest.TempPathFactory) -> None:
     """No store is no error."""
     done = Project(tmp_path_factory.mktemp("fresh") / "project").cli("stats")
