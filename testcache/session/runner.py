@@ -131,9 +131,10 @@ class Runner:
         self.cache = Cache(self.store, self.environment, Verifier(self.world.digest_of))
         self.cache.recover()
         self.cache.load({path_of(node_id(item)) for item in items if not isinstance(item, CachedItem)})
-        if self.cache.corrupt:
+        corrupt = self.cache.corrupt + self.store.corrupt
+        if corrupt:
             self.complaint = (
-                f"testcache: {self.cache.corrupt} stored entries do not decode; their tests run "
+                f"testcache: {corrupt} stored entries do not decode; their tests run "
                 f"[{Reason.ENTRY_CORRUPT.slug}]"
             )
         forced = FORCED.get(self.mode)
