@@ -1,0 +1,170 @@
+"""A broken store never breaks a run: one line of warning, every test runs, the exit code is right."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from harness import Project, Run
+
+TESTS = "import shop\ndef test_good(): assert shop.one() == 1\ndef test_bad(): assert shop.one() == 2\n"
+GOOD, BAD = "test_it.py::test_good", "test_it.py::test_bad"
+
+
+@pytest.fixture
+def recorded(project: Project) -> Project:
+    """A project with one replayable pass and one failure."""
+    project.write("shop.py", "def one(): return 1\n")
+    project.write("test_it.py", TESTS)
+    assert project.run().exit == 1
+    assert project.run().executed == {BAD}
+    return project
+
+
+def database(project: Project) -> Path:
+    """The database file of a project's store."""
+    return project.path / ".testcache" / "v1" / "cache.db"
+
+
+def warnings(run: Run) -> list[str]:
+    """The lines that testcache wrote apart from its heading and its summary."""
+    lines = [line for line in run.text.splitlines() if line.startswith(("testcache: ", "the store"))]
+    assert lines[0].startswith("testcache: mode ")
+    assert lines[-1] == run.summary
+    return lines[1:-1]
+
+
+def check(run: Run, said: str) -> None:
+    """Everything ran, came out right, and one line says why."""
+    assert (run.exit, run.executed) == (1, {GOOD, BAD}), run.text
+    assert run.outcomes == {GOOD: "passed", BAD: "failed"}
+    (line,) = warnings(run)
+    assert said in line
+    assert "Traceback" not in run.text
+    assert run.summary.startswith("testcache: 2 tests: 0 cached, 2 run"), run.summary
+
+
+def garbage(path: Path) -> None:
+    path.write_bytes(os.urandom(20_000))
+
+
+def half(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def foreign(path: Path) -> None:
+    path.unlink()
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE Cache (key, value)")
+    connection.close()
+
+
+def newer(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+
+
+def a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (garbage, "testcache clear"),
+        (half, "testcache clear"),
+        (empty, "testcache clear"),
+        (foreign, "testcache clear"),
+        (newer, "newer testcache"),
+        (a_folder, "cache.db"),
+    ],
+)
+def test_a_damaged_database_is_one_warning(
+    recorded: Project, damage: Callable[[Path], None], said: str
+) -> None:
+    """Whatever stands in the place of the database is named once, left as it is, and nothing is replayed."""
+    for name in ("cache.db-wal", "cache.db-shm"):
+        database(recorded).with_name(name).unlink(missing_ok=True)
+    damage(database(recorded))
+    check(recorded.run(), said)
+
+
+def test_a_damaged_store_can_be_cleared(recorded: Project) -> None:
+    """`testcache clear` is the way out that the warning names."""
+    garbage(database(recorded))
+    assert recorded.cli("clear").returncode == 0
+    assert recorded.run().executed == {GOOD, BAD}
+    assert recorded.run().executed == {BAD}
+
+
+def test_a_store_that_is_a_file(recorded: Project) -> None:
+    """A file where the folder should be is left alone."""
+    recorded.write(".testcache.toml", 'store = "notes"\n')
+    recorded.write("notes", "mine")
+    check(recorded.run(), "notes")
+    assert (recorded.path / "notes").read_text() == "mine"
+
+
+def test_a_store_that_holds_other_things(recorded: Project) -> None:
+    """A folder with somebody's files in it is not made a store."""
+    recorded.write(".testcache.toml", 'store = "data"\n')
+    recorded.write("data/precious.txt", "mine")
+    check(recorded.run(), "precious.txt")
+    assert [path.name for path in (recorded.path / "data").iterdir()] == ["precious.txt"]
+
+
+@pytest.mark.parametrize("place", ["/proc/testcache", "/dev/null/testcache"])
+def test_a_store_that_cannot_be_made(recorded: Project, place: str) -> None:
+    """A place where no folder can be made is one warning, also for a superuser."""
+    recorded.write(".testcache.toml", f'store = "{place}"\n')
+    check(recorded.run("-n2"), place)
+
+
+def test_a_store_without_write_permission_is_read(recorded: Project) -> None:
+    """A read-only store replays; nothing is recorded and nothing fails."""
+    places = [recorded.path / ".testcache", *(recorded.path / ".testcache").rglob("*")]
+    modes = {place: place.stat().st_mode for place in places}
+    try:
+        for place in places:
+            place.chmod(modes[place] & ~0o222)
+        if os.access(database(recorded), os.W_OK):
+            pytest.skip("a superuser writes everywhere")
+        run = recorded.run()
+        assert (run.exit, run.executed) == (1, {BAD})
+    finally:
+        for place in places:
+            place.chmod(modes[place])
+
+
+def test_a_locked_store_keeps_what_was_recorded_for_later(recorded: Project) -> None:
+    """While another process writes for long, a run ends well; its results are stored by the next one."""
+    recorded.edit("shop.py", "return 1", "return 2 - 1")
+    with database(recorded).with_name("lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        run = recorded.run()
+    assert (run.exit, run.outcomes) == (1, {GOOD: "passed", BAD: "failed"})
+    (line,) = warnings(run)
+    assert "locked by another process" in line
+    assert recorded.run().executed == {BAD}
+
+
+def test_a_damaged_manifest_is_a_miss(recorded: Project) -> None:
+    """A value that does not decode costs its tests a run, is said in a line, and is replaced."""
+    connection = sqlite3.connect(database(recorded))
+    with connection:
+        connection.execute(
+            "UPDATE Cache SET value = substr(value, 1, 30) WHERE instr(CAST(key AS TEXT), 'manifest') > 0"
+        )
+    connection.close()
+    check(recorded.run(), "[entry-corrupt]")
+    assert recorded.run().executed == {BAD}
