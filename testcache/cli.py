@@ -47,6 +47,10 @@ def _act(arguments: list[str]) -> int:
 
         rest = arguments[1:]
         return run.run(rest[1:] if rest[:1] == ["--"] else rest)
+    if arguments[:2] == ["hook", "run"]:
+        from testcache.commands import hook
+
+        return hook.run(arguments[2:])
     try:
         chosen = _parser().parse_args(arguments)
     except SystemExit as end:
@@ -105,6 +109,19 @@ def _parser() -> argparse.ArgumentParser:
     clear.add_argument("tests", metavar="TEST", nargs="*", help="a node id, or a file or folder of tests")
     verb("doctor", "check on one screen what testcache needs and finds here")
     verb("init", "write a commented settings file, and keep the store out of git")
+    export = verb("export", "write all results into one file for other machines")
+    export.add_argument("file", metavar="FILE", help="the bundle to write")
+    export.add_argument(
+        "--env-key", metavar="KEY", action="append", default=[], help="only this environment; may be repeated"
+    )
+    bring = verb("import", "take in the results of other machines")
+    bring.add_argument("files", metavar="FILE", nargs="+", help="a bundle that testcache export wrote")
+    bring.add_argument(
+        "--unverified", action="store_true", help="also take signed ones where there is no key to check"
+    )
+    hook = verb("hook", "run the tests, or only look, as a git hook")
+    hook.add_argument("what", choices=("run", "check"), help="run: testcache run; check: testcache status")
+    _add_ci(verb("ci", "keep results between the jobs of a CI; see docs/ci.md"))
     verbs.add_parser(
         "run",
         usage="testcache run [--] [PYTEST ARGS]",
@@ -112,6 +129,26 @@ def _parser() -> argparse.ArgumentParser:
         description="Run `pytest --cached` with the given arguments.",
     )
     return parser
+
+
+def _add_ci(ci: argparse.ArgumentParser) -> None:
+    steps = ci.add_subparsers(dest="step", metavar="STEP", required=True)
+    key = steps.add_parser("key", help="print the key under which the CI keeps the bundles of this job")
+    key.add_argument("--prefix", default="testcache", help="how the key begins")
+    key.add_argument("--file", metavar="FILE", help="also write the part that is the same in the next job")
+    restore = steps.add_parser("restore", help="take in the bundles of a folder")
+    restore.add_argument("--unverified", action="store_true", help="as for testcache import")
+    save = steps.add_parser("save", help="leave a bundle in a folder, if this job may")
+    compact = steps.add_parser("compact", help="make one bundle of many")
+    compact.add_argument("--max-age", metavar="AGE", help="leave out what was recorded longer ago")
+    for step in (restore, save, compact):
+        step.add_argument("folder", metavar="DIR", help="the folder that the CI keeps")
+    for step in (key, save):
+        step.add_argument("--mode", choices=("auto", "read", "write", "off"), default="auto")
+        step.add_argument(
+            "--branch", metavar="NAME", action="append", default=[], help="a trusted branch; may be repeated"
+        )
+    steps.add_parser("summary", help="print what the cache did in this job, as Markdown")
 
 
 def _project(chosen: argparse.Namespace) -> Project:
@@ -164,6 +201,40 @@ def _init(chosen: argparse.Namespace) -> int:
     return init.run(_project(chosen))
 
 
+def _export(chosen: argparse.Namespace) -> int:
+    from testcache.commands import export
+
+    return export.run(_project(chosen), chosen.file, environments=chosen.env_key)
+
+
+def _import(chosen: argparse.Namespace) -> int:
+    from testcache.commands import bring
+
+    return bring.run(_project(chosen), chosen.files, unverified=chosen.unverified)
+
+
+def _hook(chosen: argparse.Namespace) -> int:
+    from testcache.commands import hook
+
+    return hook.check(_project(chosen))
+
+
+def _ci(chosen: argparse.Namespace) -> int:
+    from testcache.commands.ci import compact, key, restore, save, summary
+
+    project = _project(chosen)
+    if chosen.step == "key":
+        branches = tuple(chosen.branch)
+        return key.run(project, prefix=chosen.prefix, mode=chosen.mode, branches=branches, file=chosen.file)
+    if chosen.step == "restore":
+        return restore.run(project, chosen.folder, unverified=chosen.unverified)
+    if chosen.step == "save":
+        return save.run(project, chosen.folder, mode=chosen.mode, branches=tuple(chosen.branch))
+    if chosen.step == "compact":
+        return compact.run(project, chosen.folder, max_age=chosen.max_age)
+    return summary.run(project)
+
+
 _ACTIONS = {
     "explain": _explain,
     "status": _status,
@@ -172,4 +243,8 @@ _ACTIONS = {
     "clear": _clear,
     "doctor": _doctor,
     "init": _init,
+    "export": _export,
+    "import": _import,
+    "hook": _hook,
+    "ci": _ci,
 }

@@ -14,7 +14,8 @@ from testcache.exchange.bundle import Header, opened
 from testcache.exchange.incoming import take, verify
 from testcache.exchange.keyring import Keyring
 from testcache.exchange.limits import Limits
-from testcache.exchange.refusals import Refused
+from testcache.exchange.printable import printable
+from testcache.exchange.refusals import Elsewhere, Refused
 from testcache.storage.codec import decode_value, encode_value
 from testcache.storage.store import Store
 
@@ -50,19 +51,31 @@ class Arrival:
 
 
 def receive(
-    store: Store, path: Path, *, project: str, keyring: Keyring, limits: Limits, unverified: bool = False
+    store: Store,
+    path: Path,
+    *,
+    project: str,
+    keyring: Keyring,
+    limits: Limits,
+    unverified: bool = False,
+    machine: str = "",
 ) -> Arrival:
     """Verify a bundle, take it in, and note that; a refused one is noted with its reason.
+
+    `machine` refuses bundles that hold nothing of such a machine.
 
     Raises StoreError: the store cannot be written.
     """
     now = time.time()
     try:
         with opened(path, project=project, keyring=keyring, limits=limits, unverified=unverified) as bundle:
+            if machine and machine not in machines(bundle.header):
+                held = ", ".join(machines(bundle.header)) or "nothing"
+                raise Elsewhere(f"it was recorded on {held}, and this is {machine}")
             contents = verify(bundle, now_s=now)
             arrival = Arrival(
                 at=now,
-                name=path.name,
+                name=printable(path.name),
                 signed=bundle.signed,
                 content=bundle.header.content,
                 machines=machines(bundle.header),
@@ -71,14 +84,14 @@ def receive(
                 changed=take(store, bundle, contents),
             )
     except Refused as refusal:
-        arrival = Arrival(now, path.name, refusal.slug, str(refusal))
+        arrival = Arrival(now, printable(path.name), refusal.slug, str(refusal))
     note(store, arrival)
     return arrival
 
 
 def machines(header: Header) -> tuple[str, ...]:
     """The interpreters and platforms of a bundle, each once."""
-    return tuple(sorted({machine for _, machine in header.environments}))
+    return tuple(sorted({printable(machine) for _, machine in header.environments}))
 
 
 def note(store: Store, arrival: Arrival) -> None:

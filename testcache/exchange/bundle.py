@@ -33,6 +33,7 @@ from testcache.exchange.compression import NotCompressed, Packer, unpacked
 from testcache.exchange.entry import Entry
 from testcache.exchange.keyring import MAC_BYTES, Keyring
 from testcache.exchange.limits import Limits
+from testcache.exchange.printable import printable
 from testcache.exchange.refusals import (
     Damaged,
     Forged,
@@ -64,7 +65,8 @@ class Header:
         project: whose results they are; "" for a project without a name.
         salts: (id, bytes) of each salt that its variables are keyed with; hidden if the bundle is signed.
         environments: (environment key in hexadecimal, interpreter and platform in words).
-        entries: how many there are.
+        files: how many test files have results in it.
+        entries: how many entries there are.
         unpacked_bytes: of all entries.
         content: SHA-256 of all entries, in hexadecimal.
     """
@@ -72,6 +74,7 @@ class Header:
     project: str
     salts: list[tuple[str, bytes]]
     environments: list[tuple[str, str]]
+    files: int
     entries: int
     unpacked_bytes: int
     content: str
@@ -85,7 +88,7 @@ class Writer:
         self._packer = Packer()
         self._content = hashlib.sha256()
         self._last: tuple[int, bytes, bytes] | None = None
-        self._count = self._unpacked = 0
+        self._count = self._files = self._unpacked = 0
 
     def add(self, entry: Entry) -> None:
         """Add the next entry. Raises ValueError: not in ascending order, or too long."""
@@ -94,6 +97,7 @@ class Writer:
         self._last = entry.about
         data = entries.pack(entry)
         self._count += 1
+        self._files += entry.kind is entries.Kind.MANIFEST
         self._unpacked += len(data)
         self._content.update(data)
         self._put(self._packer.pack(data))
@@ -110,7 +114,8 @@ class Writer:
         """Write the whole bundle and return its header. `salts` are hidden under the current key."""
         self._put(self._packer.finish())
         hidden = [(name, keyring.hide(name, salt) if keyring else salt) for name, salt in salts]
-        header = Header(project, hidden, environments, self._count, self._unpacked, self._content.hexdigest())
+        content = self._content.hexdigest()
+        header = Header(project, hidden, environments, self._files, self._count, self._unpacked, content)
         body = encode_value(header)
         if len(body) > MAX_HEADER_BYTES:
             raise Oversized(f"the header takes {len(body)} bytes: too many environments or salts at once")
@@ -246,7 +251,7 @@ def _verified(spool: IO[bytes], project: str, keyring: Keyring, limits: Limits, 
     except BadRecord as error:
         raise Damaged("its header does not decode") from error
     if header.project != project:
-        raise Replayed(f'it was made for project "{header.project}", and this is "{project}"')
+        raise Replayed(f'it was made for project "{printable(header.project)}", and this is "{project}"')
     if header.entries > limits.entries or header.unpacked_bytes > limits.unpacked_bytes:
         raise Oversized(
             f"it unpacks to {header.entries} entries of {header.unpacked_bytes} bytes; "

@@ -64,3 +64,9 @@ class Newer(Refused):
     """A newer testcache wrote it."""
 
     slug = "bundle-newer"
+
+
+class Elsewhere(Refused):
+    """It holds nothing that was recorded on a machine like this one."""
+
+    slug = "bundle-elsewhere"

@@ -1,0 +1,117 @@
+"""Which CI a job runs in, and whether it may write the cache that other jobs will trust.
+
+Only a push to the default branch, a schedule or a manual start there writes. A job for a pull request
+runs code that nobody has reviewed: what it recorded must not reach others. A job for a tag makes a
+release: it runs everything. Not known means reading.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+MODES = ("auto", "read", "write", "off")
+TRUSTED_BRANCHES = ("main", "master")
+"""Where a CI does not tell which branch is the default one."""
+
+_TRUSTED_EVENTS = ("push", "schedule", "workflow_dispatch")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One CI job.
+
+    Attributes:
+        mode: "read", "write" or "off".
+        why: why this mode, in a few words.
+        unique: a text that no other job and no other attempt has; "" outside of CI.
+    """
+
+    mode: str
+    why: str
+    unique: str
+
+
+def place(environ: Mapping[str, str], asked: str = "auto", branches: tuple[str, ...] = ()) -> Place:
+    """Find out where this is. `asked` overrides the mode, `branches` the names of trusted branches."""
+    trusted = branches or TRUSTED_BRANCHES
+    if environ.get("GITHUB_ACTIONS") == "true":
+        mode, why = _github(environ, branches)
+        unique = _joined(environ, "GITHUB_RUN_ID", "GITHUB_RUN_ATTEMPT")
+    elif environ.get("GITLAB_CI") == "true":
+        mode, why = _gitlab(environ, branches)
+        unique = environ.get("CI_JOB_ID", "")
+    elif environ.get("CIRCLECI") == "true":
+        mode, why = _circle(environ, trusted)
+        unique = _joined(environ, "CIRCLE_WORKFLOW_ID", "CIRCLE_BUILD_NUM")
+    elif environ.get("TF_BUILD") == "True":
+        mode, why = _azure(environ, trusted)
+        unique = _joined(environ, "BUILD_BUILDID", "SYSTEM_JOBATTEMPT")
+    else:
+        mode, why, unique = "read", "no CI that is known here", ""
+    if asked != "auto":
+        mode, why = asked, "asked for"
+    server = environ.get("ACTIONS_CACHE_MODE", "")
+    if server == "none":
+        mode, why = "off", "the workflow's cache-mode is none"
+    elif server == "read" and mode == "write":
+        mode, why = "read", "the workflow's cache-mode is read"
+    return Place(mode, why, unique)
+
+
+def _github(environ: Mapping[str, str], branches: tuple[str, ...]) -> tuple[str, str]:
+    event, name = environ.get("GITHUB_EVENT_NAME", ""), environ.get("GITHUB_REF_NAME", "")
+    if environ.get("GITHUB_REF_TYPE") == "tag" or event == "release":
+        return "off", "a release runs everything"
+    if event not in _TRUSTED_EVENTS:
+        return "read", f"the event {event} may stem from anybody"
+    trusted = branches or _github_default(environ.get("GITHUB_EVENT_PATH", ""))
+    if name in trusted:
+        return "write", f"{event} on {name}"
+    return "read", f"{name} is not the default branch"
+
+
+def _github_default(path: str) -> tuple[str, ...]:
+    try:
+        with open(path, encoding="utf-8") as file:
+            event = json.load(file)
+        return (str(event["repository"]["default_branch"]),)
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()  # then no branch is trusted
+
+
+def _gitlab(environ: Mapping[str, str], branches: tuple[str, ...]) -> tuple[str, str]:
+    if environ.get("CI_COMMIT_TAG"):
+        return "off", "a release runs everything"
+    if environ.get("CI_MERGE_REQUEST_IID") or environ.get("CI_EXTERNAL_PULL_REQUEST_IID"):
+        return "read", "a merge request"
+    name = environ.get("CI_COMMIT_BRANCH", "")
+    return _by_branch(name, branches or (environ.get("CI_DEFAULT_BRANCH", ""),))
+
+
+def _circle(environ: Mapping[str, str], trusted: tuple[str, ...]) -> tuple[str, str]:
+    if environ.get("CIRCLE_TAG"):
+        return "off", "a release runs everything"
+    if environ.get("CIRCLE_PULL_REQUEST") or environ.get("CIRCLE_PR_NUMBER"):
+        return "read", "a pull request"
+    return _by_branch(environ.get("CIRCLE_BRANCH", ""), trusted)
+
+
+def _azure(environ: Mapping[str, str], trusted: tuple[str, ...]) -> tuple[str, str]:
+    reference = environ.get("BUILD_SOURCEBRANCH", "")
+    if reference.startswith("refs/tags/"):
+        return "off", "a release runs everything"
+    if environ.get("BUILD_REASON") == "PullRequest":
+        return "read", "a pull request"
+    return _by_branch(reference.removeprefix("refs/heads/"), trusted)
+
+
+def _by_branch(name: str, trusted: tuple[str, ...]) -> tuple[str, str]:
+    if name and name in trusted:
+        return "write", f"on {name}"
+    return "read", f"{name or 'this'} is not a trusted branch"
+
+
+def _joined(environ: Mapping[str, str], *names: str) -> str:
+    return "-".join(environ[name] for name in names if environ.get(name))

@@ -1,0 +1,61 @@
+"""`testcache ci restore`: take in the bundles that the CI brought back, or go on without them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from testcache.commands.bring import words_of
+from testcache.commands.ci import outputs
+from testcache.errors import StoreError
+from testcache.exchange.arrivals import receive
+from testcache.exchange.keyring import Keyring
+from testcache.exchange.limits import Limits
+from testcache.exchange.outgoing import machine_of
+from testcache.inputs import interpreter
+from testcache.inputs.roots import Roots
+from testcache.project import Project
+from testcache.report import number
+from testcache.storage.store import Store
+from testcache.terminal import say
+
+SUFFIX = ".testcache"
+
+
+def run(project: Project, folder: str, *, unverified: bool) -> int:
+    """Take in each bundle of a folder that was made on a machine like this one; always 0.
+
+    Raises SettingError: the key is too short, which no run should go on with.
+    """
+    keyring = Keyring.from_environment()
+    limits = Limits(unpacked_bytes=project.settings.max_size)
+    files = bundles(folder)
+    taken = 0
+    try:
+        with Store.open(project.store_folder, size_limit_bytes=project.settings.max_size) as store:
+            for file in files:
+                arrival = receive(
+                    store,
+                    file,
+                    project=project.name,
+                    keyring=keyring,
+                    limits=limits,
+                    unverified=unverified,
+                    machine=this_machine(project),
+                )
+                taken += not arrival.slug
+                say(outputs.warning(words_of(arrival)) if arrival.slug else words_of(arrival))
+    except StoreError as problem:
+        say(outputs.warning(f"testcache: nothing is restored: {problem} [{problem.slug}]"))
+    outputs.put({"restored": str(taken)})
+    say(f"testcache: {folder}: {taken} of {number(len(files), 'bundle')} taken in")
+    return 0
+
+
+def bundles(folder: str) -> list[Path]:
+    """The bundles in a folder, sorted by name; none if there is no folder."""
+    return sorted(Path(folder).glob(f"*{SUFFIX}"))
+
+
+def this_machine(project: Project) -> str:
+    """Interpreter and platform here, as bundles name them."""
+    return machine_of(dict(interpreter.facts(Roots(str(project.rootdir)))))
