@@ -38,7 +38,9 @@ class Roots:
         home = os.path.expanduser("~")
         tags = [("<tmp>", os.path.realpath(tempfile.gettempdir())), ("<tmp>", tempfile.gettempdir())]
         tags += [("<env>", sys.prefix), ("<base>", sys.base_prefix), ("~", home)]
-        self._tags = tuple((tag, folder) for tag, folder in tags if len(folder) > 1)
+        # The longest first: with a home folder or an environment below /tmp, a path is named by the nearer one.
+        named = [(tag, folder) for tag, folder in tags if len(folder) > 1]
+        self._tags = tuple(sorted(named, key=lambda pair: len(pair[1]), reverse=True))
         above: list[str] = []
         folder = os.path.dirname(self.rootdir)
         while folder not in above:
