@@ -38,7 +38,7 @@ class Roots:
         home = os.path.expanduser("~")
         tags = [("<tmp>", os.path.realpath(tempfile.gettempdir())), ("<tmp>", tempfile.gettempdir())]
         tags += [("<env>", sys.prefix), ("<base>", sys.base_prefix), ("~", home)]
-        # The longest first: with a home folder or an environment below /tmp, a path is named by the nearer one.
+        # The longest first: with a home or an environment below /tmp, a path is named by the nearer one.
         named = [(tag, folder) for tag, folder in tags if len(folder) > 1]
         self._tags = tuple(sorted(named, key=lambda pair: len(pair[1]), reverse=True))
         above: list[str] = []
