@@ -34,6 +34,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         )  # fmt: skip
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known to `--strict-markers` and `pytest --markers`, also in runs without `--cached`."""
+    config.addinivalue_line(
+        "markers",
+        "testcache(inputs=[...], env=[...], never=True, max_age='1d'): "
+        "declare what testcache does not see, or keep the test from being cached.",
+    )
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
     """Begin before the first conftest file is imported: what it runs must be seen."""

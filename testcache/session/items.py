@@ -13,10 +13,9 @@ import pytest
 
 from testcache.inputs import files as fs
 from testcache.model import ABSENT, Input, Kind, Read
-from testcache.quantities import Duration
 from testcache.recording.context import Context
 from testcache.recording.observer import Observer
-from testcache.session.marker import MARKER, texts
+from testcache.session import marker
 from testcache.session.names import node_id
 from testcache.settings import Settings
 
@@ -120,19 +119,15 @@ class ItemInputs:
 
     def _declared(self, item: pytest.Item, digest_of: Any) -> Iterator[Read]:
         node = node_id(item)
-        for name in self._settings.env:
+        for name in (*self._settings.env, *marker.texts(item, "env")):
             asked = Input(Kind.VARIABLE, name)
             yield Read(asked, digest_of(asked))
-        patterns = [pattern for mark in item.iter_markers(MARKER) for pattern in texts(mark, "inputs")]
+        patterns = marker.texts(item, "inputs")
         for declared in self._settings.inputs:
             if any(test.covers(node) for test in declared.for_):
                 patterns += [str(pattern) for pattern in declared.files]
         for pattern in patterns:
             yield from self._files(pattern)
-        for mark in item.iter_markers(MARKER):
-            for name in texts(mark, "env"):
-                asked = Input(Kind.VARIABLE, name)
-                yield Read(asked, digest_of(asked))
 
     def _files(self, pattern: str) -> Iterator[Read]:
         """The files that a glob matches now, and the folders in which it looked."""
@@ -152,26 +147,13 @@ class ItemInputs:
 
     def never(self, item: pytest.Item) -> str | None:
         """Why this test is declared never to be cached, or None."""
-        for mark in item.iter_markers(MARKER):
-            if mark.kwargs.get("never"):
-                return "@pytest.mark.testcache(never=True)"
+        if marker.is_never(item):
+            return "@pytest.mark.testcache(never=True)"
         node = node_id(item)
         for pattern in self._settings.never:
             if pattern.covers(node):
                 return f"the setting never = {pattern}"
         return None
-
-    def max_age_s(self, item: pytest.Item) -> float:
-        """The shortest declared life time of its result in seconds, 0 for none."""
-        ages = []
-        for mark in item.iter_markers(MARKER):
-            value = mark.kwargs.get("max_age")
-            if value is not None:
-                try:
-                    ages.append(float(value) if isinstance(value, (int, float)) else float(Duration.parse(value)))
-                except ValueError as problem:
-                    raise pytest.UsageError(f"{item.nodeid}: max_age = {value!r}: {problem} [marker]") from problem
-        return min(ages, default=0.0)
 
 
 def _wrapped(function: Any) -> Iterator[Any]:

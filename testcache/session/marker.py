@@ -4,40 +4,65 @@ from __future__ import annotations
 
 import pytest
 
+from testcache.quantities import Duration
+
 MARKER = "testcache"
-_KEYS = ("inputs", "env", "never", "max_age")
-
-
-def register(config: pytest.Config) -> None:
-    """Make the marker known to `--strict-markers` and `pytest --markers`."""
-    config.addinivalue_line(
-        "markers",
-        "testcache(inputs=[...], env=[...], never=True, max_age='1d'): "
-        "declare what testcache does not see, or keep the test from being cached.",
-    )
+_EXPECTED = {
+    "inputs": 'a list of files, such as ["data/*.db"]',
+    "env": 'a list of variables, such as ["TZ"]',
+    "never": "True or False",
+    "max_age": f"{Duration.written_as}, or a number of seconds above 0",
+}
 
 
 def check_markers(item: pytest.Item) -> None:
-    """A typo in a declaration would silently declare nothing: say so instead."""
+    """A typo in a declaration would silently declare nothing: raise UsageError instead."""
     for mark in item.iter_markers(MARKER):
-        for key in mark.kwargs:
-            if key not in _KEYS:
-                raise pytest.UsageError(
-                    f"testcache: {item.nodeid}: @pytest.mark.testcache({key}=...): "
-                    f"expected one of {', '.join(_KEYS)} [marker]"
-                )
-        if mark.args:
-            raise pytest.UsageError(
-                f"testcache: {item.nodeid}: @pytest.mark.testcache takes keywords only: "
-                f"{', '.join(_KEYS)} [marker]"
-            )
-        for key in ("inputs", "env"):
-            texts(mark, key)
+        problem = _problem(mark)
+        if problem is not None:
+            raise pytest.UsageError(f"testcache: {item.nodeid}: @pytest.mark.testcache{problem} [marker]")
 
 
-def texts(mark: pytest.Mark, key: str) -> list[str]:
-    """The value of a key that holds a list of texts."""
-    value = mark.kwargs.get(key, [])
-    if isinstance(value, str) or not all(isinstance(text, str) for text in value):
-        raise pytest.UsageError(f"@pytest.mark.testcache({key}={value!r}): expected a list of texts [marker]")
-    return list(value)
+def _problem(mark: pytest.Mark) -> str | None:
+    if mark.args:
+        return f"{mark.args!r}: expected keywords only: {', '.join(_EXPECTED)}"
+    for key, value in mark.kwargs.items():
+        if key not in _EXPECTED:
+            return f"({key}=...): expected one of {', '.join(_EXPECTED)}"
+        if not _is_understood(key, value):
+            return f"({key}={value!r}): expected {_EXPECTED[key]}"
+    return None
+
+
+def _is_understood(key: str, value: object) -> bool:
+    if key == "never":
+        return isinstance(value, bool)
+    if key == "max_age":
+        return _seconds(value) > 0
+    return isinstance(value, (list, tuple)) and all(isinstance(text, str) for text in value)
+
+
+def _seconds(value: object) -> float:
+    """A life time in seconds; 0 if it is none."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    try:
+        return float(Duration.parse(value))
+    except ValueError:
+        return 0.0
+
+
+def texts(item: pytest.Item, key: str) -> list[str]:
+    """All that the test's marks list under "inputs" or "env"."""
+    return [text for mark in item.iter_markers(MARKER) for text in mark.kwargs.get(key, ())]
+
+
+def is_never(item: pytest.Item) -> bool:
+    """Whether a mark says that its result must not be kept."""
+    return any(mark.kwargs.get("never", False) for mark in item.iter_markers(MARKER))
+
+
+def max_age_s(item: pytest.Item) -> float:
+    """The shortest declared life time of its result in seconds, 0 for none."""
+    marks = item.iter_markers(MARKER)
+    return min((_seconds(mark.kwargs["max_age"]) for mark in marks if "max_age" in mark.kwargs), default=0.0)

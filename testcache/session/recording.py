@@ -59,9 +59,8 @@ class Recording:
         self.tape.note(self.tape.top, Kind.OPTION, name, option_digest(value))
 
     def configure(self) -> None:
-        """Watch the options that conftest files added; register the marker."""
+        """Watch the options that conftest files added."""
         self.world.options = self.options.watch()
-        marker.register(self.config)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionstart(self) -> None:
@@ -156,7 +155,7 @@ class Recording:
         return self.inputs.reads(item, asked)
 
     def _max_age_s(self, item: pytest.Item, labels: tuple[str, ...]) -> float:
-        ages = [self.inputs.max_age_s(item), *self.observer.network.ages(labels)]
+        ages = [marker.max_age_s(item), *self.observer.network.ages(labels)]
         return min((age for age in ages if age), default=0.0)
 
     def finish(self) -> list[Result]:

@@ -13,7 +13,6 @@ from testcache.errors import BadRecord
 from testcache.inputs.invocation import key, settled
 from testcache.inputs.unchanged import changed_reads, held_files
 from testcache.inputs.world import World
-from testcache.session import marker
 from testcache.session.replay import restore
 from testcache.storage.index import SPACE, Index, IndexedFile, IndexedTest, decode_index
 from testcache.storage.store import Store
@@ -130,9 +129,6 @@ class WarmRunner:
         self._saved_s = sum(test.duration_s for file in warm.index.files for test in file.tests)
         self._tally = None if store.readonly else store.folder
         store.close()
-
-    def pytest_configure(self, config: pytest.Config) -> None:
-        marker.register(config)
 
     def pytest_plugin_registered(self, plugin: object) -> None:
         """No worker is needed: xdist's session is taken out the moment it registers."""
