@@ -6,6 +6,7 @@ Exit codes have pytest's numbers: 0 fine; 1 tests failed, or would run; 2 interr
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -81,6 +82,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"testcache {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="COMMAND", title="commands")
 
+    verbs.add_parser(
+        "run",
+        usage="testcache run [--] [PYTEST ARGS]",
+        help="run the tests: pytest --cached",
+        description="Run `pytest --cached` with the given arguments.",
+    )
+
     def verb(name: str, about: str) -> argparse.ArgumentParser:
         found = verbs.add_parser(name, help=about, description=about[0].upper() + about[1:] + ".")
         found.add_argument(
@@ -122,12 +130,6 @@ def _parser() -> argparse.ArgumentParser:
     hook = verb("hook", "run the tests, or only look, as a git hook")
     hook.add_argument("what", choices=("run", "check"), help="run: testcache run; check: testcache status")
     _add_ci(verb("ci", "keep results between the jobs of a CI; see docs/ci.md"))
-    verbs.add_parser(
-        "run",
-        usage="testcache run [--] [PYTEST ARGS]",
-        help="run the tests: pytest --cached",
-        description="Run `pytest --cached` with the given arguments.",
-    )
     return parser
 
 
@@ -160,7 +162,8 @@ def _project(chosen: argparse.Namespace) -> Project:
 def _explain(chosen: argparse.Namespace) -> int:
     from testcache.commands import explain
 
-    if (reason := explain.named(chosen.what)) is not None:
+    reason = explain.named(chosen.what)
+    if reason is not None and not os.path.exists(chosen.what):  # a folder of tests may be called "network"
         return explain.explain_reason(reason)
     return explain.run(_project(chosen), chosen.what, everything=chosen.all)
 

@@ -6,7 +6,7 @@ import difflib
 import shlex
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from testcache.advice import ADVICE, GROUPS
@@ -116,12 +116,15 @@ def _all_tests(outlook: Outlook, path: str) -> list[NodeId]:
     return sorted({*outlook.known(path), *outlook.known_elsewhere(path)})
 
 
-def _nearest(asked: str, nodes: list[NodeId]) -> list[NodeId]:
-    """The known tests that look most like what was typed: those that hold its name, else similar ones."""
+def _nearest(asked: str, nodes: list[NodeId]) -> Sequence[str]:
+    """The known tests or the reason that look most like what was typed."""
     name = asked.rpartition("::")[2].partition("[")[0]
     same = [node for node in nodes if name in node]
     if name and same:
         return sorted(same, key=lambda node: (len(node), node))[:_NEAR]
+    slugs = difflib.get_close_matches(asked, [reason.slug for reason in Reason], n=1, cutoff=0.8)
+    if slugs:
+        return slugs
     names = {node.rpartition("::")[2].partition("[")[0]: node for node in nodes}
     return [names[near] for near in difflib.get_close_matches(name, names, n=_NEAR, cutoff=0.75)]
 

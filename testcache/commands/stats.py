@@ -115,7 +115,7 @@ def _latest(kept: list[Run], quick: list[Replayed]) -> Iterator[str]:
                 number(total, "test"),
                 f"{cached:,} cached",
                 f"{ran:,} run",
-                f"{seconds(saved_s)} saved",
+                f"{seconds(saved_s)} saved" if cached else "",
                 "" if mode == "on" else mode,
             )
             for at, total, cached, ran, saved_s, mode in sorted(rows, reverse=True)[:SHOWN]

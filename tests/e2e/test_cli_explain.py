@@ -160,6 +160,18 @@ def test_another_environment_is_named_fact_by_fact(shop: Project) -> None:
     assert "xfail" in done.stdout
 
 
+def test_a_mistyped_reason_is_guessed(shop: Project) -> None:
+    """A reason with a typo is not taken for a test only."""
+    assert "did you mean input-changed" in shop.cli("explain", "input-chaged").stderr
+
+
+def test_a_folder_that_is_called_like_a_reason_is_a_folder(shop: Project) -> None:
+    """Tests win over words where both are there."""
+    shop.write("network/test_net.py", "def test_net():\n    pass\n")
+    shop.run()
+    assert "network/test_net.py::test_net: hit" in shop.cli("explain", "network").stdout
+
+
 @pytest.mark.parametrize("name", ["network", "[network]"])
 def test_a_reason_is_explained_anywhere(project: Project, name: str) -> None:
     """The word in brackets at the end of a message can be typed back; no project is needed."""
