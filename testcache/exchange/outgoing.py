@@ -34,7 +34,7 @@ def export(
     project: str,
     keyring: Keyring,
     wanted: Wanted = lambda _: True,
-    not_before_s: float = 0.0,
+    not_before_s: float = float("-inf"),
 ) -> Header:
     """Write what the store knows into a bundle, moved into place when it is whole.
 

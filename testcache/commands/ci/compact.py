@@ -34,7 +34,7 @@ def run(project: Project, folder: str, *, max_age: str | None) -> int:
         age = None if max_age is None else Duration.parse(max_age)
     except ValueError as error:
         raise SettingError(f"--max-age={max_age}: expected {error} [option-value]") from None
-    not_before = 0.0 if age is None else time.time() - age
+    not_before = float("-inf") if age is None else time.time() - age
     files = bundles(folder)
     before = sum(file.stat().st_size for file in files)
     groups: dict[tuple[str, ...], list[Path]] = {}
