@@ -130,20 +130,24 @@ class ItemInputs:
             yield from self._files(pattern)
 
     def _files(self, pattern: str) -> Iterator[Read]:
-        """The files that a glob matches now, and the folders in which it looked."""
+        """The files that a glob matches now, and the folders in which it looked for them."""
         tape = self._observer.tape
-        if not re.search(r"[*?\[]", pattern):
+        magic = re.search(r"[*?\[]", pattern)
+        if magic is None:
             path = os.path.join(tape.roots.rootdir, pattern)
             yield Read(Input(Kind.FILE, tape.roots.name(path)), tape.files.digest(path))
             return
         for match in sorted(glob.glob(pattern, root_dir=tape.roots.rootdir, recursive=True)):
             path = os.path.join(tape.roots.rootdir, match)
-            folder = os.path.dirname(path)
-            yield Read(Input(Kind.LISTING, tape.roots.name(folder)), fs.listing_of(folder))
             yield Read(Input(Kind.FILE, tape.roots.name(path)), tape.files.digest(path))
-        start = os.path.join(tape.roots.rootdir, re.split(r"[*?\[]", pattern)[0])
-        folder = os.path.dirname(start)
-        yield Read(Input(Kind.LISTING, tape.roots.name(folder)), fs.listing_of(folder))
+        start = os.path.dirname(os.path.join(tape.roots.rootdir, pattern[: magic.start()]))
+        folders = [start]
+        if "/" in pattern[magic.start() :]:  # a match may appear in any folder below
+            for folder, below, _ in os.walk(start):
+                below[:] = [name for name in below if not tape.roots.is_ignored(os.path.join(folder, name))]
+                folders += [os.path.join(folder, name) for name in below]
+        for folder in folders:
+            yield Read(Input(Kind.LISTING, tape.roots.name(folder)), fs.listing_of(folder))
 
     def never(self, item: pytest.Item) -> str | None:
         """Why this test is declared never to be cached, or None."""
