@@ -44,6 +44,56 @@ class Duration(int):
         return cls(number * cls._UNITS[unit])
 
 
+class SizeLimit(Size):
+    """A number of bytes that something must stay below, or 0 for no limit."""
+
+    written_as: ClassVar[str] = 'a whole number and KiB, MiB or GiB, such as "500MiB", or "" for no limit'
+
+    @classmethod
+    def parse(cls, raw: object) -> Self:
+        return cls(0) if raw == "" else super().parse(raw)
+
+
+class ShareLimit(float):
+    """A share of a whole that something must stay below, at most 1.0, or 0.0 for no limit."""
+
+    written_as: ClassVar[str] = 'a share such as "80%", or "" for no limit'
+
+    @classmethod
+    def parse(cls, raw: object) -> Self:
+        if raw == "":
+            return cls(0.0)
+        match = re.fullmatch(r"(\d{1,3}(?:\.\d{1,3})?)%", raw, re.ASCII) if isinstance(raw, str) else None
+        if match is None or not 0 < float(match[1]) <= 100:
+            raise ValueError(cls.written_as)
+        return cls(float(match[1]) / 100)
+
+
+class WorkerCount(int):
+    """How many workers one host runs."""
+
+    written_as: ClassVar[str] = "a whole number from 1 to 256"
+
+    @classmethod
+    def parse(cls, raw: object) -> Self:
+        if not isinstance(raw, int) or isinstance(raw, bool) or not 1 <= raw <= 256:
+            raise ValueError(cls.written_as)
+        return cls(raw)
+
+
+class HostWord(str):
+    """A text that goes into an address of xdist, which has no way to quote."""
+
+    written_as: ClassVar[str] = 'a text without spaces and without "//", such as "user@build1"'
+
+    @classmethod
+    def parse(cls, raw: object) -> Self:
+        text = _text(raw, cls.written_as)
+        if "//" in text or any(character.isspace() for character in text) or text.startswith("-"):
+            raise ValueError(cls.written_as)
+        return cls(text)
+
+
 class TraceCount(int):
     """How many traces of one test are kept."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 
 from testcache.advice import ADVICE, GROUPS
-from testcache.quantities import Audit, Duration, Size
+from testcache.quantities import Audit, Duration, ShareLimit, Size, SizeLimit
 from testcache.reasons import Group, Reason
 from testcache.settings import OWN_FILE, SHARED_FILE, Settings
 
@@ -72,7 +72,7 @@ def reasons_page() -> str:
 def _entries() -> Iterator[tuple[str, str, Mapping[str, str]]]:
     """Yield (key, default as TOML, about) of every setting; a key inside a table is dotted."""
     for entry in fields(Settings):
-        default = entry.default
+        default = {} if entry.default is MISSING else entry.default  # a table is made anew for each
         if is_dataclass(default) and not isinstance(default, (Audit, type)):
             for inner in fields(default):
                 yield (
@@ -89,14 +89,14 @@ def _key(name: str) -> str:
 
 
 def _toml(value: object) -> str:
+    if isinstance(value, (Audit, ShareLimit, SizeLimit)) and value in (Audit(), 0):
+        return '""'
     if isinstance(value, (Size, Duration)):
         units = type(value)._UNITS
         unit = max(
             (unit for unit in units if unit != "w" and value % units[unit] == 0), key=units.__getitem__
         )
         return f'"{value // units[unit]}{unit}"'
-    if isinstance(value, Audit):
-        return '""'
     if isinstance(value, str):
         return f'"{value}"'
     if isinstance(value, Mapping):

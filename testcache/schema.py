@@ -39,8 +39,9 @@ def key_of(name: str) -> str:
 def checked(cls: type[T], table: object, place: Place) -> T:
     """Turn a TOML table into a dataclass whose fields carry `metadata["expected"]`.
 
-    A field's type may be a dataclass (a table), a tuple of them (a list of tables), a class with a
-    `parse` method, or what msgspec converts. Raises SettingError with a first line that stands alone.
+    A field's type may be a dataclass (a table), a tuple of them (a list of tables), a mapping of names to
+    them (named tables), a class with a `parse` method, or what msgspec converts. Raises SettingError
+    with a first line that stands alone.
     """
     if not isinstance(table, dict):
         raise SettingError(f"{place} {_shown(table)}: expected a table [setting-value]")
@@ -68,6 +69,13 @@ def _value(hint: Any, value: object, place: Place, key: str, about: Mapping[str,
             return checked(hint, value, place.below(key))
         if get_origin(hint) is tuple and is_dataclass(item := get_args(hint)[0]) and isinstance(value, list):
             return tuple(checked(item, each, place.below(key)) for each in value)  # type: ignore[arg-type]
+        if (
+            get_origin(hint) is Mapping
+            and is_dataclass(item := get_args(hint)[1])
+            and isinstance(value, dict)
+        ):
+            tables = place.below(key)
+            return {name: checked(item, each, tables.below(name)) for name, each in value.items()}  # type: ignore[arg-type]
         return msgspec.convert(value, hint, dec_hook=lambda written, raw: written.parse(raw))
     except ValueError as error:  # msgspec.ValidationError is one
         _refuse(place, key, value, about["expected"], error)

@@ -7,13 +7,26 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from testcache.errors import SettingError
-from testcache.quantities import Audit, Duration, Folder, PathPattern, Size, TestPattern, TraceCount
+from testcache.quantities import (
+    Audit,
+    Duration,
+    Folder,
+    HostWord,
+    PathPattern,
+    ShareLimit,
+    Size,
+    SizeLimit,
+    TestPattern,
+    TraceCount,
+    WorkerCount,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 T = TypeVar("T")
 Recorder = Literal["auto", "monitoring", "probes", "coverage"]
+First = Literal["longest", "failed", "new"]
 Mode = Literal["on", "read", "refresh", "verify", "off"]
 
 OWN_FILE = ".testcache.toml"
@@ -66,6 +79,39 @@ class Processes:
 
 
 @dataclass(frozen=True, slots=True)
+class Parallel:
+    """`[parallel]`: how tests are given to workers (`-n`)."""
+
+    first: First = _key(
+        "longest",
+        "which tests workers get first: the longest, or before them those that failed or that are new",
+        '"longest", "failed" or "new"',
+    )
+    max_cpu: ShareLimit = _key(
+        ShareLimit(),
+        "no worker gets another test while the machine is busier than this",
+        ShareLimit.written_as,
+    )
+    max_memory: SizeLimit = _key(
+        SizeLimit(),
+        "a worker is replaced between two tests before it holds more than this",
+        SizeLimit.written_as,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """`[hosts.NAME]`: a machine that is reached over ssh and has this checkout at the same path."""
+
+    ssh: HostWord = _required("where ssh connects to", HostWord.written_as)
+    workers: WorkerCount = _key(WorkerCount(1), "how many workers it runs", WorkerCount.written_as)
+    python: str = _key(
+        "", "its Python, if not at the same path as here", 'a path, such as "/opt/venv/bin/python"'
+    )
+    ssh_config: str = _key("", "a configuration file for ssh, from the rootdir or absolute", "a path")
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that a project can set; a key is its field's name with "-" for "_".
 
@@ -103,6 +149,10 @@ class Settings:
     audit: Audit = _key(Audit(), "hits that really run again, to look for wrong ones", Audit.written_as)
     network: Network = _key(Network(), "the network", "a table [network]")
     processes: Processes = _key(Processes(), "child processes", "a table [processes]")
+    parallel: Parallel = _key(Parallel(), "workers", "a table [parallel]")
+    hosts: Mapping[str, Host] = _key(
+        {}, "other machines for --hosts", 'tables, such as [hosts.build1] with ssh = "user@build1"'
+    )
 
 
 def load(rootdir: Path) -> Settings:
