@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from testcache import __version__
+from testcache.commands import restored
 from testcache.errors import StoreError
+from testcache.exchange.outgoing import MODE as IMPORTED
 from testcache.inputs.roots import Roots
 from testcache.outlook import Difference, differences, drift
 from testcache.project import Project
@@ -152,10 +154,12 @@ def _store(project: Project) -> Iterator[_Finding]:
                 "journals", f"{number(len(journals), 'run')} under way or killed; the next run takes over"
             )
         yield from _environment(project, store)
+        for words, remedy in restored.findings(project, store):
+            yield _Finding("restored", words, remedy)
 
 
 def _environment(project: Project, store: Store) -> Iterator[_Finding]:
-    kept = runs(store)
+    kept = [run for run in runs(store) if run.mode != IMPORTED]
     if not kept:
         yield _Finding("last run", "none yet")
         return

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from testcache.exchange.outgoing import MODE as IMPORTED
 from testcache.model import EnvironmentKey, NodeId
 from testcache.project import Project
 from testcache.reasons import Reason
@@ -42,7 +43,7 @@ def run(project: Project) -> int:
         return 0
     with store:
         contents = _contents(store)
-        kept = runs(store)
+        kept = [run for run in runs(store) if run.mode != IMPORTED]
         quick = replayed(store.folder)
         volume = store.volume()
     say(

@@ -1,0 +1,80 @@
+"""What came with bundles and whether it is of use here: lines for `testcache doctor`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from testcache.exchange.arrivals import Arrival, arrivals
+from testcache.exchange.outgoing import MODE as IMPORTED
+from testcache.inputs.roots import Roots
+from testcache.outlook import Difference, differences, drift
+from testcache.project import Project
+from testcache.report import moment, number
+from testcache.storage.history import Run, facts_of, runs
+from testcache.storage.store import Store
+
+SHOWN = 3
+DIFFERENCES_SHOWN = 4
+_REMEDIES = {
+    "bundle-unsigned": "export it where TESTCACHE_KEY is set",
+    "bundle-unverified": "set TESTCACHE_KEY, or import with --unverified",
+    "bundle-forged": "set the key that it was signed with, or add that to TESTCACHE_KEYS_OLD",
+    "bundle-replayed": "give both sides the same setting `project`, and look at the clocks",
+    "bundle-newer": "update testcache",
+    "bundle-oversized": "raise the setting max-size, or export less",
+    "bundle-elsewhere": "keep the bundles of each Python and platform apart: testcache ci key",
+}
+
+
+def findings(project: Project, store: Store) -> Iterator[tuple[str, str]]:
+    """Yield (what is found, what to do or "") for the latest bundles, at most `SHOWN`, and their use."""
+    came = arrivals(store)
+    latest = {one.name: one for one in came}
+    for one in sorted(latest.values(), key=lambda arrival: arrival.at)[-SHOWN:]:
+        yield _of_one(one)
+    taken = [one for one in came if not one.slug]
+    if taken:
+        yield from _of_use(project, store, taken[-1])
+
+
+def _of_one(one: Arrival) -> tuple[str, str]:
+    if one.slug:
+        remedy = _REMEDIES.get(one.slug, "make it anew: testcache export")
+        return f"{one.name}: refused {moment(one.at)}: {one.why} [{one.slug}]", remedy
+    signed = "signature verified" if one.signed else "signature not verified"
+    where = ", ".join(one.machines)
+    return f"{one.name}: {number(one.tests, 'test')} taken in {moment(one.at)}, {signed}, {where}", ""
+
+
+def _of_use(project: Project, store: Store, last: Arrival) -> Iterator[tuple[str, str]]:
+    """Why nothing of it is replayed, if that is so: the nearest environment that came, and what differs."""
+    kept = runs(store)
+    own = next((run for run in reversed(kept) if run.mode != IMPORTED and run.at > last.at), None)
+    if own is not None and (own.cached or not own.total):
+        return
+    ranked = sorted(
+        ((_differing(project, store, run, own), run.at) for run in kept if run.mode == IMPORTED),
+        key=lambda pair: (len(pair[0]), -pair[1]),
+    )
+    if not ranked:
+        return
+    nearest = ranked[0][0]
+    if nearest:
+        words = ", ".join(f"{one.name}: {one.words}" for one in nearest[:DIFFERENCES_SHOWN])
+        more = f" and {len(nearest) - DIFFERENCES_SHOWN} more" if len(nearest) > DIFFERENCES_SHOWN else ""
+        yield (
+            f"nothing of it can be replayed here: {words}{more}",
+            "record where all of this is as it is here",
+        )
+    elif own is not None:
+        yield (
+            "nothing of it was replayed, though Python, platform and plugins are the same",
+            "options or inputs differ: testcache explain TEST names them",
+        )
+
+
+def _differing(project: Project, store: Store, came: Run, own: Run | None) -> tuple[Difference, ...]:
+    recorded = facts_of(store, bytes.fromhex(came.environment))
+    if own is None:
+        return drift(recorded, Roots(str(project.rootdir)))
+    return differences(recorded, facts_of(store, bytes.fromhex(own.environment)))
