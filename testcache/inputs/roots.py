@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
@@ -41,6 +42,8 @@ class Roots:
         # The longest first: with a home or an environment below /tmp, a path is named by the nearer one.
         named = [(tag, folder) for tag, folder in tags if len(folder) > 1]
         self._tags = tuple(sorted(named, key=lambda pair: len(pair[1]), reverse=True))
+        marks = [("<root>", self.rootdir), *self._tags]
+        self._marks = [(tag, re.compile(rf"(?<![\w.-]){re.escape(folder)}(?![\w.-])")) for tag, folder in marks]
         above: list[str] = []
         folder = os.path.dirname(self.rootdir)
         while folder not in above:
@@ -76,8 +79,8 @@ class Roots:
 
     def text(self, value: str) -> str:
         """Replace the machine's own folders in a text, such as the value of a variable."""
-        for tag, folder in (("<root>", self.rootdir), *self._tags):
-            value = value.replace(folder, tag)
+        for tag, folder in self._marks:
+            value = folder.sub(tag, value)
         return value
 
     def is_stdlib(self, path: str) -> bool:
