@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from harness import HERE, INSTALLED
+from harness import HERE
 
 TIMEOUT_S = 120
 
@@ -56,7 +56,7 @@ class Checkout:
             "PATH": f"{self.bin}{os.pathsep}{os.environ['PATH']}",
             "HOME": str(self.home),
             "LANG": "C.UTF-8",
-            "PYTHONPATH": "" if INSTALLED else str(HERE.parent),
+            "PYTHONPATH": str(HERE.parent),
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
             "PYTEST_PLUGINS": "testcache.plugin",
