@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Container
 from typing import Any, Literal
@@ -91,6 +92,8 @@ def restore(
         data["sections"] = [tuple(section) for section in data["sections"]]
         data["user_properties"] = [tuple(pair) for pair in data["user_properties"]]
         longrepr = data["longrepr"]
+        if isinstance(longrepr, dict):
+            data["longrepr"] = copy.deepcopy(longrepr)  # pytest rebuilds it in place, and the index keeps it
         if isinstance(longrepr, list) and len(longrepr) == 3:
             data["longrepr"] = (roots.path(longrepr[0]), longrepr[1], longrepr[2])
         report = config.hook.pytest_report_from_serializable(config=config, data=data)
