@@ -77,13 +77,15 @@ class Imports:
     def _already_loaded(self, module: ModuleType) -> None:
         """A module imported before us was not observed: all of its text counts, for everybody."""
         file = getattr(module, "__file__", None)
-        if not isinstance(file, str) or not self._tape.roots.is_first_party(file):
-            return
-        if file.startswith(self._origin.own) or not os.path.isfile(file):
+        if not isinstance(file, str) or not self._is_project(file) or not os.path.isfile(file):
             return
         loaded = self._tape.load(file)
         self._charge_file(loaded.context, file)
         self._tape.run.links.add(loaded.context)
+
+    def _is_project(self, filename: str) -> bool:
+        """Whether a file is the project's own, and not ours in a checkout of testcache."""
+        return self._tape.roots.is_first_party(filename) and not filename.startswith(self._origin.own)
 
     def _charge_file(self, context: Context, path: str) -> None:
         tape = self._tape
@@ -95,7 +97,7 @@ class Imports:
         def exec_module(loader: Any, module: ModuleType) -> None:
             spec = module.__spec__
             filename = getattr(spec, "origin", None)
-            if not isinstance(filename, str) or not self._tape.roots.is_first_party(filename):
+            if not isinstance(filename, str) or not self._is_project(filename):
                 original(loader, module)
                 return
             filename = os.path.abspath(filename)
@@ -215,6 +217,8 @@ class Imports:
                 self._note_location(context, name)
             return False
         self._note_location(context, name)
+        if file.startswith(self._origin.own):
+            return False
         if tape.roots.is_first_party(file):
             loaded = tape.loaded.get(file)
             if loaded is None:
@@ -256,9 +260,20 @@ class Imports:
 
     # -- metadata of distributions
 
+    def _asks_for_itself(self) -> bool:
+        """Whether metadata is read for the project's code.
+
+        Plugins that look for entry points while pytest starts do so for themselves: their own version
+        is part of the environment key, and what they would load is imported, which counts.
+        """
+        frame, counts, _ = self._origin.find()
+        if not counts or self._tape.stack:
+            return counts
+        return self._origin.where(frame) != "?"
+
     def _from_name(self, original: Callable[..., Any]) -> classmethod[Any, Any, Any]:
         def from_name(cls: type, name: str) -> Any:
-            if name and self._origin.find()[1]:
+            if name and self._asks_for_itself():
                 owner = canonical(name)
                 self._tape.note(self._tape.top, Kind.DISTRIBUTION, owner, self._distributions.fingerprint(owner))
             return original(cls, name)
@@ -267,7 +282,7 @@ class Imports:
 
     def _all_distributions(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def listing(**options: Any) -> Any:
-            if self._origin.find()[1]:
+            if self._asks_for_itself():
                 self._tape.note(self._tape.top, Kind.DISTRIBUTION, ALL, self._distributions.fingerprint(ALL))
             return original(**options)
 

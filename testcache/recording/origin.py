@@ -17,6 +17,10 @@ _IMPORT_SYSTEM = ("<frozen importlib._bootstrap>", "<frozen importlib._bootstrap
 
 _OBSERVERS = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
+METADATA = os.path.join("importlib", "metadata")
+"""Stands for any function of `importlib.metadata` among the names: it searches all of `sys.path`, which
+the inputs "distribution" and "which distributions are installed" say better."""
+
 _OTHER, _LIBRARY, _ENGINE, _IMPORT = range(4)
 
 
@@ -70,7 +74,7 @@ class Origin:
                 return None, False, tuple(names)
             if sort == _IMPORT and not self._is_resource_read(frame):
                 return None, False, tuple(names)
-            names.append(code.co_name)
+            names.append(code.co_name if METADATA not in code.co_filename else METADATA)
             frame = frame.f_back
         return None, True, tuple(names)
 

@@ -17,7 +17,7 @@ from testcache.inputs import files as fs
 from testcache.inputs.distributions import Distributions
 from testcache.model import ABSENT, Digest, Kind
 from testcache.recording.context import Context
-from testcache.recording.origin import Origin
+from testcache.recording.origin import METADATA, Origin
 from testcache.recording.tape import Tape
 
 _PRESENCE = frozenset(
@@ -141,7 +141,10 @@ class Reads:
     def _listed(self, raw: object) -> None:
         path = self._path(raw if raw is not None else ".")
         context = self._charged(path)
-        if context is None or path is None or not self._origin.find()[1]:
+        if context is None or path is None:
+            return
+        _, counts, names = self._origin.find()
+        if not counts or METADATA in names:
             return
         folder = path + os.sep
         own = frozenset(
@@ -212,7 +215,7 @@ class Reads:
         if context is None or path is None:
             return
         _, counts, names = self._origin.find()
-        if not counts or "checkcache" in names:
+        if not counts or "checkcache" in names or METADATA in names:
             return
         if seen is None or not _PRESENCE.isdisjoint(names):
             value = ABSENT if seen is None else fs.kind_digest(seen.st_mode)
