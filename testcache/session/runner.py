@@ -23,11 +23,14 @@ from testcache.session.indexing import Indexer
 from testcache.session.names import node_id, path_of
 from testcache.session.notes import Notes
 from testcache.session.recording import Recording
+from testcache.session.setups import longest
 from testcache.session.warm import CachedItem, CachedModule, Warm, cached, may_skip
+from testcache.session.workforce import Work, Workforce, effort_line
 from testcache.settings import Settings
 from testcache.storage.history import Run, save_collected, save_run
 from testcache.storage.index import SPACE, IndexedTest, encode_index
 from testcache.storage.store import Store
+from testcache.storage.timings import save_timings
 from testcache.trace import Verifier
 
 FORCED = {"refresh": Reason.REFRESH, "verify": Reason.VERIFY}
@@ -54,7 +57,9 @@ class Runner:
         self.mode = mode
         self.complaint = complaint
         self.recording = Recording(config, settings, world, observer, self._deliver)
-        self.distribution = Distribution(config)
+        self.distribution = Distribution(config, self._take)
+        self.workforce = Workforce(config, settings.parallel)
+        self.work = Work()
         self.notes = Notes(config)
         self.environment = EnvironmentKey(b"")
         self.cache: Cache | None = None
@@ -118,6 +123,7 @@ class Runner:
             self.notes.collected(items, self.world.roots, custom, self.store.salt)
         try:
             self._decide(items)
+            self._share(items)
         except StoreError as problem:
             self._give_up(problem)
         self.recording.hits = self.hits
@@ -145,6 +151,8 @@ class Runner:
                 self.hits[node] = item.test
                 continue
             decision = self.cache.decide(path_of(node), node)
+            if isinstance(decision, Hit) and self.recording.inputs.never(item) is not None:
+                decision = Miss(Reason.MARKED_NEVER, (), decision.trace)
             if isinstance(decision, Hit) and totals is not None and not totals.has_lines(decision.trace):
                 decision = Miss(Reason.NO_COVERAGE, (), decision.trace)
             if isinstance(decision, Hit) and forced is None:
@@ -152,6 +160,22 @@ class Runner:
             if isinstance(decision, Hit) and forced is not None:
                 self.held.append(node)
             self.decisions[node] = decision if forced is None else Miss(forced)
+
+    def _share(self, items: list[pytest.Item]) -> None:
+        """Find out what the misses will cost, and leave out what belongs to other shards."""
+        if not self.distribution.held_back and self.workforce.shard is None:
+            return
+        misses = [node for node in map(node_id, items) if node not in self.hits]
+        self.work = self.workforce.work(misses, self.decisions, self.store)
+        others = self.workforce.others(self.work)
+        if not self.workforce.replays_hits:
+            others |= self.hits.keys()
+            self.hits.clear()
+        if others:
+            left_out = [item for item in items if node_id(item) in others]
+            items[:] = [item for item in items if node_id(item) not in others]
+            self.config.hook.pytest_deselected(items=left_out)
+            self.total = len(items)
 
     def _give_up(self, problem: StoreError | BadRecord) -> None:
         self.complaint = f"testcache: {problem} [{problem.slug}]"
@@ -173,6 +197,10 @@ class Runner:
         misses = [item for item in session.items if node_id(item) not in self.hits]
         if not self.distribution.held_back or self.config.option.collectonly:
             return None
+        specs = self._specs([node_id(item) for item in misses])
+        if misses and not specs:
+            self.distribution.stand_down()
+            return None
         for item in session.items:
             if node_id(item) in self.hits:
                 self._replay(item)
@@ -180,8 +208,29 @@ class Runner:
                     return True
         if not misses:
             return True
-        run = [node_id(item) for item in misses]
-        return self.distribution.run(session, run, salt=self.store.salt if self.store is not None else b"")
+        salt = self.store.salt if self.store is not None else b""
+        return self.distribution.run(session, self.work, specs, salt=salt)
+
+    def _specs(self, misses: list[NodeId]) -> list[str]:
+        """An address for each worker that runs these tests; none if this process does."""
+        specs = self.distribution.specs()
+        if self.work.nodes != tuple(misses):
+            self.work = self.workforce.work(misses, self.decisions, self.store)
+        if not misses or not self.distribution.splits:
+            return specs
+        count, why = min(len(specs), len(misses)), f"{len(specs)} asked for, {len(misses)} to run"
+        if self.distribution.auto:
+            # pytest-cov has prepared to measure in workers, not here.
+            least = 0 if self.recording.totals is None else 1
+            limit = self.distribution.limit
+            plan = self.workforce.choose(
+                self.work, self.store, limit=limit, least=least, skipped=self.warm is not None
+            )
+            count, why = min(plan.workers, count), plan.why
+        if self.config.option.verbose > 0:
+            reporter = self.config.pluginmanager.getplugin("terminalreporter")
+            reporter.write_line(f"testcache: {text.number(count, 'worker')}: {why}")
+        return specs[:count]
 
     def _replay(self, item: pytest.Item) -> None:
         hook = item.ihook
@@ -229,12 +278,18 @@ class Runner:
                 if not self.config.option.collectonly:
                     save_run(self.store, self._facts(), self.notes.facts, self.results.values())
                     save_collected(self.store, self.environment, self.notes.files)
+                    took = {r.node_id: r.duration_s for r in self.results.values() if r.duration_s}
+                    setups = longest(self.distribution.setups, self.recording.charges.setups.seconds())
+                    save_timings(self.store, took, setups)
                     self._write_index(session)
             except (StoreError, BadRecord) as problem:
                 self._give_up(problem)
         wrong = self._wrong_hits()
         if wrong and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        elsewhere = self.workforce.shard is not None and bool(self._collected)
+        if elsewhere and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+            session.exitstatus = pytest.ExitCode.OK
         self._close_store()
 
     def _write_index(self, session: pytest.Session) -> None:
@@ -250,7 +305,9 @@ class Runner:
         for file in self.recording.collected(self._collected, traces):
             indexer.add(file)
         if self.warm is not None:
-            for held in {item.parent.file.path: item.parent.file for item in self._collected if cached(item)}.values():
+            for held in {
+                item.parent.file.path: item.parent.file for item in self._collected if cached(item)
+            }.values():
                 indexer.keep(held, self.warm.index)
         self.store.put_many([(SPACE, self._invocation, encode_index(indexer.index()))])
 
@@ -272,6 +329,7 @@ class Runner:
             options={name: value.hex() for name, value in self.world.options.items()},
             search=self.notes.search(self.world.roots),
             collection=self.notes.collection(),
+            effort=self.distribution.effort(),
         )
 
     def _saved_s(self) -> float:
@@ -311,8 +369,16 @@ class Runner:
                 terminalreporter.write_line(line)
         if self.complaint:
             terminalreporter.write_line(self.complaint, yellow=True)
+        for line in self._parallel_lines():
+            terminalreporter.write_line(line)
         line = text.closing_line(self.total, len(self.hits), self._ran(), self._not_stored(), self._saved_s())
         terminalreporter.write_line(line)
+
+    def _parallel_lines(self) -> Generator[str, None, None]:
+        effort = self.distribution.effort()
+        if effort is not None and self.config.option.verbose >= 0:
+            yield effort_line(effort)
+        yield from self.workforce.shard_lines()
 
     def _verbose_lines(self) -> Generator[str, None, None]:
         for node, result in sorted(self.results.items()):
