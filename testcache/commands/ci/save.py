@@ -12,11 +12,14 @@ from testcache.errors import StoreError
 from testcache.exchange.arrivals import arrivals
 from testcache.exchange.keyring import KEY, Keyring
 from testcache.exchange.outgoing import export, machine_of
+from testcache.exchange.refusals import Damaged, Forged, Partial, Unsigned
 from testcache.project import Project
 from testcache.report import number, size
 from testcache.storage.history import facts_of
 from testcache.storage.store import Store
 from testcache.terminal import say
+
+_NO_GOOD = frozenset(kind.slug for kind in (Damaged, Forged, Partial, Unsigned))
 
 
 def run(project: Project, folder: str, *, mode: str, branches: tuple[str, ...]) -> int:
@@ -61,7 +64,7 @@ def _replace(project: Project, store: Store, folder: Path, keyring: Keyring) -> 
     kept = folder / f"{header.content[:16]}{SUFFIX}"
     known = kept.exists()
     os.replace(fresh, kept)
-    superseded = _superseded(store, machine)
+    superseded = _superseded(store, machine)  # and what would be carried along and refused for ever
     dropped = [file for file in bundles(str(folder)) if file != kept and file.name in superseded]
     for file in dropped:
         file.unlink(missing_ok=True)  # two jobs that share a folder may both see it
@@ -74,5 +77,9 @@ def _replace(project: Project, store: Store, folder: Path, keyring: Keyring) -> 
 
 
 def _superseded(store: Store, machine: str) -> set[str]:
-    """Names of bundles that were taken in whole, so that the new one contains them."""
-    return {one.name for one in arrivals(store) if not one.slug and set(one.machines) == {machine}}
+    """Names of bundles that were taken in whole, so that the new one contains them, or that are no good.
+
+    Those of other machines, other projects and newer versions belong to somebody else.
+    """
+    latest = {one.name: one for one in arrivals(store)}.values()
+    return {one.name for one in latest if one.slug in _NO_GOOD or set(one.machines) == {machine}}
