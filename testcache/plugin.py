@@ -33,6 +33,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
             help=argparse.SUPPRESS,
         )  # fmt: skip
 
+    group.addoption(
+        "--shard",
+        metavar="I/N",
+        help="with --cached: run the I-th of N parts of what must run, of about the same predicted time; "
+        "part 1 replays what is cached; I/N@PLAN refuses any other plan than the one with this digest; "
+        '"auto" takes the job number from the CI system',
+    )
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known to `--strict-markers` and `pytest --markers`, also in runs without `--cached`."""
@@ -48,6 +56,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     """Begin before the first conftest file is imported: what it runs must be seen."""
     mode = early_config.known_args_namespace.cached
     if mode is None:
+        if early_config.known_args_namespace.shard is not None:
+            raise pytest.UsageError("--shard splits what must run: it needs --cached [option-value]")
         return (yield)
     _spare_rewriting(early_config)
     from testcache.session.start import start

@@ -9,6 +9,7 @@ import pytest
 
 from testcache.recording.context import Context
 from testcache.recording.tape import Tape
+from testcache.session.setups import SHARED_SCOPES, SetupTimes
 
 
 class Charges:
@@ -21,6 +22,7 @@ class Charges:
         self._fixtures: dict[Any, Context] = {}
         self.open: set[Context] = set()
         self.folders: set[str] = set()
+        self.setups = SetupTimes()
         self._execute: Callable[..., Any] | None = None
         self._finish: Callable[..., None] | None = None
 
@@ -39,7 +41,8 @@ class Charges:
             if context is None or definition.cached_result is None:
                 context = self._fixtures[definition] = Context(f"fixture {definition.argname}")
             self._tape.top.links.add(context)
-            with self._tape.charge(context):
+            group = request.node.nodeid if definition.scope in SHARED_SCOPES else ""
+            with self._tape.charge(context), self.setups.measure(group, definition.argname):
                 value = execute(definition, request)
             self.open.add(context)
             return value
@@ -53,8 +56,8 @@ class Charges:
                 finish(definition, request)
             self.open.discard(context)
 
-        pytest.FixtureDef.execute = executed  # type: ignore[method-assign]
-        pytest.FixtureDef.finish = finished  # type: ignore[method-assign]
+        pytest.FixtureDef.execute = executed  # type: ignore[method-assign, assignment]
+        pytest.FixtureDef.finish = finished  # type: ignore[method-assign, assignment]
 
     def uninstall(self) -> None:
         """Put the methods back."""

@@ -7,16 +7,27 @@ as if xdist were not there; workers start only if tests are left to run, and run
 
 from __future__ import annotations
 
+import os
 import sys
+import time
+from collections.abc import Callable, Generator
 from types import FrameType
 from typing import Any
 
 import pytest
 
 from testcache.model import NodeId, Result
+from testcache.parallel.machine import usable_cores
+from testcache.session.names import path_of
+from testcache.session.setups import longest
+from testcache.session.workforce import Work
+from testcache.storage.effort import Effort
 from testcache.storage.wire import Unpacker
 
 ORDERS = "testcache"
+PLUGIN_NAME = "testcache-distribution"
+
+Deliver = Callable[[list[Result]], None]
 
 
 def worker_orders() -> dict[str, Any] | None:
@@ -28,21 +39,40 @@ def worker_orders() -> dict[str, Any] | None:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         if frame.f_globals.get("__name__") == "__channelexec__":
-            return dict(frame.f_globals["workerinput"]).get(ORDERS, {"run": [], "salt": b""})
+            orders: dict[str, Any] = frame.f_globals["workerinput"].get(ORDERS, {"run": [], "salt": b""})
+            return orders
         frame = frame.f_back
     return None
 
 
 class Distribution:
-    """Stands between the controller and xdist; does nothing in a run without it."""
+    """A plugin between the controller and xdist; does nothing in a run without it.
 
-    def __init__(self, config: pytest.Config) -> None:
+    `deliver` is called with what is known of a test whose worker died.
+
+    Attributes:
+        auto: whether xdist was asked to choose the number of workers (`-n auto`).
+        limit: with `auto`, the number that a conftest file or the environment sets, else None.
+        setups: what workers measured of shared set-ups, see `SetupTimes`.
+    """
+
+    def __init__(self, config: pytest.Config, deliver: Deliver) -> None:
         self._config = config
+        self._deliver = deliver
         self._session: Any = None
-        self._run: list[NodeId] = []
+        self._work = Work()
         self._salt = b""
         self._streams: dict[str, Unpacker] = {}
         self._finals: list[Result] = []
+        self._scheduler: Any = None
+        self._moments: list[float] = []
+        self._ended: set[NodeId] = set()
+        self._workers = 0
+        self._collect_s = 0.0
+        self.auto = False
+        self.limit: int | None = None
+        self.setups: dict[str, float] = {}
+        config.pluginmanager.register(self, PLUGIN_NAME)
 
     @property
     def held_back(self) -> bool:
@@ -50,35 +80,121 @@ class Distribution:
 
     def hold_back(self, plugin: object) -> None:
         """Take xdist's session out again, right when it registers."""
-        if type(plugin).__name__ == "DSession" and type(plugin).__module__ == "xdist.dsession" and not self._run:
+        kind = type(plugin)
+        if self._session is None and (kind.__module__, kind.__name__) == ("xdist.dsession", "DSession"):
             self._session = plugin
             self._config.pluginmanager.unregister(plugin)
 
-    def run(self, session: pytest.Session, nodes: list[NodeId], *, salt: bytes) -> object:
+    @pytest.hookimpl(wrapper=True, optionalhook=True)
+    def pytest_xdist_auto_num_workers(self, config: pytest.Config) -> Generator[None, int | None, int]:
+        """`-n auto`: as many as could be of use; how many start is chosen when it is known what must run."""
+        answer = yield
+        self.auto = True
+        asked = config.hook.pytest_xdist_auto_num_workers.get_hookimpls()
+        others = [found for found in asked if not found.wrapper and found.plugin_name != "xdist.plugin"]
+        others = [found for found in others if found.plugin_name != "xdist"]
+        if answer is not None and (others or os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS")):
+            self.limit = answer
+            return answer
+        return max(1, round(usable_cores() + 0.49))
+
+    # -- running
+
+    def specs(self) -> list[str]:
+        """One address for each worker that the command line asks for."""
+        from xdist.workermanage import parse_tx_spec_config
+
+        return list(parse_tx_spec_config(self._config))
+
+    @property
+    def splits(self) -> bool:
+        """Whether each test runs on one worker only; with --dist=each it runs on all."""
+        return bool(self._config.option.dist != "each")
+
+    def stand_down(self) -> None:
+        """From here on the run is one without -n: whoever asks is told so, and xdist's session stays out."""
+        option = self._config.option
+        option.dist, option.tx, option.numprocesses = "no", [], 0
+        reporter = self._config.pluginmanager.getplugin("terminalreporter")
+        if reporter is not None:
+            reporter.showfspath = None  # xdist had switched off the lines of one process
+        self._session = None
+
+    def run(self, session: pytest.Session, work: Work, specs: list[str], *, salt: bytes) -> object:
         """Start workers for these tests and let xdist run them; its answer is pytest's."""
-        self._run = nodes
+        self._work = work
         self._salt = salt
-        self._config.option.tx = self._config.option.tx[: max(1, len(nodes))]
-        manager = self._config.pluginmanager
-        manager.register(self, "testcache-distribution")
-        manager.register(self._session, "dsession")
+        self._config.option.tx = specs
+        self._workers = len(specs)
+        self._config.pluginmanager.register(self._session, "dsession")
         collected = session.testscollected
+        self._moments = [time.perf_counter()]
         self._session.pytest_sessionstart(session)
         try:
-            return self._session.pytest_runtestloop()
+            answer = self._session.pytest_runtestloop()
+            self._report_unreported()
+            return answer
         finally:
+            self._moments.append(time.perf_counter())
             session.testscollected = collected
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> object:
+        """Ours for plain --dist=load; whoever asks for another, or for chunks of a size, gets xdist's."""
+        if config.option.dist != "load" or config.option.maxschedchunk is not None:
+            return None
+        from testcache.session.scheduling import CostScheduling
+
+        self._scheduler = CostScheduling(config, log, self._work)
+        return self._scheduler
+
+    @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """Tell a worker what to run."""
-        node.workerinput[ORDERS] = {"run": [str(n) for n in self._run], "salt": self._salt}
+        node.workerinput[ORDERS] = {"run": [str(n) for n in self._work.nodes], "salt": self._salt}
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """Take the final results that a worker leaves; a crashed one leaves none."""
-        sent = getattr(node, "workeroutput", {}).get("testcache")
-        if sent is not None:
-            self._finals += self._stream(node.gateway.id).unpack(sent)
+        output = getattr(node, "workeroutput", {})
+        if "testcache" in output:
+            self._finals += self._stream(node.gateway.id).unpack(output["testcache"])
+            self.setups = longest(self.setups, output["testcache-setups"])
+            self._collect_s = max(self._collect_s, output["testcache-collect"])
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_handlecrashitem(self, crashitem: str) -> None:
+        """A test that took its worker with it has failed, whatever was stored for it before."""
+        node = self._plain(crashitem)
+        self._deliver([Result(path_of(node), node, None, recorded_at=time.time())])
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        if self._moments and report.when not in ("setup", "call"):
+            self._ended.add(self._plain(report.nodeid))
+
+    def _plain(self, node: str) -> NodeId:
+        """The node id without the `@group` of --dist=loadgroup."""
+        return NodeId(node if node in self._work.known else node.rpartition("@")[0] or node)
+
+    def _report_unreported(self) -> None:
+        """A test that no worker ran must not pass in silence.
+
+        1. Each time xdist collects, ids are made anew: one that holds the time is in no worker's collection.
+        2. A worker crashes more often than --max-worker-restart allows, and the rest is left.
+        """
+        missing = [node for node in self._work.nodes if node not in self._ended]
+        if self._session.shouldstop or not missing:
+            return
+        for node in missing:
+            text = f"testcache: {node}: not run: no worker was left that had this test [not-run]"
+            path = path_of(node)
+            self._deliver([Result(path, node, None, recorded_at=time.time())])
+            report = pytest.TestReport(
+                node, (path, None, node.partition("::")[2]), {}, "failed", text, "setup"
+            )
+            self._config.hook.pytest_runtest_logreport(report=report)
+
+    # -- what came of it
 
     def received(self, report: Any, sent: bytes) -> list[Result]:
         """Decode what came with a report from a worker."""
@@ -90,3 +206,19 @@ class Distribution:
     def finals(self) -> list[Result]:
         """The final results of all workers that ended in order."""
         return self._finals
+
+    def effort(self) -> Effort | None:
+        """What the workers cost and gave; None if none ran or xdist's own scheduler dealt the tests out."""
+        scheduler = self._scheduler
+        if scheduler is None or len(self._moments) < 2 or scheduler.first is None:
+            return None
+        start, end = self._moments
+        return Effort(
+            workers=self._workers,
+            tests=scheduler.tests,
+            collect_s=self._collect_s,
+            start_s=scheduler.first - start,
+            run_s=scheduler.last - scheduler.first,
+            stop_s=end - scheduler.last,
+            work_s=scheduler.work_s,
+        )

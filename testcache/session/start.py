@@ -25,6 +25,10 @@ def start(config: pytest.Config, mode: str) -> None:
     if mode == "on":
         mode = settings.mode
     if mode == "off":
+        if config.known_args_namespace.shard is not None:
+            raise pytest.UsageError(
+                "--shard splits what must run: it needs the cache, which is off [option-value]"
+            )
         return
     orders = worker_orders()
     store, complaint = (None, "") if orders is not None else open_store(config.rootpath, settings, mode)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator
 from typing import Any
 
@@ -26,14 +27,20 @@ class Worker:
         self._config = config
         self._run = frozenset(run)
         self._packer = Packer()
+        self._collecting = self._collect_s = 0.0
 
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self) -> None:
         self.recording.configure()
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self) -> None:
+        self._collecting = time.perf_counter()
+
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None, None, None]:
         """Every worker keeps the same tests in the same order: those the controller named."""
+        self._collect_s = time.perf_counter() - self._collecting
         yield
         items[:] = [item for item in items if node_id(item) in self._run]
         self.recording.tape.settle()
@@ -45,3 +52,5 @@ class Worker:
     def pytest_sessionfinish(self) -> None:
         results = self.recording.finish()
         self._config.workeroutput["testcache"] = self._packer.pack(results)
+        self._config.workeroutput["testcache-setups"] = self.recording.charges.setups.seconds()
+        self._config.workeroutput["testcache-collect"] = self._collect_s

@@ -17,6 +17,7 @@ from typing import TypeVar
 from testcache.errors import BadRecord
 from testcache.model import NodeId, Result
 from testcache.storage.codec import decode_value, encode_value
+from testcache.storage.effort import Effort
 from testcache.storage.manifests import manifest_key
 from testcache.storage.store import Change, Store
 
@@ -53,6 +54,7 @@ class Run:
         options: digests of the options that conftest files added, in hexadecimal.
         search: its `sys.path` as stored names.
         collection: ini settings that say which files hold tests.
+        effort: what its workers cost and gave; None without -n.
     """
 
     at: float
@@ -70,6 +72,7 @@ class Run:
     options: dict[str, str]
     search: list[str]
     collection: dict[str, list[str]]
+    effort: Effort | None = None
 
 
 @dataclass(frozen=True, slots=True)

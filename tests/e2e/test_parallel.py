@@ -1,0 +1,241 @@
+"""Running in parallel: as many workers as are worth it, the longest test first, everything reported once."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from harness import Project
+
+MANY = "import pytest\n@pytest.mark.parametrize('number', range({count}))\ndef test_it(number): pass\n"
+SLEEPS = """
+import time
+def test_a(): time.sleep(0.8)
+def test_b(): time.sleep(0.8)
+def test_c(): time.sleep(0.8)
+def test_d(): time.sleep(0.8)
+"""
+
+
+def started(text: str) -> int:
+    """How many workers xdist says it made."""
+    found = re.search(r"created: \d+/(\d+) worker", text)
+    return int(found[1]) if found else 0
+
+
+def test_auto_starts_no_worker_for_cheap_misses(project: Project) -> None:
+    """A handful of cheap tests run in pytest's own process, as if -n was not there, and -v says why."""
+    project.write("test_many.py", MANY.format(count=50))
+    project.write("test_one.py", "def test_one(): pass\n")
+    project.run("-n0")
+    project.edit("test_one.py", "pass", "assert True")
+    run = project.run("-n", "auto", "-v")
+    assert (run.exit, run.executed, len(run.outcomes)) == (0, {"test_one.py::test_one"}, 51)
+    assert started(run.text) == 0
+    assert re.search(
+        r"testcache: 0 workers: 1 test, about \d+ ms; a worker takes about .* to start; ", run.text
+    )
+    assert "test_one.py::test_one PASSED" in run.text
+
+
+def test_auto_starts_workers_for_long_tests(project: Project) -> None:
+    """Four tests that wait for most of a second are worth two workers where there are two cores."""
+    project.write("test_sleeps.py", SLEEPS)
+    project.run("-n0")
+    run = project.run("--cached=refresh", "-n", "auto", "-v", env={"PYTEST_XDIST_AUTO_NUM_WORKERS": "2"})
+    assert (run.exit, len(run.executed), started(run.text)) == (0, 4, 2), run.text
+    assert "testcache: 2 workers: 4 tests, about 3.2 s" in run.text
+    assert re.search(
+        r"testcache: 2 workers: \d+% efficient: 3\.\d s of tests in .* to start, .* idle", run.text
+    )
+
+
+def test_tests_in_this_process_do_not_see_xdist(project: Project) -> None:
+    """With no worker chosen, options and fixtures say what they say without -n."""
+    project.write(
+        "test_it.py",
+        "def test_it(request, worker_id):\n"
+        "    assert worker_id == 'master'\n"
+        "    assert request.config.option.dist == 'no' and not request.config.option.tx\n",
+    )
+    run = project.run("-n", "auto", env={"PYTEST_XDIST_AUTO_NUM_WORKERS": "3"})
+    assert (run.exit, run.outcomes) == (0, {"test_it.py::test_it": "passed"}), run.text
+
+
+def test_a_number_is_respected_but_not_more_than_tests(project: Project) -> None:
+    """-n 2 starts two workers for cheap tests, too, and -n 8 starts three for three."""
+    project.write("test_it.py", MANY.format(count=3))
+    for asked, expected in (("2", 2), ("8", 3)):
+        run = project.run("--cached=refresh", "-n", asked, "-v")
+        assert (run.exit, len(run.executed), started(run.text)) == (0, 3, expected)
+        assert f"testcache: {expected} workers: {asked} asked for, 3 to run" in run.text
+
+
+def test_the_projects_own_number_is_the_most(project: Project) -> None:
+    """A conftest file that chooses the number of workers is an upper bound for ours."""
+    project.write("conftest.py", "def pytest_xdist_auto_num_workers(config): return 1\n")
+    project.write("test_sleeps.py", SLEEPS)
+    project.run("-n0")
+    run = project.run("--cached=refresh", "-n", "auto", "-v")
+    assert started(run.text) == 0
+    assert "at most 1: as asked for" in run.text
+
+
+def test_the_longest_test_goes_first(project: Project) -> None:
+    """What took longest in the last run begins first, wherever it stands."""
+    body = "import time, os\n" + "".join(
+        f"def test_{number}(): time.sleep(0.05); open(os.environ['ORDER'], 'a').write('{number} ')\n"
+        for number in range(6)
+    )
+    body += "def test_long(): open(os.environ['ORDER'], 'a').write('long '); time.sleep(0.6)\n"
+    project.write("test_it.py", body)
+    order = project.path.parent / "order"
+    project.run("-n0", env={"ORDER": str(order)})
+    order.unlink()
+    run = project.run("--cached=refresh", "-n2", "-v", env={"ORDER": str(order)})
+    assert (run.exit, len(run.executed)) == (0, 7)
+    assert order.read_text().split()[0] == "long"
+    assert "scheduling tests via CostScheduling" in run.text
+
+
+def order_of(project: Project, order: Path, *args: str) -> list[str]:
+    """The tests in the order in which one worker ran them."""
+    order.unlink(missing_ok=True)
+    project.run("--cached=refresh", "-n1", *args, env={"ORDER": str(order)})
+    return order.read_text().split()
+
+
+@pytest.mark.parametrize("asked", ["setting", "option"])
+def test_what_failed_goes_first_when_asked(project: Project, asked: str) -> None:
+    """`first = "failed"`, and pytest's own --ff, put what failed before what is long."""
+    note = "open(os.environ['ORDER'], 'a').write"
+    body = f"import os, time\ndef test_long(): time.sleep(0.3); {note}('long ')\n"
+    body += f"def test_bad(): {note}('bad '); assert False\n"
+    project.write("test_it.py", body)
+    order = project.path.parent / "order"
+    project.run("-n0", env={"ORDER": str(order)})
+    if asked == "setting":
+        project.write(".testcache.toml", '[parallel]\nfirst = "failed"\n')
+    args = ["--cached=on", "--ff"] if asked == "option" else ["--cached=on"]
+    project.edit("test_it.py", "0.3", "0.31")
+    order.unlink()
+    project.run("-n1", *args, env={"ORDER": str(order)})
+    assert order.read_text().split() == ["bad", "long"]
+
+
+SHARED = """
+import os, time, pytest
+@pytest.fixture(scope="class")
+def costly():
+    open(os.environ["ORDER"], "a").write("setup ")
+    time.sleep(0.5)
+class Test{name}:
+    @pytest.mark.parametrize("number", range(6))
+    def test_it(self, costly, number): time.sleep(0.02)
+"""
+
+
+def test_an_expensive_setup_is_made_once(project: Project) -> None:
+    """Tests of a class stay on one worker where its set-up is most of their time."""
+    for name in ("A", "B"):
+        project.write(f"test_{name.lower()}.py", SHARED.format(name=name))
+    order = project.path.parent / "order"
+    project.run("-n0", env={"ORDER": str(order)})
+    order.unlink()
+    run = project.run("--cached=refresh", "-n2", env={"ORDER": str(order)})
+    assert (run.exit, len(run.executed)) == (0, 12)
+    assert order.read_text().split() == ["setup", "setup"]
+
+
+def test_coverage_keeps_its_workers(project: Project) -> None:
+    """Under --cov -n auto something must run in a worker: the controller does not measure."""
+    project.write("code_under_test.py", "def one():\n    return 1\n")
+    project.write("test_it.py", "import code_under_test\ndef test_it(): assert code_under_test.one() == 1\n")
+    run = project.run("-n", "auto", "--cov=code_under_test", plugins=("xdist.plugin", "pytest_cov.plugin"))
+    assert (run.exit, started(run.text)) == (0, 1), run.text
+    assert re.search(r"code_under_test\.py\s+2\s+0\s+100%", run.text)
+
+
+def test_a_test_that_no_worker_has_is_reported(project: Project) -> None:
+    """Ids that are made anew in each process would otherwise pass without having run."""
+    project.write(
+        "test_it.py",
+        "import os, pytest\n@pytest.mark.parametrize('pid', [os.getpid()])\ndef test_it(pid): pass\n"
+        "def test_other(): pass\n",
+    )
+    run = project.run("-n1")
+    assert run.exit == 1
+    assert "not run: no worker was left that had this test [not-run]" in run.text
+    assert run.outcomes["test_it.py::test_other"] == "passed"
+
+
+def test_durations_outlive_the_environment(project: Project) -> None:
+    """Under new options everything runs, and what it costs is still known."""
+    project.write("test_sleeps.py", SLEEPS)
+    project.run("-n0")
+    project.write("pytest.ini", "[pytest]\nxfail_strict = true\n")
+    run = project.run("-n", "auto", "-v", env={"PYTEST_XDIST_AUTO_NUM_WORKERS": "2"})
+    assert len(run.executed) == 4
+    assert "4 tests, about 3.2 s" in run.text
+
+
+# -- shards
+
+
+def test_shards_together_run_each_test_once(project: Project) -> None:
+    """Three shards of one cache share the misses out; the first one replays the hits."""
+    project.write("test_many.py", MANY.format(count=20))
+    project.write("test_sleeps.py", SLEEPS.replace("0.8", "0.05"))
+    project.run()
+    project.edit("test_sleeps.py", "import time", "import time, os")
+    runs = [project.run("--cached=read", f"--shard={number}/3") for number in (1, 2, 3)]
+    assert [run.exit for run in runs] == [0, 0, 0]
+    assert sorted(test for run in runs for test in run.executed) == [
+        f"test_sleeps.py::test_{letter}" for letter in "abcd"
+    ]
+    assert sorted(test for run in runs for test in run.outcomes) == sorted(
+        {*runs[0].outcomes, *runs[1].outcomes, *runs[2].outcomes}
+    )
+    assert [len(run.replayed) for run in runs] == [20, 0, 0]
+    plans = {re.search(r"of plan (\w{8})", run.text)[1] for run in runs}  # type: ignore[index]
+    assert len(plans) == 1
+    assert "24 deselected" not in runs[0].text
+
+
+def test_a_shard_without_tests_is_fine(project: Project) -> None:
+    """When all is cached the second shard has nothing to do, and says so with exit code 0."""
+    project.write("test_many.py", MANY.format(count=3))
+    project.run()
+    run = project.run("--shard=2/2")
+    assert (run.exit, run.outcomes) == (0, {})
+
+
+def test_another_plan_is_refused(project: Project) -> None:
+    """A shard that insists on a plan runs nothing under another: no test could be lost between two."""
+    project.write("test_many.py", MANY.format(count=3))
+    run = project.run("--shard=1/2@01234567")
+    assert (run.exit, run.executed) == (4, set())
+    assert "--shard=1/2@01234567: the plan here is" in run.text
+    made = re.search(r"the plan here is (\w{8})", run.text)
+    assert made is not None
+    assert project.run(f"--shard=1/2@{made[1]}").exit == 0
+
+
+def test_a_wrong_shard_is_a_usage_error(project: Project) -> None:
+    """A mistake in --shard runs nothing, with --cached or without."""
+    project.write("test_many.py", MANY.format(count=3))
+    assert project.run("--shard=3/2").exit == 4
+    assert project.run("--shard=1/2", "--cached=off").exit == 4
+    bare = project.python("-m", "pytest", "-p", "testcache.plugin", "--shard=1/2")
+    assert (bare.returncode, "needs --cached" in bare.stderr) == (4, True)
+
+
+def test_shards_distribute_over_workers(project: Project) -> None:
+    """--shard and -n together: the shard's part runs on workers."""
+    project.write("test_many.py", MANY.format(count=10))
+    runs = [project.run("--cached=refresh", f"--shard={number}/2", "-n2") for number in (1, 2)]
+    assert [run.exit for run in runs] == [0, 0]
+    assert sorted(test for run in runs for test in run.executed) == sorted(
+        f"test_many.py::test_it[{number}]" for number in range(10)
+    )
