@@ -31,6 +31,14 @@ class Reason(enum.Enum):
         member.sentence = sentence
         return member
 
+    @classmethod
+    def of(cls, slug: str) -> Reason:
+        """The reason with this slug; ValueError if there is none."""
+        for reason in cls:
+            if reason.slug == slug:
+                return reason
+        raise ValueError(f"no reason is called {slug!r}")
+
     CACHED = ("cached", Group.HIT, "cached", "every recorded input is unchanged")
 
     NEW = ("new", Group.MISS, "new", "this test has no recorded result here")

@@ -55,7 +55,7 @@ class Imports:
         self._wrap(extension, "exec_module", self._exec_extension(extension.exec_module))
         named = importlib.metadata.Distribution.__dict__["from_name"]
         self._restore.append((importlib.metadata.Distribution, "from_name", named))
-        importlib.metadata.Distribution.from_name = self._from_name(named.__func__)  # type: ignore[method-assign]
+        importlib.metadata.Distribution.from_name = self._from_name(named.__func__)  # type: ignore[method-assign, assignment]
         self._wrap(importlib.metadata, "distributions", self._all_distributions(importlib.metadata.distributions))
         self._wrap(importlib.metadata, "entry_points", self._all_distributions(importlib.metadata.entry_points))
         for module in list(sys.modules.values()):

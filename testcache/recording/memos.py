@@ -25,7 +25,7 @@ class Memos:
     def install(self) -> None:
         """Wrap `functools.lru_cache`, through which `functools.cache` goes too."""
         self._original = functools.lru_cache
-        functools.lru_cache = self._lru_cache  # type: ignore[assignment]
+        functools.lru_cache = self._lru_cache
         self._tape.touched.append(self.asked)
 
     def uninstall(self) -> None:

@@ -295,6 +295,6 @@ class Processes:
         elif sort == "listen":
             self._network.served(rest[0])
         elif sort == "problem":
-            context.problems.append(Problem(Reason(rest[0]), rest[1]))
+            context.problems.append(Problem(Reason.of(rest[0]), rest[1]))
         elif sort == "wrote":
             self._tape.written.add(rest[0])

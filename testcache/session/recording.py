@@ -123,8 +123,8 @@ class Recording:
         self.tape.settle()
         outcome = attempt.outcome()
         if outcome is None:
-            problems = () if attempt.failed else ((Reason.OUTCOME.slug, attempt.summary),)
-            return Result(path, node, None, problems, attempt.duration_s, now)
+            unclean = () if attempt.failed else ((Reason.OUTCOME.slug, attempt.summary),)
+            return Result(path, node, None, unclean, attempt.duration_s, now)
         declared = self.inputs.never(item)
         account = self.observer.ledger.account(context, () if declared else self._item_reads(item, context))
         problems = [(problem.reason.slug, problem.evidence) for problem in account.problems]

@@ -22,6 +22,8 @@ _ATTRIBUTES = frozenset(
     {"nodeid", "location", "keywords", "outcome", "longrepr", "when", "user_properties", "sections", "duration",
      "start", "stop", "testcache"}
 )  # fmt: skip
+HIT = "testcache_hit"
+"""The attribute by which a replayed report is told from one just made."""
 HIT_PROPERTY = ("testcache", "hit")
 """In the properties of the teardown report: the only place from which junitxml writes a <property>."""
 
@@ -97,7 +99,7 @@ def restore(
         if isinstance(longrepr, list) and len(longrepr) == 3:
             data["longrepr"] = (roots.path(longrepr[0]), longrepr[1], longrepr[2])
         report = config.hook.pytest_report_from_serializable(config=config, data=data)
-        report.testcache_hit = True
+        setattr(report, HIT, True)
         if report.when == "teardown":
             report.user_properties.append(HIT_PROPERTY)
         reports.append(report)
@@ -111,5 +113,5 @@ def _plain_pass(item: pytest.Item, when: Literal["setup", "call", "teardown"], d
     report = pytest.TestReport(
         item.nodeid, item.location, {item.name: 1}, "passed", None, when, (), duration_s, now - duration_s, now, properties
     )
-    report.testcache_hit = True
+    setattr(report, HIT, True)
     return report

@@ -343,7 +343,7 @@ class Runner:
         return ran
 
     def _not_stored(self) -> Counter[Reason]:
-        return Counter(Reason(result.problems[0][0]) for result in self.results.values() if result.problems)
+        return Counter(Reason.of(result.problems[0][0]) for result in self.results.values() if result.problems)
 
     def _wrong_hits(self) -> list[NodeId]:
         """In verify mode: stored passes that failed when run."""
@@ -387,5 +387,5 @@ class Runner:
                 yield from text.decision_lines(node, decision)
             if result.problems:
                 slug, evidence = result.problems[0]
-                yield f"testcache: {node}: not stored: {Reason(slug).sentence} [{slug}]"
+                yield f"testcache: {node}: not stored: {Reason.of(slug).sentence} [{slug}]"
                 yield f"    {evidence}"

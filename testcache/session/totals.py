@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,8 +23,14 @@ from testcache.storage.codec import decode_value, encode_value
 if TYPE_CHECKING:
     from testcache.recording.measured import LineTape
 
-Kept = tuple[bytes, dict[str, list[Any]]]
-"""What a trace's `lines` hold: the measurement's own settings digested, and lines or arcs by path."""
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a trace's `lines` hold: the measurement's settings digested, and lines or arcs by stored name."""
+
+    how: bytes
+    lines: dict[str, list[Any]]
+
 
 _FILLS = ("fill at ", "cache ")
 
@@ -74,17 +81,17 @@ class Totals:
         for context in contexts:
             for path, lines in self._taken.get(str(context.number), {}).items():
                 found.setdefault(self._roots.name(path), set()).update(lines)
-        return encode_value((bytes(self._how), {name: sorted(lines) for name, lines in sorted(found.items())}))
+        return encode_value(Kept(self._how, {name: sorted(lines) for name, lines in sorted(found.items())}))
 
     # -- replaying
 
     def has_lines(self, trace: Trace) -> bool:
         """Whether a replay of this trace could give its lines to this measurement."""
-        return bool(trace.lines) and decode_value(trace.lines, Kept)[0] == self._how
+        return bool(trace.lines) and decode_value(trace.lines, Kept).how == self._how
 
     def replay(self, trace: Trace) -> None:
         """Note the lines of a replayed test."""
-        for name, lines in decode_value(trace.lines, Kept)[1].items():
+        for name, lines in decode_value(trace.lines, Kept).lines.items():
             rows = self._replayed.setdefault(self._roots.path(name), set())
             rows.update(tuple(line) if isinstance(line, list) else line for line in lines)
 

@@ -33,7 +33,7 @@ class CachedItem(pytest.Item):
         return self.path, self.test.line, self.test.domain
 
     @property
-    def location(self) -> tuple[str, int | None, str]:  # type: ignore[override]
+    def location(self) -> tuple[str, int | None, str]:
         """Without the path computations of the base class, which cost more than the replay."""
         return self.nodeid.partition("::")[0], self.test.line, self.test.domain
 
@@ -81,7 +81,7 @@ class CachedModule(pytest.Module):
         super().__init__(**options)
         self.file = file
 
-    def collect(self) -> list[CachedItem]:  # type: ignore[override]
+    def collect(self) -> list[CachedItem]:
         return items(self, self.file)
 
 
