@@ -80,7 +80,7 @@ def test_restoring_never_fails(shop: Checkout) -> None:
     """No folder, nothing in it, a broken bundle, a store that cannot be used: a word, and 0."""
     assert "0 of 0 bundles" in shop.testcache("ci", "restore", "nowhere")
     (shop.path / "kept").mkdir()
-    (shop.path / "kept" / "x.testcache").write_bytes(b"no bundle")
+    (shop.path / "kept" / "x.testcache").write_bytes(b"this is no bundle")
     assert "[bundle-damaged]" in shop.testcache("ci", "restore", "kept")
     (shop.path / ".testcache" / "v1" / "cache.db").write_bytes(b"no store" * 1000)
     assert "nothing is restored" in shop.testcache("ci", "restore", "kept")

@@ -10,7 +10,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 def test_the_statement_names_its_proof() -> None:
-    """Status, justification and product as OpenVEX wants them, and a test class that exists and unpickles nothing."""
+    """Status, justification and product as OpenVEX wants them, and a test class that exists."""
     document = json.loads((REPOSITORY / "openvex.json").read_text(encoding="utf-8"))
     assert document["@context"] == "https://openvex.dev/ns/v0.2.0"
     assert {"@id", "author", "timestamp", "version"} <= document.keys()
