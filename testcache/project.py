@@ -80,7 +80,8 @@ class Project:
 def open_store(rootdir: Path, settings: Settings, mode: str) -> tuple[Store | None, str]:
     """The store, or None and why: a broken cache never breaks a run."""
     try:
-        return Store.open(rootdir / settings.store, readonly=mode == "read"), ""
+        folder = rootdir / settings.store
+        return Store.open(folder, readonly=mode == "read", size_limit_bytes=settings.max_size), ""
     except StoreError as problem:
         return None, f"testcache: {problem} [{problem.slug}]"
 
@@ -98,6 +99,9 @@ def build_world(
     own = [folder for folder in distributions.editable_folders() if os.path.abspath(folder) != package]
     own += [os.path.join(rootdir, folder) for folder in settings.first_party]
     roots = Roots(rootdir, own=own, owned=lambda path: distributions.owner(path) is not None)
+
+    if settings.ignore:
+        roots.ignore(lambda name: any(pattern.covers(name) for pattern in settings.ignore))
 
     def fetch(key: bytes) -> Source | None:
         try:

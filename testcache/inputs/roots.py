@@ -34,6 +34,7 @@ class Roots:
         self.own = tuple(os.path.abspath(folder) for folder in own)
         self._owned = owned or (lambda _path: True)
         self._first_party: dict[str, bool] = {}
+        self._ignore: Callable[[str], bool] | None = None
         self._names: dict[str, str] = {}
         self.stdlib = (os.path.dirname(os.path.abspath(os.__file__)),)
         home = os.path.expanduser("~")
@@ -116,8 +117,14 @@ class Roots:
         inside = sys.prefix != self.rootdir and _under(sys.prefix, self.rootdir) and _under(path, sys.prefix)
         return inside or (_under(path, self.rootdir) and self.is_installed(path))
 
+    def ignore(self, covers: Callable[[str], bool]) -> None:
+        """Take the settings' word for it that paths with these stored names are never inputs."""
+        self._ignore = covers
+
     def is_ignored(self, path: str) -> bool:
-        """Whether a path can never be an input: devices, byte code, folders of tools."""
+        """Whether a path can never be an input: devices, byte code, folders of tools, what is set."""
+        if self._ignore is not None and self._ignore(self.name(path)):
+            return True
         if path.startswith(("/proc/", "/dev/", "/sys/")) or path.endswith(".pyc") or self.is_stdlib(path):
             return True
         return not IGNORED_NAMES.isdisjoint(path.split(os.sep))

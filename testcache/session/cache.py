@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from testcache.errors import BadRecord, StoreError
-from testcache.model import Decision, EnvironmentKey, Manifest, NodeId, Result
+from testcache.model import TRACES_PER_TEST, Decision, EnvironmentKey, Manifest, NodeId, Result
 from testcache.source import Source
 from testcache.storage.codec import decode_manifest, encode_manifest, encode_source
 from testcache.storage.journal import Journal, recover
@@ -20,10 +20,13 @@ from testcache.trace import Verifier
 class Cache:
     """Reads before the run, journals during it, writes once after it. Only the controller has one."""
 
-    def __init__(self, store: Store, environment: EnvironmentKey, verifier: Verifier) -> None:
+    def __init__(
+        self, store: Store, environment: EnvironmentKey, verifier: Verifier, *, traces_per_test: int = TRACES_PER_TEST
+    ) -> None:
         self._store = store
         self._environment = environment
         self._verifier = verifier
+        self._traces_per_test = traces_per_test
         self._manifests: dict[str, Manifest] = {}
         self._journal: Journal | None = None
         self._packer = Packer()
@@ -76,6 +79,9 @@ class Cache:
             self._store.update_many((MANIFEST, key, partial(_without, nodes=nodes)) for key, nodes in wrong)
         self._merge(self._environment, self._results.values())
         self._store.put_many(("source", key, encode_source(source)) for key, source in sources)
+        if self._store.volume() > self._store.size_limit_bytes:
+            room = int(self._store.size_limit_bytes * 0.9)  # so that not every run has to prune
+            self._store.prune(max_bytes=room, max_age_s=None, now=time.time())
         if self._journal is not None:
             self._journal.close_and_remove()
             self._journal = None
@@ -89,7 +95,8 @@ class Cache:
             elif not result.problems:
                 manifest.failed[result.node_id] = result.recorded_at
         if fresh:
-            self._store.update_many((MANIFEST, key, partial(merged, new=new)) for key, new in fresh.items())
+            limit = self._traces_per_test
+            self._store.update_many((MANIFEST, key, partial(merged, new=new, limit=limit)) for key, new in fresh.items())
 
     def recover(self) -> int:
         """Take over what killed runs had finished; the number of their results."""

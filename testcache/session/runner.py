@@ -134,7 +134,12 @@ class Runner:
     def _decide(self, items: list[pytest.Item]) -> None:
         if self.store is None:
             return
-        self.cache = Cache(self.store, self.environment, Verifier(self.world.digest_of))
+        self.cache = Cache(
+            self.store,
+            self.environment,
+            Verifier(self.world.digest_of),
+            traces_per_test=self.recording.settings.traces_per_test,
+        )
         self.cache.recover()
         self.cache.load({path_of(node_id(item)) for item in items if not isinstance(item, CachedItem)})
         corrupt = self.cache.corrupt + self.store.corrupt
@@ -209,7 +214,8 @@ class Runner:
         if not misses:
             return True
         salt = self.store.salt if self.store is not None else b""
-        return self.distribution.run(session, self.work, specs, salt=salt)
+        facts = environment.digests(self.config, self.world.roots, self.recording.options.names)
+        return self.distribution.run(session, self.work, specs, salt=salt, facts=facts)
 
     def _specs(self, misses: list[NodeId]) -> list[str]:
         """An address for each worker that runs these tests; none if this process does."""

@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Iterable, Iterator
 
 from testcache.errors import BadRecord
-from testcache.model import EnvironmentKey, Manifest
+from testcache.model import TRACES_PER_TEST, EnvironmentKey, Manifest
 from testcache.storage.codec import decode_manifest, encode_manifest
 from testcache.storage.merge import merge_manifests
 from testcache.storage.store import Store
@@ -52,9 +52,9 @@ def load_manifests(store: Store, environment: bytes, paths: Iterable[str]) -> tu
     return manifests, corrupt
 
 
-def merged(old: bytes | None, *, new: Manifest) -> bytes:
+def merged(old: bytes | None, *, new: Manifest, limit: int = TRACES_PER_TEST) -> bytes:
     """Return the bytes of an old manifest joined by a new one; a damaged old one is replaced."""
     if old is not None:
         with contextlib.suppress(BadRecord):
-            new = merge_manifests(decode_manifest(old), new)
+            new = merge_manifests(decode_manifest(old), new, limit=limit)
     return encode_manifest(new)
