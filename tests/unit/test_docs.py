@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from testcache.advice import ADVICE, GROUPS
+from testcache.model import Kind
 from testcache.reasons import Group, Reason
 from testcache.reference import reasons_page, settings_file, settings_page
 from testcache.schema import Place, checked
+from testcache.session.marker import KEYS
 from testcache.settings import Settings
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -45,3 +47,17 @@ def test_every_line_of_the_settings_file_can_be_uncommented() -> None:
     text = re.sub(r"^#(?! )", "", settings_file(), flags=re.MULTILINE)
     assert checked(Settings, tomllib.loads(text), Place("x")) == Settings()
     assert text.count(" = ") >= 14
+
+
+def test_every_kind_of_input_is_explained() -> None:
+    """docs/inputs.md has one row for each kind of input, and for nothing else."""
+    page = (DOCS / "inputs.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == sorted(kind.name.lower() for kind in Kind)
+
+
+def test_every_declaration_in_the_page_is_one() -> None:
+    """docs/inputs.md names the keys that the marker takes."""
+    page = (DOCS / "inputs.md").read_text(encoding="utf-8")
+    written = re.search(r"testcache\(([^)]*)\)", page)
+    assert written is not None
+    assert sorted(re.findall(r"(\w+)=", written[1])) == sorted(KEYS)
