@@ -15,6 +15,9 @@ from testcache.storage.store import Store
 
 SHOWN = 3
 DIFFERENCES_SHOWN = 4
+_CAUSES = ("python", "platform", "pytest", "plugin ")
+"""What a reader should see first: flags and the like mostly follow from these."""
+
 _REMEDIES = {
     "bundle-unsigned": "export it where TESTCACHE_KEY is set",
     "bundle-unverified": "set TESTCACHE_KEY, or import with --unverified",
@@ -60,6 +63,7 @@ def _of_use(project: Project, store: Store, last: Arrival) -> Iterator[tuple[str
         return
     nearest = ranked[0][0]
     if nearest:
+        nearest = tuple(sorted(nearest, key=lambda one: (not one.name.startswith(_CAUSES), one.name)))
         words = ", ".join(f"{one.name}: {one.words}" for one in nearest[:DIFFERENCES_SHOWN])
         more = f" and {len(nearest) - DIFFERENCES_SHOWN} more" if len(nearest) > DIFFERENCES_SHOWN else ""
         yield (

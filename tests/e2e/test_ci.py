@@ -124,9 +124,8 @@ def test_doctor_says_why_a_restored_bundle_is_of_no_use(shop: Checkout, tmp_path
     shop.testcache("import", str(tmp_path / "b.testcache"))
     for _ in range(2):
         done = shop.do(shop.python, "-m", "testcache", "doctor")
-        assert "nothing of it can be replayed here: python: cpython 3.8.1 -> cpython" in done.stdout, (
-            done.stdout
-        )
+        assert "nothing of it can be replayed here: p" in done.stdout, done.stdout
+        assert "python: cpython 3.8.1 -> cpython" in done.stdout
         shop.pytest()
 
 
@@ -134,12 +133,14 @@ def test_restore_says_that_a_bundle_is_from_elsewhere(shop: Checkout, tmp_path: 
     """Bundles of other machines in a shared folder are left alone, by name."""
     with Store.open(tmp_path / "other") as store:
         fill(store)
+        run = Run(9.0, ENVIRONMENT.hex(), "on", "x", 0, 0, 0.0, 0.0, {}, {}, 0, 0, {}, [], {})
+        save_run(store, run, {**FACTS, "platform": "plan9 mips"}, [])
         (shop.path / "kept").mkdir()
         send(store, shop.path / "kept" / "b.testcache", project="shop")
     text = shop.testcache("ci", "restore", "kept")
-    here = machine_of(facts_here())
     assert "[bundle-elsewhere]" in text
-    assert here in text
+    assert "plan9 mips" in text
+    assert machine_of(facts_here()) in text
     assert bundles(shop.path / "kept") == ["b.testcache"]
 
 

@@ -62,4 +62,4 @@ def locks(rootdir: Path) -> str:
 
 
 def _plain(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_.]+", "_", text)
+    return re.sub(r"[^A-Za-z0-9_.-]+", "_", text)
