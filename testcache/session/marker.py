@@ -14,6 +14,9 @@ _EXPECTED = {
     "max_age": f"{Duration.written_as}, or a number of seconds above 0",
 }
 
+KEYS = tuple(_EXPECTED)
+"""What the marker takes, as keywords."""
+
 
 def check_markers(item: pytest.Item) -> None:
     """A typo in a declaration would silently declare nothing: raise UsageError instead."""
