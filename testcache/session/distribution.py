@@ -39,7 +39,7 @@ def worker_orders() -> dict[str, Any] | None:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         if frame.f_globals.get("__name__") == "__channelexec__":
-            orders: dict[str, Any] = frame.f_globals["workerinput"].get(ORDERS, {"run": [], "salt": b""})
+            orders: dict[str, Any] = frame.f_globals["workerinput"].get(ORDERS, {"run": [], "salt": b"", "facts": {}})
             return orders
         frame = frame.f_back
     return None
@@ -61,7 +61,7 @@ class Distribution:
         self._deliver = deliver
         self._session: Any = None
         self._work = Work()
-        self._salt = b""
+        self._orders: dict[str, Any] = {}
         self._streams: dict[str, Unpacker] = {}
         self._finals: list[Result] = []
         self._scheduler: Any = None
@@ -120,10 +120,15 @@ class Distribution:
             reporter.showfspath = None  # xdist had switched off the lines of one process
         self._session = None
 
-    def run(self, session: pytest.Session, work: Work, specs: list[str], *, salt: bytes) -> object:
-        """Start workers for these tests and let xdist run them; its answer is pytest's."""
+    def run(
+        self, session: pytest.Session, work: Work, specs: list[str], *, salt: bytes, facts: dict[str, bytes]
+    ) -> object:
+        """Start workers for these tests and let xdist run them; its answer is pytest's.
+
+        `facts` are those behind the environment key, digested, which a worker must share.
+        """
         self._work = work
-        self._salt = salt
+        self._orders = {"run": [str(node) for node in work.nodes], "salt": salt, "facts": facts}
         self._config.option.tx = specs
         self._workers = len(specs)
         self._config.pluginmanager.register(self._session, "dsession")
@@ -151,7 +156,7 @@ class Distribution:
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """Tell a worker what to run."""
-        node.workerinput[ORDERS] = {"run": [str(n) for n in self._work.nodes], "salt": self._salt}
+        node.workerinput[ORDERS] = self._orders
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
@@ -189,9 +194,7 @@ class Distribution:
             text = f"testcache: {node}: not run: no worker was left that had this test [not-run]"
             path = path_of(node)
             self._deliver([Result(path, node, None, recorded_at=time.time())])
-            report = pytest.TestReport(
-                node, (path, None, node.partition("::")[2]), {}, "failed", text, "setup"
-            )
+            report = pytest.TestReport(node, (path, None, node.partition("::")[2]), {}, "failed", text, "setup")
             self._config.hook.pytest_runtest_logreport(report=report)
 
     # -- what came of it

@@ -111,6 +111,11 @@ def facts(config: pytest.Config, roots: Roots, custom: frozenset[str]) -> Iterat
             yield f"option {name}", _plain(value, roots)
 
 
+def digests(config: pytest.Config, roots: Roots, custom: frozenset[str]) -> dict[str, bytes]:
+    """The facts in 16 bytes each, for comparing this process with a worker."""
+    return {name: bytes(digest.of_text(value)) for name, value in facts(config, roots, custom)}
+
+
 def _is_neutral_module(name: str) -> bool:
     return name.startswith("no:") or name.partition(".")[0] in _NEUTRAL_PACKAGES
 

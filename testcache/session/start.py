@@ -47,7 +47,7 @@ def start(config: pytest.Config, mode: str) -> None:
     if orders is not None:
         from testcache.session.workers import Worker
 
-        plugin: object = Worker(config, settings, world, observer, orders["run"])
+        plugin: object = Worker(config, settings, world, observer, orders)
     else:
         from testcache.session.runner import Runner
 

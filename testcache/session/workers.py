@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Generator
 from typing import Any
@@ -10,7 +11,9 @@ import pytest
 
 from testcache.inputs.world import World
 from testcache.model import Result
+from testcache.reasons import Reason
 from testcache.recording.observer import Observer
+from testcache.session import environment
 from testcache.session.names import node_id
 from testcache.session.recording import Recording
 from testcache.settings import Settings
@@ -21,11 +24,19 @@ class Worker:
     """Records like a run without xdist; decides nothing and never opens the store."""
 
     def __init__(
-        self, config: pytest.Config, settings: Settings, world: World, observer: Observer, run: list[str]
+        self,
+        config: pytest.Config,
+        settings: Settings,
+        world: World,
+        observer: Observer,
+        orders: dict[str, Any],
     ) -> None:
         self.recording = Recording(config, settings, world, observer, self._deliver)
         self._config = config
-        self._run = frozenset(run)
+        self._world = world
+        self._run = frozenset(orders["run"])
+        self._facts: dict[str, bytes] = orders["facts"]
+        self._difference = ""
         self._packer = Packer()
         self._collecting = self._collect_s = 0.0
 
@@ -44,13 +55,33 @@ class Worker:
         yield
         items[:] = [item for item in items if node_id(item) in self._run]
         self.recording.tape.settle()
+        self._difference = self._compared()
+
+    def _compared(self) -> str:
+        """How this process differs from the controller, under whose environment key results are stored.
+
+        A worker of another Python or on another machine does, and one whose controller was started
+        with flags of the interpreter: execnet does not pass them on.
+        """
+        here = environment.digests(self._config, self._world.roots, self.recording.options.names)
+        names = [name for name in sorted({*here, *self._facts}) if here.get(name) != self._facts.get(name)]
+        return f"its worker differs from pytest's own process: {', '.join(names)}" if names else ""
+
+    def _packed(self, results: list[Result]) -> bytes:
+        if self._difference:
+            results = [self._unstored(result) if result.trace is not None else result for result in results]
+        return self._packer.pack(results)
+
+    def _unstored(self, result: Result) -> Result:
+        problem = (Reason.ENVIRONMENT_CHANGED.slug, self._difference)
+        return dataclasses.replace(result, trace=None, problems=(problem,))
 
     def _deliver(self, report: Any, result: Result) -> None:
-        report.testcache = self._packer.pack([result])
+        report.testcache = self._packed([result])
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
         results = self.recording.finish()
-        self._config.workeroutput["testcache"] = self._packer.pack(results)
+        self._config.workeroutput["testcache"] = self._packed(results)
         self._config.workeroutput["testcache-setups"] = self.recording.charges.setups.seconds()
         self._config.workeroutput["testcache-collect"] = self._collect_s

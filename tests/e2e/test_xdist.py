@@ -151,3 +151,15 @@ def test_an_option_of_the_project_counts_on_workers(project: Project) -> None:
     assert project.run("-n2", "--speed=2").executed == {"test_it.py::test_reads"}
     assert project.run("-n2", "--speed=3").exit == 1
     assert project.run("-n2").executed == set()
+
+
+def test_a_worker_that_is_not_like_the_controller_stores_nothing(project: Project) -> None:
+    """execnet does not hand flags of the interpreter on: what ran without them is not their result."""
+    project.write("test_it.py", "def test_it(): pass\n")
+    flags = ("-X", "dev", "-W", "ignore")
+    for _ in range(2):
+        run = project.run("-n1", "-v", python_flags=flags)
+        assert (run.exit, run.executed) == (0, {"test_it.py::test_it"})
+        assert "its worker differs from pytest's own process: flags, warnoptions, xoptions" in run.text
+    assert project.run("-n1").executed == {"test_it.py::test_it"}
+    assert project.run("-n1").executed == set()
