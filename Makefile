@@ -45,8 +45,8 @@ format: install ## Format the code and mend what can be mended
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
 
-try-real: install ## Edit a real, pinned project and compare cached runs with full ones
-	scripts/try-real.sh $(BIN)/python
+try-real: install ## Play the main job on three real projects and compare with full runs
+	$(BIN)/python scripts/try_real.py
 
 clean: ## Remove the venv, stores and caches
 	rm -rf $(VENV) build dist .testcache .coverage .coverage.* .*_cache .hypothesis

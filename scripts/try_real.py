@@ -1,0 +1,147 @@
+"""Try testcache on three real projects as a new user would, and print what it did as a table.
+
+Usage: python scripts/try_real.py [FOLDER]   (run by a Python that has testcache and pytest installed)
+
+For each project's released sources, with its own tests: record, run again, edit the body of one
+function, take the edit back; each also with two workers. After every step a full run without
+testcache says what is true; a difference in any outcome ends with exit code 1.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+WITNESS = '''
+import json, os
+import pytest
+
+def note(*row):
+    descriptor = os.open(os.environ["TRY_LOG"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    os.write(descriptor, (json.dumps(row) + "\\n").encode())
+    os.close(descriptor)
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item):
+    note("ran", item.nodeid)
+
+def pytest_runtest_logreport(report):
+    if "PYTEST_XDIST_WORKER" not in os.environ and (report.when == "call" or report.outcome != "passed"):
+        note("told", report.nodeid, report.outcome)
+'''
+
+
+@dataclass(frozen=True)
+class Project:
+    """A release on the package index, where its code lies, what its tests need, and one edit of a body."""
+
+    release: str
+    source: str
+    needs: tuple[str, ...]
+    file: str
+    old: str
+    new: str
+
+
+PROJECTS = (
+    Project("click==8.5.1", "src", (), "src/click/formatting.py", "    widths: dict[int, int] = {}\n", "    widths: dict[int, int] = dict()\n"),
+    Project("attrs==26.1.0", "src", ("hypothesis", "cloudpickle"), "src/attr/converters.py", "    if val in (True,", "    if val in (True, True,"),
+    Project("boltons==26.2.0", ".", (), "boltons/strutils.py", "    ret = delim.join(split_punct_ws(text)) or delim if text else ''\n", "    ret = (delim.join(split_punct_ws(text)) or delim) if text else '' + ''\n"),
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run did: seconds, tests whose body ran, and the outcome told for each test."""
+
+    seconds: float
+    ran: frozenset[str]
+    told: dict[str, str]
+
+
+def fetch(project: Project, folder: Path) -> Path:
+    """Download and unpack a release's sources."""
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    subprocess.run([*command, "--no-binary", ":all:", "--dest", str(folder), project.release], check=True)
+    name = project.release.partition("==")[0]
+    archive = next(folder.glob(f"{name}-*.tar.gz"))
+    with tarfile.open(archive) as sources:
+        sources.extractall(folder, filter="data")
+    return next(path for path in folder.glob(f"{name}-*") if path.is_dir())
+
+
+def pytest(project: Project, tree: Path, *arguments: str) -> Outcome:
+    """Run the project's tests and read what the witness saw."""
+    log = tree.parent / "log"
+    log.unlink(missing_ok=True)
+    path = os.pathsep.join((str(tree / project.source), str(tree.parent)))
+    env = {**os.environ, "PYTHONPATH": path, "TRY_LOG": str(log), "PYTHONWARNINGS": "ignore", "PYTHONHASHSEED": "0"}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "witness", "-p", "no:cacheprovider", "-p", "no:randomly", *arguments]
+    start = time.monotonic()
+    done = subprocess.run(command, cwd=tree, env=env, capture_output=True, text=True, check=False)
+    seconds = time.monotonic() - start
+    if done.returncode not in (0, 1):
+        raise SystemExit(f"{project.release}: pytest ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+    rows = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    told = {row[1]: row[2] for row in rows if row[0] == "told"}
+    return Outcome(seconds, frozenset(row[1] for row in rows if row[0] == "ran"), told)
+
+
+def steps(project: Project, tree: Path) -> int:
+    """Play all steps; return how many of them told something untrue."""
+    wrong = 0
+
+    def step(title: str, *arguments: str) -> Outcome:
+        nonlocal wrong
+        full = pytest(project, tree)
+        cached = pytest(project, tree, "--cached", *arguments)
+        same = full.told == cached.told
+        wrong += not same
+        says = "" if same else "  DIFFERENT OUTCOMES"
+        print(
+            f"{project.release:16} {title:22} {len(cached.told):5} told {len(cached.ran):5} ran "
+            f"{full.seconds:7.1f} s full {cached.seconds:7.1f} s cached{says}",
+            flush=True,
+        )
+        return cached
+
+    file = tree / project.file
+    text = file.read_text(encoding="utf-8")
+    if text.count(project.old) < 1:
+        raise SystemExit(f"{project.release}: {project.file} has no text {project.old!r}")
+    step("record")
+    again = step("nothing changed")
+    step("nothing changed, -n 2", "-n", "2")
+    file.write_text(text.replace(project.old, project.new, 1), encoding="utf-8")
+    edited = step("one function edited")
+    file.write_text(text, encoding="utf-8")
+    back = step("edit taken back", "-n", "2")
+    wrong += bool(again.ran) + bool(back.ran) + (len(edited.ran) >= len(edited.told))
+    return wrong
+
+
+def main() -> int:
+    """Try all projects; 0 if every step kept its promise."""
+    with tempfile.TemporaryDirectory(prefix="try-real-") as temporary:
+        folder = Path(sys.argv[1] if len(sys.argv) > 1 else temporary)
+        folder.mkdir(exist_ok=True)
+        (folder / "witness.py").write_text(WITNESS, encoding="utf-8")
+        wrong = 0
+        for project in PROJECTS:
+            if project.needs:
+                command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+                subprocess.run([*command, *project.needs], check=True)
+            wrong += steps(project, fetch(project, folder))
+    print(f"{wrong} promises broken" if wrong else "every step kept its promise")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
