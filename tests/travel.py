@@ -69,10 +69,24 @@ def fill(store: Store, *, files: int = 3, at: float = 1000.0, environment: bytes
     save_run(store, run, FACTS, [])
 
 
+_OPEN: list[Store] = []
+
+
+def store(folder: Path) -> Store:
+    """Open a store that `close_all` closes."""
+    _OPEN.append(Store.open(folder))
+    return _OPEN[-1]
+
+
 def made(folder: Path, **filling: Any) -> Store:
-    store = Store.open(folder)
-    fill(store, **filling)
-    return store
+    made = store(folder)
+    fill(made, **filling)
+    return made
+
+
+def close_all() -> None:
+    while _OPEN:
+        _OPEN.pop().close()
 
 
 def send(store: Store, file: Path, *, project: str = "shop", keyring: Keyring = NO_KEY) -> Header:

@@ -11,10 +11,11 @@ import pickle
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import travel
 from travel import ENVIRONMENT, FACTS, KEY, NO_KEY, OTHER_KEY, come, contents, made, send
 
 from testcache.exchange import entry as entries
@@ -107,6 +108,12 @@ FORGERS: list[Forger] = [
 ]  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    yield
+    travel.close_all()
+
+
 @pytest.fixture
 def payload(tmp_path: Path) -> bytes:
     return pickle.dumps(Payload(tmp_path / "executed"))
@@ -161,14 +168,8 @@ def test_what_is_inside_is_checked_as_well(tmp_path: Path, payload: bytes) -> No
     taken = 0
     for number in range(CASES):
         kind = chance.choice(list(Kind))
-        path = (
-            b""
-            if kind in (Kind.FACTS, Kind.RUN)
-            else chance.choice([b"test_0.py", b"test_0.py", b"\xff", payload])
-        )
-        value = bytearray(
-            chance.choice([good, good, payload, encode_value({"a": 1}), chance.randbytes(90), b""])
-        )
+        path = b"" if kind in (Kind.FACTS, Kind.RUN) else chance.choice([b"test_0.py", b"test_0.py", b"\xff", payload])
+        value = bytearray(chance.choice([good, good, payload, encode_value({"a": 1}), chance.randbytes(90), b""]))
         for _ in range(chance.choice([1, 3, 9]) if value else 0):
             value[chance.randrange(len(value))] = chance.randrange(256)
         part = Entry(kind, ENVIRONMENT, path, bytes(value))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,9 +23,16 @@ from testcache.inputs.roots import Roots
 from testcache.inputs.variables import Variables
 from testcache.model import ABSENT, Input, Kind, Manifest, NodeId, Read, Trace
 from testcache.storage.history import facts_of, runs
+from testcache.storage.journal import Journal
 from testcache.storage.manifests import load_manifests
 from testcache.storage.salts import foreign_salts, salt_id
 from testcache.storage.store import META, SALT, Store
+
+
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    yield
+    travel.close_all()
 
 
 @pytest.fixture
@@ -35,22 +42,20 @@ def here(tmp_path: Path) -> Store:
 
 @pytest.fixture
 def there(tmp_path: Path) -> Store:
-    return Store.open(tmp_path / "there")
+    return travel.store(tmp_path / "there")
 
 
 class TestTravelling:
     """What goes out comes in."""
 
-    def test_a_fresh_store_gets_the_very_same_manifests(
-        self, here: Store, there: Store, tmp_path: Path
-    ) -> None:
+    def test_a_fresh_store_gets_the_very_same_manifests(self, here: Store, there: Store, tmp_path: Path) -> None:
         """Byte for byte, as it takes over the salt that the variables are keyed with."""
         send(here, tmp_path / "b")
         arrival = come(there, tmp_path / "b")
         assert (arrival.slug, arrival.tests, arrival.traces) == ("", 9, 9)
         assert contents(there) == contents(here)
         assert there.salt == here.salt
-        assert Store.open(there.folder).salt == here.salt
+        assert travel.store(there.folder).salt == here.salt
 
     def test_the_same_content_gives_the_same_bytes(self, here: Store, there: Store, tmp_path: Path) -> None:
         """Now and later, here and in the store that took it in, signed or not."""
@@ -81,7 +86,7 @@ class TestTravelling:
         for order in ("ab", "ba"):
             store = made(tmp_path / order, files=1, at=500.0)
             store.put_many([(META, SALT, bytes(32))])
-            store = Store.open(store.folder)
+            store = travel.store(store.folder)
             for letter in order:
                 assert come(store, tmp_path / letter).slug == ""
             assert set(foreign_salts(store)) == {salt_id(here.salt), salt_id(other.salt)}
@@ -106,11 +111,11 @@ class TestTravelling:
 
     def test_journals_do_not_travel(self, here: Store, tmp_path: Path) -> None:
         """What a run has not yet stored is not in a bundle."""
-        from testcache.storage.journal import Journal
-
         send(here, tmp_path / "before")
-        Journal.create(here.folder).append(ENVIRONMENT + b"unfinished")
+        journal = Journal.create(here.folder)
+        journal.append(ENVIRONMENT + b"unfinished")
         send(here, tmp_path / "after")
+        journal.close_and_remove()
         assert (tmp_path / "before").read_bytes() == (tmp_path / "after").read_bytes()
 
     def test_old_traces_can_stay_behind(self, here: Store, there: Store, tmp_path: Path) -> None:
@@ -148,9 +153,7 @@ class TestSalts:
         put(store, "test_v.py", Manifest({NodeId("test_v.py::test"): [trace(parts=(frozenset({read}),))]}))
 
     @pytest.mark.parametrize("keyring", [NO_KEY, KEY])
-    def test_a_store_with_results_keeps_both_salts(
-        self, here: Store, tmp_path: Path, keyring: Keyring
-    ) -> None:
+    def test_a_store_with_results_keeps_both_salts(self, here: Store, tmp_path: Path, keyring: Keyring) -> None:
         """The same value hits, another one misses, and its own traces hold as before."""
         self.record(here, "/x")
         there = made(tmp_path / "there")
