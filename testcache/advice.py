@@ -54,12 +54,19 @@ ADVICE = {
         "wrong is reported as `wrong-hit`."
     ),
     Reason.AUDIT: (
-        "The `audit` setting makes a share of the hits really run, to look for wrong ones. This test was "
-        "drawn."
+        "The `audit` setting or `--cached-audit` makes a share of the hits really run, to look for wrong "
+        "ones. This test was drawn."
     ),
     Reason.QUARANTINED: (
-        "An audit or a verification saw this recorded result to be wrong. It is not used again until the "
-        "test has been recorded anew."
+        "An audit or a verification saw a recorded result of this test to be wrong. It runs every time, also "
+        "when it has passed again, until something that it reads has changed or `testcache clear` is used. "
+        "Declare what testcache does not see with `@pytest.mark.testcache(inputs=[...])`: that changes what "
+        "it reads."
+    ),
+    Reason.WITH_NEIGHBOURS: (
+        "A test of this file failed when the tests before it were replayed, and passed when they really "
+        "ran. Since then the tests of the file run together as soon as one of them has to, until "
+        "`testcache clear` is used."
     ),
     Reason.NO_COVERAGE: (
         "This run measures coverage, and the result was recorded without executed lines. The test runs once "
@@ -72,6 +79,12 @@ ADVICE = {
         "Only passed, skipped and expectedly failed tests are stored, and only if that was their first "
         "attempt. A pass after a rerun, an unexpected pass or a sub-test that failed may differ the next "
         "time."
+    ),
+    Reason.NEEDS_NEIGHBOURS: (
+        "The test failed twice while the tests before it in its file were replayed, and passed once these "
+        "had really run: it needs something that they leave behind. It is reported as passed, as in a full "
+        "run, and not stored; from then on the tests of the file run together or not at all. Give the test "
+        "what it needs in a fixture, and it can be replayed on its own."
     ),
     Reason.INPUT_CHANGED_DURING_RUN: (
         "Something that the test read was changed before the test had ended, so that nobody can say which "
@@ -112,6 +125,11 @@ ADVICE = {
         "A test failed although all its recorded inputs are unchanged, so it depends on something that "
         "testcache does not see: the clock, randomness, a file read by C code, another test. Declare it "
         "with `@pytest.mark.testcache(inputs=[...])`, or exclude it with `never=True`."
+    ),
+    Reason.UNSTABLE: (
+        "The test ended otherwise than before although each input that testcache knows is the same: it is "
+        "flaky, or it depends on something that testcache does not see. Nothing is replayed of what was "
+        "recorded under these inputs. See `wrong-hit` for what can be done."
     ),
 }
 """For each reason what it means and what can be done, in a few sentences."""

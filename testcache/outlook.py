@@ -31,6 +31,7 @@ from testcache.project import Project, build_world
 from testcache.reasons import Reason
 from testcache.storage.history import MAYBE_SECRET, Run, Uncached, collected, facts_of, runs, uncached
 from testcache.storage.manifests import known_files, load_manifests
+from testcache.storage.quarantine import Quarantine
 from testcache.storage.store import Store
 from testcache.trace import Verifier
 
@@ -118,6 +119,7 @@ class Outlook:
             self._unstored.setdefault(node.partition("::")[0], []).append(node)
         self.corrupt = 0
         self._verifier = Verifier(self.world.digest_of)
+        self._quarantine = Quarantine(store, self.environment)
         self._manifests: dict[str, Manifest] = {}
 
     @classmethod
@@ -251,6 +253,8 @@ class Outlook:
             return Miss(Reason.ENVIRONMENT_CHANGED, (), traces[0] if traces else None)
         manifest = self.manifest(node.partition("::")[0])
         decision = self._verifier.decide_test(manifest, node, now_s=time.time(), everything=everything)
+        if isinstance(decision, Hit) and self._quarantine.holds(node, decision.trace):
+            return Miss(Reason.QUARANTINED, (), decision.trace)
         unstored = self.uncached.get(node)
         if unstored is None or isinstance(decision, Hit):
             return decision

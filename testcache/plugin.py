@@ -34,6 +34,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         )  # fmt: skip
 
     group.addoption(
+        "--cached-audit",
+        metavar="SHARE|TIME",
+        help='--cached, and really run a random share of the hits ("2%%"), or as many as take this long '
+        '("5s"), and report each wrong one; the setting "audit" if not given, "" for none',
+    )
+    group.addoption(
         "--shard",
         metavar="I/N",
         help="with --cached: run the I-th of N parts of what must run, of about the same predicted time; "
@@ -55,6 +61,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
     """Begin before the first conftest file is imported: what it runs must be seen."""
     mode = early_config.known_args_namespace.cached
+    if mode is None and early_config.known_args_namespace.cached_audit is not None:
+        mode = "on"
     if mode is None:
         if early_config.known_args_namespace.shard is not None:
             raise pytest.UsageError("--shard splits what must run: it needs --cached [option-value]")

@@ -58,9 +58,21 @@ class Reason(enum.Enum):
     AUDIT = ("audit", Group.MISS, "audited", "this hit was drawn for the audit and really ran")
     QUARANTINED = ("quarantined", Group.MISS, "quarantined", "a wrong hit was seen before with this trace")
     NO_COVERAGE = ("no-coverage", Group.MISS, "without lines", "coverage is wanted and the recorded result has no lines")
+    WITH_NEIGHBOURS = (
+        "with-neighbours",
+        Group.MISS,
+        "with neighbours",
+        "another test of its file runs, and these have been seen to need one another",
+    )
 
     MARKED_NEVER = ("marked-never", Group.UNCACHEABLE, "uncacheable", "it is marked or set never to be cached")
     OUTCOME = ("outcome", Group.UNCACHEABLE, "uncacheable", "only a clean first-attempt outcome is stored")
+    NEEDS_NEIGHBOURS = (
+        "needs-neighbours",
+        Group.UNCACHEABLE,
+        "uncacheable",
+        "it passes only when the tests before it really run",
+    )
     INPUT_CHANGED_DURING_RUN = (
         "input-changed-during-run",
         Group.UNCACHEABLE,
@@ -87,3 +99,4 @@ class Reason(enum.Enum):
     STORE_NEWER = ("store-newer", Group.ERROR, "error", "the store was written by a newer testcache")
     ENTRY_CORRUPT = ("entry-corrupt", Group.ERROR, "error", "a stored entry does not decode")
     WRONG_HIT = ("wrong-hit", Group.ERROR, "wrong hit", "a stored pass failed when it was run")
+    UNSTABLE = ("unstable", Group.ERROR, "unstable", "its outcome changed although no recorded input did")

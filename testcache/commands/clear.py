@@ -14,6 +14,7 @@ from testcache.storage import tally
 from testcache.storage.codec import decode_manifest, encode_manifest
 from testcache.storage.index import SPACE as INDEX
 from testcache.storage.manifests import MANIFEST, known_files, manifest_key
+from testcache.storage.quarantine import QUARANTINE, node_of
 from testcache.storage.store import Store
 from testcache.terminal import say
 
@@ -43,12 +44,15 @@ def _forget(project: Project, tests: list[str]) -> int:
     if store is None:
         raise UnknownTest(f"{tests[0]}: nothing is recorded in {project.store_name}")
     with store:
-        found = dict(_matching(store, [TestPattern(text) for text in tests]))
+        patterns = [TestPattern(text) for text in tests]
+        found = dict(_matching(store, patterns))
         forgotten = {node for nodes in found.values() for node in nodes}
         for text in tests:
             if not any(TestPattern(text).covers(node) for node in forgotten):
                 raise UnknownTest(f"{text}: no such test is recorded; nothing was forgotten")
         store.update_many((MANIFEST, key, partial(_without, nodes=nodes)) for key, nodes in found.items())
+        lied = [key for key in store.keys(QUARANTINE) if any(p.covers(node_of(key)) for p in patterns)]
+        store.delete(QUARANTINE, lied)
         store.delete(INDEX, store.keys(INDEX))  # it would replay them without a look at a manifest
     count = number(len(forgotten), "test")
     say(f"testcache: {project.store_name}: {count} forgotten; the next run records anew")

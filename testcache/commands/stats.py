@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from testcache.confidence import upper_bound
 from testcache.exchange.outgoing import MODE as IMPORTED
 from testcache.model import EnvironmentKey, NodeId
 from testcache.project import Project
@@ -94,6 +95,14 @@ def _totals(kept: list[Run], quick: list[Replayed]) -> Iterator[str]:
         yield f"    failed      {number(failed, 'time')}"
     if wrong:
         yield f"    wrong hits  {wrong} [{Reason.WRONG_HIT.slug}]"
+    looked = [run for run in kept if run.audited]  # older runs did not say how many hits they compared
+    audited, lied = sum(run.audited for run in looked), sum(run.wrong for run in looked)
+    if audited:
+        bound = 100 * upper_bound(min(lied, audited), audited)
+        yield (
+            f"    audited     {number(audited, 'hit')}, {lied:,} wrong: with 95% confidence at most "
+            f"{bound:.2g}% of hits are"
+        )
 
 
 def _counted(label: str, tallies: Iterable[dict[str, int]]) -> Iterator[str]:

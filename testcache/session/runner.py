@@ -14,6 +14,7 @@ from testcache import report as text
 from testcache.errors import BadRecord, StoreError
 from testcache.inputs.world import World
 from testcache.model import Decision, EnvironmentKey, Hit, Miss, NodeId, Result, Trace
+from testcache.quantities import Audit
 from testcache.reasons import Reason
 from testcache.recording.observer import Observer
 from testcache.session import environment, replay
@@ -22,6 +23,7 @@ from testcache.session.distribution import Distribution
 from testcache.session.indexing import Indexer
 from testcache.session.names import node_id, path_of
 from testcache.session.notes import Notes
+from testcache.session.proof import Proof
 from testcache.session.recording import Recording
 from testcache.session.setups import longest
 from testcache.session.warm import CachedItem, CachedModule, Warm, cached, may_skip
@@ -32,8 +34,6 @@ from testcache.storage.index import SPACE, IndexedTest, encode_index
 from testcache.storage.store import Store
 from testcache.storage.timings import save_timings
 from testcache.trace import Verifier
-
-FORCED = {"refresh": Reason.REFRESH, "verify": Reason.VERIFY}
 
 
 class Runner:
@@ -50,6 +50,7 @@ class Runner:
         complaint: str,
         invocation: bytes | None,
         warm: Warm | None,
+        audit: Audit,
     ) -> None:
         self.config = config
         self.world = world
@@ -67,7 +68,7 @@ class Runner:
         self.hits: dict[NodeId, Trace | IndexedTest] = {}
         self.results: dict[NodeId, Result] = {}
         self.total = 0
-        self.held: list[NodeId] = []
+        self.proof = Proof(mode, audit)
         self.warm = warm
         self._invocation = invocation
         self._collected: list[pytest.Item] = []
@@ -148,7 +149,7 @@ class Runner:
                 f"testcache: {corrupt} stored entries do not decode; their tests run "
                 f"[{Reason.ENTRY_CORRUPT.slug}]"
             )
-        forced = FORCED.get(self.mode)
+        self.proof.begin(self.store, self.environment)
         totals = self.recording.totals
         for item in items:
             node = node_id(item)
@@ -157,14 +158,13 @@ class Runner:
                 continue
             decision = self.cache.decide(path_of(node), node)
             if isinstance(decision, Hit) and self.recording.inputs.never(item) is not None:
+                self.proof.held[node] = decision.trace
                 decision = Miss(Reason.MARKED_NEVER, (), decision.trace)
             if isinstance(decision, Hit) and totals is not None and not totals.has_lines(decision.trace):
+                self.proof.held[node] = decision.trace
                 decision = Miss(Reason.NO_COVERAGE, (), decision.trace)
-            if isinstance(decision, Hit) and forced is None:
-                self.hits[node] = decision.trace
-            if isinstance(decision, Hit) and forced is not None:
-                self.held.append(node)
-            self.decisions[node] = decision if forced is None else Miss(forced)
+            self.decisions[node] = decision
+        self.hits.update(self.proof.settle(self.decisions))
 
     def _share(self, items: list[pytest.Item]) -> None:
         """Find out what the misses will cost, and leave out what belongs to other shards."""
@@ -279,8 +279,9 @@ class Runner:
         self._take(finals, journal=False)
         if self.cache is not None and self.store is not None and self.mode != "read":
             try:
-                self.cache.distrust(result for result in self._held_results() if result.trace is None)
+                self.cache.distrust(self.proof.untrue(self.results))
                 self.cache.commit(self.world.sources.new())
+                self.proof.save(self.results)
                 if not self.config.option.collectonly:
                     save_run(self.store, self._facts(), self.notes.facts, self.results.values())
                     save_collected(self.store, self.environment, self.notes.files)
@@ -290,8 +291,7 @@ class Runner:
                     self._write_index(session)
             except (StoreError, BadRecord) as problem:
                 self._give_up(problem)
-        wrong = self._wrong_hits()
-        if wrong and session.exitstatus == pytest.ExitCode.OK:
+        if self._wrong() and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         elsewhere = self.workforce.shard is not None and bool(self._collected)
         if elsewhere and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
@@ -308,6 +308,7 @@ class Runner:
         indexer = Indexer(self.world, self.environment)
         traces = {node: hit for node, hit in self.hits.items() if isinstance(hit, Trace)}
         traces |= {node: result.trace for node, result in self.results.items() if result.trace is not None}
+        traces = {node: trace for node, trace in traces.items() if self.proof.may_index(node, trace)}
         for file in self.recording.collected(self._collected, traces):
             indexer.add(file)
         if self.warm is not None:
@@ -331,7 +332,8 @@ class Runner:
             reasons={reason.slug: count for reason, count in self._ran().items()},
             not_stored={reason.slug: count for reason, count in self._not_stored().items()},
             failed=sum(1 for result in results if result.trace is None and not result.problems),
-            wrong=len(self._wrong_hits()),
+            wrong=self._wrong(),
+            audited=self.proof.checked(self.results),
             options={name: value.hex() for name, value in self.world.options.items()},
             search=self.notes.search(self.world.roots),
             collection=self.notes.collection(),
@@ -351,25 +353,16 @@ class Runner:
     def _not_stored(self) -> Counter[Reason]:
         return Counter(Reason.of(result.problems[0][0]) for result in self.results.values() if result.problems)
 
-    def _wrong_hits(self) -> list[NodeId]:
-        """In verify mode: stored passes that failed when run."""
-        if self.mode != "verify":
-            return []
-        return [r.node_id for r in self._held_results() if r.trace is None and not r.problems]
-
-    def _held_results(self) -> list[Result]:
-        """What came of tests that ran although a stored trace of theirs held."""
-        return [self.results[node] for node in self.held if node in self.results]
+    def _wrong(self) -> int:
+        """How many wrong hits a verification or an audit has found."""
+        return sum(1 for found in self.proof.contradictions(self.results) if found.is_wrong_hit)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if self.config.option.collectonly:
             return
-        for node in self._wrong_hits():
-            terminalreporter.write_line(
-                f"testcache: {node}: WRONG HIT: stored as passed, failed when run (--cached=verify) "
-                f"[{Reason.WRONG_HIT.slug}]",
-                red=True,
-            )
+        for found in self.proof.contradictions(self.results):
+            for number, line in enumerate(found.lines()):
+                terminalreporter.write_line(line, red=number == 0)
         if self.config.option.verbose > 0:
             for line in self._verbose_lines():
                 terminalreporter.write_line(line)

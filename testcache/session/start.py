@@ -6,6 +6,8 @@ import pytest
 
 from testcache.errors import SettingError
 from testcache.project import NO_SALT, build_world, open_store
+from testcache.quantities import Audit
+from testcache.session.audit import wanted
 from testcache.session.distribution import worker_orders
 from testcache.session.warm import WarmRunner, find, invocation_key
 from testcache.settings import load
@@ -26,17 +28,17 @@ def start(config: pytest.Config, mode: str) -> None:
         mode = settings.mode
     if mode == "off":
         if config.known_args_namespace.shard is not None:
-            raise pytest.UsageError(
-                "--shard splits what must run: it needs the cache, which is off [option-value]"
-            )
+            raise pytest.UsageError("--shard splits what must run: it needs the cache, which is off [option-value]")
         return
+    audit = wanted(config, settings.audit)
     orders = worker_orders()
     store, complaint = (None, "") if orders is not None else open_store(config.rootpath, settings, mode)
     salt = orders["salt"] if orders is not None else store.salt if store is not None else b""
     world = build_world(str(config.rootpath), settings, store, salt or NO_SALT)
     invocation = warm = None
     if store is not None:
-        invocation = invocation_key(config, world)
+        # An audit draws among all hits, and compares with traces: the index has none.
+        invocation = invocation_key(config, world) if audit == Audit() else None
         warm = find(config, world, store, invocation)
         if warm is not None and warm.complete and mode in ("on", "read"):
             config.pluginmanager.register(WarmRunner(config, warm, world, store, mode), PLUGIN_NAME)
@@ -51,5 +53,5 @@ def start(config: pytest.Config, mode: str) -> None:
     else:
         from testcache.session.runner import Runner
 
-        plugin = Runner(config, settings, world, observer, store, mode, complaint, invocation, warm)
+        plugin = Runner(config, settings, world, observer, store, mode, complaint, invocation, warm, audit)
     config.pluginmanager.register(plugin, PLUGIN_NAME)

@@ -50,11 +50,12 @@ class Run:
         reasons: tests that ran, by slug.
         not_stored: tests that ran and were not stored although they did not fail, by slug.
         failed: tests that ran and failed.
-        wrong: wrong hits that verifying found.
+        wrong: wrong hits that verifying or an audit found.
         options: digests of the options that conftest files added, in hexadecimal.
         search: its `sys.path` as stored names.
         collection: ini settings that say which files hold tests.
         effort: what its workers cost and gave; None without -n.
+        audited: hits that really ran and were compared, by an audit or by verifying.
     """
 
     at: float
@@ -73,6 +74,7 @@ class Run:
     search: list[str]
     collection: dict[str, list[str]]
     effort: Effort | None = None
+    audited: int = 0
 
 
 @dataclass(frozen=True, slots=True)
