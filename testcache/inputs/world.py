@@ -60,7 +60,9 @@ class World:
         """The fingerprint of an input now. Cost: a look-up from the second time on."""
         value = self._memo.get(asked)
         if value is None:
-            value = self._memo[asked] = self._of[asked.kind](asked.name)
+            value = self._of[asked.kind](asked.name)
+            if asked.kind is not Kind.OPTION:  # unknown until conftest files are loaded, and a look-up anyway
+                self._memo[asked] = value
         return value
 
     def forget(self) -> None:
