@@ -17,11 +17,12 @@ from testcache.model import Decision, EnvironmentKey, Hit, Miss, NodeId, Result,
 from testcache.quantities import Audit
 from testcache.reasons import Reason
 from testcache.recording.observer import Observer
-from testcache.session import environment, replay
+from testcache.session import environment, neighbours, replay
 from testcache.session.cache import Cache
 from testcache.session.distribution import Distribution
 from testcache.session.indexing import Indexer
 from testcache.session.names import node_id, path_of
+from testcache.session.neighbours import Neighbours
 from testcache.session.notes import Notes
 from testcache.session.proof import Proof
 from testcache.session.recording import Recording
@@ -200,11 +201,15 @@ class Runner:
             return None
         self.config.pluginmanager.register(replay.Replays(self.hits, self._replay), "testcache-replays")
         misses = [item for item in session.items if node_id(item) not in self.hits]
-        if not self.distribution.held_back or self.config.option.collectonly:
+        if self.config.option.collectonly:
+            return None
+        if not self.distribution.held_back:
+            Neighbours(self.config, self._collected, self.hits, self._joined)
             return None
         specs = self._specs([node_id(item) for item in misses])
         if misses and not specs:
             self.distribution.stand_down()
+            Neighbours(self.config, self._collected, self.hits, self._joined)
             return None
         for item in session.items:
             if node_id(item) in self.hits:
@@ -255,6 +260,10 @@ class Runner:
             self._take(self.distribution.received(report, sent))
 
     def _deliver(self, report: pytest.TestReport, result: Result) -> None:
+        self._take([result])
+
+    def _joined(self, result: Result) -> None:
+        self.proof.join(result.path)
         self._take([result])
 
     def _take(self, results: list[Result], *, journal: bool = True) -> None:
@@ -363,9 +372,9 @@ class Runner:
         for found in self.proof.contradictions(self.results):
             for number, line in enumerate(found.lines()):
                 terminalreporter.write_line(line, red=number == 0)
-        if self.config.option.verbose > 0:
-            for line in self._verbose_lines():
-                terminalreporter.write_line(line)
+        verbose = self._verbose_lines() if self.config.option.verbose > 0 else ()
+        for line in (*neighbours.lines(self.results.values()), *verbose):
+            terminalreporter.write_line(line)
         if self.complaint:
             terminalreporter.write_line(self.complaint, yellow=True)
         for line in self._parallel_lines():

@@ -1,0 +1,138 @@
+"""Tests that fail only because the tests before them were replayed: found before the failure is reported.
+
+Nothing tells from a failure whether it is of this kind, so it is tried, in this order:
+
+1. The test fails in its set-up or call. Its reports are held back.
+2. It runs once more, alone. If it passes now it is flaky, and the failure of 1 is reported.
+3. The tests of its file that stand before it and were replayed really run; their reports are dropped.
+4. It runs a last time. If it passes, that is reported: it is what a full run would have shown. If it
+   fails, the failure of 1 is reported.
+
+Does not see: what tests of other files leave behind, tests that do not fail but mean less without
+their neighbours, and runs with xdist, where no test can rely on its neighbours.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+import pytest
+from _pytest.runner import runtestprotocol
+
+from testcache.model import NodeId, Result, Trace
+from testcache.reasons import Reason
+from testcache.session.names import node_id, path_of
+from testcache.session.warm import CachedItem
+from testcache.storage.index import IndexedTest
+
+MOST_S = 5.0
+"""Recorded seconds of neighbours above which nothing is tried: a failure while writing code must be fast."""
+
+_OURS = ("testcache", "runner")
+_PHASES = ("setup", "call")
+
+Found = Callable[[Result], None]
+
+
+class Neighbours:
+    """A plugin of runs without xdist; registered when all others are.
+
+    `found` is called with the result of each test that needs its neighbours.
+    """
+
+    def __init__(
+        self,
+        config: pytest.Config,
+        items: Sequence[pytest.Item],
+        hits: Mapping[NodeId, Trace | IndexedTest],
+        found: Found,
+    ) -> None:
+        self._hits = hits
+        self._found = found
+        self._before: dict[NodeId, list[pytest.Item]] = {}
+        self._ran: set[NodeId] = set()
+        self._logged = False
+        files: dict[str, list[pytest.Item]] = {}
+        for item in items:
+            node = node_id(item)
+            replayed = files.setdefault(path_of(node), [])
+            if node not in hits:
+                self._before[node] = list(replayed)
+            elif not isinstance(item, CachedItem):
+                replayed.append(item)
+        others = config.hook.pytest_runtest_protocol.get_hookimpls()
+        if all(found.wrapper or found.hookwrapper or found.plugin_name.startswith(_OURS) for found in others):
+            config.pluginmanager.register(self, "testcache-neighbours")
+
+    def pytest_runtest_logreport(self) -> None:
+        """A sub-test reports while its test runs; what was reported cannot be held back."""
+        self._logged = True
+
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> object:
+        before = [one for one in self._before.get(node_id(item), ()) if node_id(one) not in self._ran]
+        if not before or sum(self._hits[node_id(one)].duration_s for one in before) > MOST_S:
+            return None
+        hook = item.ihook
+        hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        self._logged = False
+        reports = runtestprotocol(item, log=False, nextitem=nextitem)
+        took_s = sum(report.duration for report in reports)
+        if _failed(reports) and took_s <= MOST_S and not self._logged:
+            reports = self._again(item, nextitem, before, reports)
+        for report in reports:
+            hook.pytest_runtest_logreport(report=report)
+        hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        return True
+
+    def _again(
+        self,
+        item: pytest.Item,
+        nextitem: pytest.Item | None,
+        before: list[pytest.Item],
+        first: list[pytest.TestReport],
+    ) -> list[pytest.TestReport]:
+        """Find out whether the neighbours matter; the reports to show."""
+        common = _common(item, *before, *([nextitem] if nextitem is not None else []))
+        if not _failed(self._attempt(item, common)):
+            return first
+        for one in before:
+            self._ran.add(node_id(one))
+            self._attempt(one, common)
+        last = self._attempt(item, nextitem)
+        if any(report.failed for report in last) or self._logged:
+            return first
+        node = node_id(item)
+        problems = ((Reason.NEEDS_NEIGHBOURS.slug, f"the {len(before)} before it in its file were replayed"),)
+        took_s = sum(report.duration for report in last)
+        self._found(Result(path_of(node), node, None, problems, took_s, time.time()))
+        return last
+
+    def _attempt(self, item: pytest.Item, nextitem: pytest.Item | None) -> list[pytest.TestReport]:
+        item._report_sections.clear()  # else the output of the attempt before would be shown again
+        del item.user_properties[:]
+        return runtestprotocol(item, log=False, nextitem=nextitem)
+
+
+def lines(results: Iterable[Result]) -> Iterator[str]:
+    """What to say of each result of a test that needs its neighbours."""
+    for result in results:
+        if result.problems and result.problems[0][0] == Reason.NEEDS_NEIGHBOURS.slug:
+            yield (
+                f"testcache: {result.node_id}: failed only because its neighbours were replayed: it passes when "
+                f"{result.path} runs as a whole [{Reason.NEEDS_NEIGHBOURS.slug}]"
+            )
+            yield f"    reported as passed and not stored; the tests of {result.path} run together from now on"
+
+
+def _failed(reports: Sequence[pytest.TestReport]) -> bool:
+    return any(report.failed and report.when in _PHASES for report in reports)
+
+
+def _common(item: pytest.Item, *others: pytest.Item) -> pytest.Item:
+    """The lowest node above all of these.
+
+    Named as the next item, it has all torn down that not each of them needs, so that any can follow.
+    """
+    shared = [node for node in item.listchain()[:-1] if all(node in other.listchain() for other in others)]
+    return shared[-1]  # type: ignore[return-value]  # of a next item only listchain() is asked

@@ -1,0 +1,95 @@
+"""Tests that need others of their file to have run: reported as in a full run, and run together after."""
+
+from __future__ import annotations
+
+import pytest
+from harness import Project
+
+A, B, C = "test_pair.py::test_a", "test_pair.py::test_b", "test_pair.py::test_c"
+
+
+@pytest.fixture
+def pair(project: Project) -> Project:
+    """Two recorded tests of which the second needs the first, and one that needs nobody."""
+    project.write("state.py", "SEEN = []\n")
+    project.write("price.py", "def price(): return 3\n")
+    project.write(
+        "test_pair.py",
+        "import state\nfrom price import price\ndef test_a(): state.SEEN.append(1)\n"
+        "def test_b():\n    assert state.SEEN\n    assert 0 < price() < 9\ndef test_c(): pass\n",
+    )
+    project.run()
+    assert project.run().executed == set()
+    return project
+
+
+@pytest.mark.parametrize("arguments", [(), ("-x",), ("-v",)], ids=" ".join)
+def test_a_test_that_needs_its_neighbour_is_reported_as_in_a_full_run(
+    pair: Project, arguments: tuple[str, ...]
+) -> None:
+    """It passes, with a note; the next time its file runs as a whole, and then all is replayed again."""
+    pair.edit("price.py", "return 3", "return 4")
+    run = pair.run(*arguments)
+    assert (run.exit, run.outcomes) == (0, {A: "passed", B: "passed", C: "passed"}), run.text
+    assert (
+        f"testcache: {B}: failed only because its neighbours were replayed: it passes when test_pair.py runs "
+        "as a whole [needs-neighbours]"
+    ) in run.text
+    assert "1 failed" not in run.text
+    whole = pair.run(*arguments)
+    assert (whole.exit, whole.executed) == (0, {A, B, C})
+    assert "2 with neighbours" in whole.summary
+    assert pair.run().executed == set()
+    pair.edit("price.py", "return 4", "return 5")
+    again = pair.run(*arguments)
+    assert (again.exit, again.executed) == (0, {A, B, C})
+    assert "[needs-neighbours]" not in again.text
+
+
+@pytest.mark.parametrize("workers", ["-n0", "-n1"])
+def test_a_real_failure_stays_one(pair: Project, workers: str) -> None:
+    """A test that also fails after its neighbours ran is reported once, with its own first failure."""
+    pair.edit("price.py", "return 3", "return 30")
+    run = pair.run(workers)
+    assert (run.exit, run.outcomes[A], run.outcomes[B]) == (1, "passed", "failed")
+    assert run.text.count("FAILED test_pair.py::test_b") == 1
+    assert "[needs-neighbours]" not in run.text
+    assert pair.run(workers).executed >= {B}
+
+
+def test_a_flaky_test_is_not_excused(project: Project) -> None:
+    """A failure that is gone when the test runs again alone has nothing to do with neighbours."""
+    state = project.path.parent / "state"
+    project.write("price.py", "PRICE = 3\n")
+    project.write(
+        "test_it.py",
+        "import ctypes, os\ndef test_a(): pass\ndef test_b():\n    from price import PRICE\n"
+        f"    there = ctypes.CDLL(None).access({bytes(state)!r}, 0) == 0\n"
+        f"    if there: ctypes.CDLL(None).unlink({bytes(state)!r})\n    assert PRICE and not there\n",
+    )
+    project.run()
+    state.touch()
+    project.write("price.py", "PRICE = 4\n")
+    run = project.run()
+    assert (run.exit, run.outcomes["test_it.py::test_b"]) == (1, "failed"), run.text
+    assert "[needs-neighbours]" not in run.text
+
+
+def test_fixtures_of_every_scope_are_set_up_and_torn_down_for_each_attempt(project: Project) -> None:
+    """Neighbours in another class, module fixtures and a last test of the session leave nothing half open."""
+    project.write("price.py", "def price(): return 3\n")
+    project.write(
+        "test_it.py",
+        "import pytest\nfrom price import price\nSEEN = []\n"
+        "@pytest.fixture(scope='module')\ndef m():\n    yield 1\n"
+        "@pytest.fixture(scope='session', autouse=True)\ndef s():\n    yield 1\n"
+        "class TestA:\n    @pytest.fixture(scope='class')\n    def c(self):\n        yield 1\n"
+        "    def test_a(self, m, c): SEEN.append(m)\n"
+        "class TestB:\n    @pytest.fixture(scope='class', autouse=True)\n    def c(self):\n        yield 1\n"
+        "    def test_b(self, m): assert SEEN and price()\n    def test_c(self, m): assert price()\n",
+    )
+    project.run()
+    project.edit("price.py", "return 3", "return 4")
+    run = project.run()
+    assert (run.exit, set(run.outcomes.values())) == (0, {"passed"}), run.text
+    assert run.text.count("[needs-neighbours]") == 1
