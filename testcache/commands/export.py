@@ -21,9 +21,7 @@ def run(project: Project, file: str, *, environments: list[str]) -> int:
     """
     for text in environments:
         if not text or set(text.lower()) - set("0123456789abcdef"):
-            raise SettingError(
-                f"--env-key={text}: expected hexadecimal digits, as in testcache doctor [option-value]"
-            )
+            raise SettingError(f"--env-key={text}: expected hexadecimal digits, as in testcache doctor [option-value]")
     keyring = Keyring.from_environment()
     store = project.store()
     if store is None:

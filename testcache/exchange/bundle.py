@@ -208,9 +208,7 @@ class Bundle:
 
 
 @contextlib.contextmanager
-def opened(
-    path: Path, *, project: str, keyring: Keyring, limits: Limits, unverified: bool = False
-) -> Iterator[Bundle]:
+def opened(path: Path, *, project: str, keyring: Keyring, limits: Limits, unverified: bool = False) -> Iterator[Bundle]:
     """Verify a bundle as a whole and give it, for the length of the block.
 
     `unverified` takes a signed bundle also where there is no key to check it with. Raises Refused, as

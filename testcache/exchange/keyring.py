@@ -40,9 +40,7 @@ class Keyring:
         known = os.environ if environ is None else environ
         current, old = known.get(KEY, "").strip(), known.get(OLD_KEYS, "").split()
         if old and not current:
-            raise SettingError(
-                f"{OLD_KEYS} is set without {KEY}: old keys verify, they do not sign [bundle-key]"
-            )
+            raise SettingError(f"{OLD_KEYS} is set without {KEY}: old keys verify, they do not sign [bundle-key]")
         for name, text in [(KEY, current), *((OLD_KEYS, text) for text in old)]:
             if text and len(text) < MIN_KEY_CHARS:
                 raise SettingError(

@@ -102,9 +102,7 @@ class _Leaving:
         for environment in self._keys:
             run = latest.get(environment.hex())
             if run is not None:
-                yield Entry(
-                    Kind.RUN, environment, b"", encode_value(_outline(run, newest.get(environment, 0.0)))
-                )
+                yield Entry(Kind.RUN, environment, b"", encode_value(_outline(run, newest.get(environment, 0.0))))
         for environment, path in self._files:
             names = self._store.get(*collected_key(environment, path))
             if names is not None:

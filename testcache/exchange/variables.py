@@ -49,6 +49,4 @@ def _part(reads: frozenset[Read], rename: Renamed) -> frozenset[Read]:
     keyed = {read for read in reads if read.input.kind is Kind.VARIABLE and read.digest != ABSENT}
     if not keyed:
         return reads  # the very same set: sharing is what makes a manifest small
-    return (reads - keyed) | {
-        Read(Input(Kind.VARIABLE, rename(read.input.name)), read.digest) for read in keyed
-    }
+    return (reads - keyed) | {Read(Input(Kind.VARIABLE, rename(read.input.name)), read.digest) for read in keyed}

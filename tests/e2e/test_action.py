@@ -159,9 +159,7 @@ def origin(tmp_path: Path) -> Checkout:
     return checkout
 
 
-def job(
-    origin: Checkout, number: int, *, key: str = KEY, change: dict[str, str] | None = None, **how: Any
-) -> Job:
+def job(origin: Checkout, number: int, *, key: str = KEY, change: dict[str, str] | None = None, **how: Any) -> Job:
     """One job of the CI: a fresh clone in a folder of its own, and all the steps."""
     base = origin.path.parent
     checkout = Checkout(base / f"job-{number}" / "work", base / f"home-{number}")
@@ -238,17 +236,13 @@ def test_a_failing_test_fails_the_job_and_the_rest_is_saved(origin: Checkout) ->
 
 def test_it_matches_the_schema() -> None:
     """GitHub's own schema for actions."""
-    done = subprocess.run(
-        [tool("check-jsonschema"), "--builtin-schema", "vendor.github-actions", ACTION], check=False
-    )
+    done = subprocess.run([tool("check-jsonschema"), "--builtin-schema", "vendor.github-actions", ACTION], check=False)
     assert done.returncode == 0
 
 
 def test_zizmor_finds_nothing() -> None:
     """No template injection, nothing unpinned, no leaked credentials."""
-    done = subprocess.run(
-        [tool("zizmor"), "--offline", "--quiet", ACTION], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([tool("zizmor"), "--offline", "--quiet", ACTION], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
 

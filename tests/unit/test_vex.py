@@ -33,9 +33,7 @@ def test_the_statement_names_its_proof() -> None:
 
 def test_no_module_of_ours_can_unpickle() -> None:
     """Nothing in the package imports pickle, marshal or shelve."""
-    pattern = re.compile(
-        r"^\s*(?:import|from)\s+(?:pickle|_pickle|marshal|shelve|dill|cloudpickle)\b", re.MULTILINE
-    )
+    pattern = re.compile(r"^\s*(?:import|from)\s+(?:pickle|_pickle|marshal|shelve|dill|cloudpickle)\b", re.MULTILINE)
     guilty = [
         str(file.relative_to(REPOSITORY))
         for file in (REPOSITORY / "testcache").rglob("*.py")

@@ -49,9 +49,7 @@ def run(project: Project, folder: str, *, max_age: str | None) -> int:
             _merge(project, group, keyring, limits, not_before)
     left = bundles(folder)
     after = sum(file.stat().st_size for file in left)
-    say(
-        f"testcache: {folder}: {number(len(files), 'bundle')}, {size(before)}; now {len(left)}, {size(after)}"
-    )
+    say(f"testcache: {folder}: {number(len(files), 'bundle')}, {size(before)}; now {len(left)}, {size(after)}")
     return 0
 
 
