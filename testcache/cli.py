@@ -127,6 +127,15 @@ def _parser() -> argparse.ArgumentParser:
     bring.add_argument(
         "--unverified", action="store_true", help="also take signed ones where there is no key to check"
     )
+    verify = verbs.add_parser(
+        "verify",
+        help="run all tests and report each whose recorded result is wrong",
+        description="Run all tests and report each whose recorded result is wrong.",
+    )
+    verify.add_argument("tests", metavar="TEST", nargs="*", help="what to run, as for pytest")
+    verify.add_argument(
+        "--isolated", action="store_true", help="each test alone in a forked child: who needs company?"
+    )
     hook = verb("hook", "run the tests, or only look, as a git hook")
     hook.add_argument("what", choices=("run", "check"), help="run: testcache run; check: testcache status")
     _add_ci(verb("ci", "keep results between the jobs of a CI; see docs/ci.md"))
@@ -216,6 +225,12 @@ def _import(chosen: argparse.Namespace) -> int:
     return bring.run(_project(chosen), chosen.files, unverified=chosen.unverified)
 
 
+def _verify(chosen: argparse.Namespace) -> int:
+    from testcache.commands import verify
+
+    return verify.run(chosen.tests, isolated=chosen.isolated)
+
+
 def _hook(chosen: argparse.Namespace) -> int:
     from testcache.commands import hook
 
@@ -248,6 +263,7 @@ _ACTIONS = {
     "init": _init,
     "export": _export,
     "import": _import,
+    "verify": _verify,
     "hook": _hook,
     "ci": _ci,
 }

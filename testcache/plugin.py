@@ -40,6 +40,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         '("5s"), and report each wrong one; the setting "audit" if not given, "" for none',
     )
     group.addoption(
+        "--cached-isolated",
+        action="store_true",
+        help="run each test alone in a forked child, compare with its recorded outcome, and name the tests "
+        "that pass only in company or only alone; nothing is replayed or stored",
+    )
+    group.addoption(
         "--shard",
         metavar="I/N",
         help="with --cached: run the I-th of N parts of what must run, of about the same predicted time; "
@@ -63,6 +69,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     mode = early_config.known_args_namespace.cached
     if mode is None and early_config.known_args_namespace.cached_audit is not None:
         mode = "on"
+    if early_config.known_args_namespace.cached_isolated:
+        mode = "read"
     if mode is None:
         if early_config.known_args_namespace.shard is not None:
             raise pytest.UsageError("--shard splits what must run: it needs --cached [option-value]")

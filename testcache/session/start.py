@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from testcache.errors import SettingError
@@ -30,7 +32,10 @@ def start(config: pytest.Config, mode: str) -> None:
         if config.known_args_namespace.shard is not None:
             raise pytest.UsageError("--shard splits what must run: it needs the cache, which is off [option-value]")
         return
-    audit = wanted(config, settings.audit)
+    isolated = config.known_args_namespace.cached_isolated
+    if isolated and not hasattr(os, "fork"):
+        raise pytest.UsageError("--cached-isolated: this platform has no fork [option-value]")
+    audit = Audit() if isolated else wanted(config, settings.audit)
     orders = worker_orders()
     store, complaint = (None, "") if orders is not None else open_store(config.rootpath, settings, mode)
     salt = orders["salt"] if orders is not None else store.salt if store is not None else b""
@@ -38,7 +43,7 @@ def start(config: pytest.Config, mode: str) -> None:
     invocation = warm = None
     if store is not None:
         # An audit draws among all hits, and compares with traces: the index has none.
-        invocation = invocation_key(config, world) if audit == Audit() else None
+        invocation = invocation_key(config, world) if audit == Audit() and not isolated else None
         warm = find(config, world, store, invocation)
         if warm is not None and warm.complete and mode in ("on", "read"):
             config.pluginmanager.register(WarmRunner(config, warm, world, store, mode), PLUGIN_NAME)
@@ -53,5 +58,10 @@ def start(config: pytest.Config, mode: str) -> None:
     else:
         from testcache.session.runner import Runner
 
-        plugin = Runner(config, settings, world, observer, store, mode, complaint, invocation, warm, audit)
+        kind: type[Runner] = Runner
+        if isolated:
+            from testcache.session.isolated import Isolated
+
+            kind = Isolated
+        plugin = kind(config, settings, world, observer, store, mode, complaint, invocation, warm, audit)
     config.pluginmanager.register(plugin, PLUGIN_NAME)
