@@ -119,7 +119,7 @@ class Outlook:
             self._unstored.setdefault(node.partition("::")[0], []).append(node)
         self.corrupt = 0
         self._verifier = Verifier(self.world.digest_of)
-        self._quarantine = Quarantine(store, self.environment)
+        self._quarantine = Quarantine(store, self.environment, self.world.digest_of)
         self._manifests: dict[str, Manifest] = {}
 
     @classmethod
@@ -253,7 +253,7 @@ class Outlook:
             return Miss(Reason.ENVIRONMENT_CHANGED, (), traces[0] if traces else None)
         manifest = self.manifest(node.partition("::")[0])
         decision = self._verifier.decide_test(manifest, node, now_s=time.time(), everything=everything)
-        if isinstance(decision, Hit) and self._quarantine.holds(node, decision.trace):
+        if isinstance(decision, Hit) and self._quarantine.holds(node):
             return Miss(Reason.QUARANTINED, (), decision.trace)
         unstored = self.uncached.get(node)
         if unstored is None or isinstance(decision, Hit):

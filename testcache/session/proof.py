@@ -13,6 +13,7 @@ from testcache.session import audit as audits
 from testcache.session.names import path_of
 from testcache.storage.quarantine import Quarantine
 from testcache.storage.store import Store
+from testcache.trace import DigestOf
 
 FORCED = {"refresh": Reason.REFRESH, "verify": Reason.VERIFY}
 _CHECKED = {Reason.VERIFY: "--cached=verify", Reason.AUDIT: "--cached-audit"}
@@ -77,9 +78,9 @@ class Proof:
         self.decisions: dict[NodeId, Decision] = {}
         self.held: dict[NodeId, Trace] = {}
 
-    def begin(self, store: Store, environment: EnvironmentKey) -> None:
+    def begin(self, store: Store, environment: EnvironmentKey, digest_of: DigestOf) -> None:
         """Load what lied before. Raises StoreError."""
-        self._quarantine = Quarantine(store, environment)
+        self._quarantine = Quarantine(store, environment, digest_of)
 
     def settle(self, decisions: dict[NodeId, Decision]) -> dict[NodeId, Trace]:
         """Turn hits that must run into misses, in place; return the hits that are left."""
@@ -91,7 +92,7 @@ class Proof:
                     decisions[node] = Miss(self._forced)
             elif self._forced is not None:
                 self._run(node, decision, self._forced)
-            elif self._quarantine.holds(node, decision.trace):
+            elif self._quarantine.holds(node):
                 self._run(node, decision, Reason.QUARANTINED)
         hits = {node: found.trace for node, found in decisions.items() if isinstance(found, Hit)}
         durations = {node: trace.duration_s for node, trace in hits.items()}
@@ -124,7 +125,7 @@ class Proof:
         return found
 
     def _has_lied(self, node: NodeId, trace: Trace | None) -> bool:
-        return trace is not None and self._quarantine is not None and self._quarantine.holds(node, trace)
+        return trace is not None and self._quarantine is not None and self._quarantine.holds(node)
 
     def checked(self, results: Mapping[NodeId, Result]) -> int:
         """Hits that were compared with what really came of them."""

@@ -150,7 +150,7 @@ class Runner:
                 f"testcache: {corrupt} stored entries do not decode; their tests run "
                 f"[{Reason.ENTRY_CORRUPT.slug}]"
             )
-        self.proof.begin(self.store, self.environment)
+        self.proof.begin(self.store, self.environment, self.world.digest_of)
         totals = self.recording.totals
         for item in items:
             node = node_id(item)

@@ -1,6 +1,6 @@
 """Recorded results that were seen to be wrong, and files whose tests need one another.
 
-    quarantine / environment + node id   digests of 16 bytes of the reads of traces that lied, newest first
+    quarantine / environment + node id   a manifest of the traces that lied, newest first, without reports
     neighbours / environment + path      a mark: if one test of the file runs, all do
 
 Removing a trace that lied is not enough: the next pass records the same reads again.
@@ -8,50 +8,52 @@ Removing a trace that lied is not enough: the next pass records the same reads a
 
 from __future__ import annotations
 
-from testcache import digest
-from testcache.model import TRACES_PER_TEST, Digest, EnvironmentKey, NodeId, Trace
+import dataclasses
+
+from testcache.errors import BadRecord
+from testcache.model import TRACES_PER_TEST, EnvironmentKey, Manifest, NodeId, Trace
+from testcache.storage.codec import decode_manifest, encode_manifest
 from testcache.storage.index import SPACE as INDEX
 from testcache.storage.store import Store
+from testcache.trace import DigestOf, Verifier
 
 QUARANTINE = "quarantine"
 NEIGHBOURS = "neighbours"
-_DIGEST_BYTES = 16
-
-
-def fingerprint(trace: Trace) -> Digest:
-    """One digest over all that a trace read, in whatever parts. Cost: a sort of the reads."""
-    return digest.of_fields(*((int(kind), name, bytes(value)) for (kind, name), value in sorted(trace.reads)))
+_KEY_BYTES = 16
 
 
 class Quarantine:
     """What is known of one environment; loaded at once, as there are few. Raises StoreError."""
 
-    def __init__(self, store: Store, environment: EnvironmentKey) -> None:
+    def __init__(self, store: Store, environment: EnvironmentKey, digest_of: DigestOf) -> None:
         self._store = store
         self._environment = environment
-        self._lies: dict[NodeId, bytes] = {}
+        self._verifier = Verifier(digest_of)
+        self._lies: dict[NodeId, list[Trace]] = {}
         self._told: set[NodeId] = set()
         own = [key for key in store.keys(QUARANTINE) if key.startswith(environment)]
-        for key, value in store.get_many(QUARANTINE, own).items():
-            self._lies[NodeId(_name(key, environment))] = value
+        for value in store.get_many(QUARANTINE, own).values():
+            self._lies |= _decoded(value)
         self._files = {_name(key, environment) for key in store.keys(NEIGHBOURS) if key.startswith(environment)}
         self._joined: set[str] = set()
         self._lied = False
 
-    def holds(self, node: NodeId, trace: Trace) -> bool:
-        """Whether a trace with these reads has lied. Cost: nothing for a test that never did."""
-        value = self._lies.get(node)
-        if value is None:
+    def holds(self, node: NodeId) -> bool:
+        """Whether all that a trace read which has lied is unchanged. Cost: nothing for a test that never did.
+
+        The same reads are not asked for: two runs of one test may differ in a listing or a look-up that
+        has nothing to do with the lie.
+        """
+        if node not in self._lies:
             return False
         self._told.add(node)
-        known = fingerprint(trace)
-        return any(value[at : at + _DIGEST_BYTES] == known for at in range(0, len(value), _DIGEST_BYTES))
+        return any(self._verifier.verify(trace) is None for trace in self._lies[node])
 
     def add(self, node: NodeId, trace: Trace) -> None:
-        """A trace with these reads has lied."""
-        if not self.holds(node, trace):
-            value = fingerprint(trace) + self._lies.get(node, b"")
-            self._lies[node] = value[: _DIGEST_BYTES * TRACES_PER_TEST]
+        """This trace has lied."""
+        if not self.holds(node):
+            kept = dataclasses.replace(trace, reports=(), lines=b"")
+            self._lies[node] = [kept, *self._lies.get(node, ())][:TRACES_PER_TEST]
             self._lied = True
         self._told.add(node)
 
@@ -72,7 +74,10 @@ class Quarantine:
         key = self._environment
         self._store.put_many(
             [
-                *((QUARANTINE, key + _bytes(node), self._lies[node]) for node in sorted(self._told)),
+                *(
+                    (QUARANTINE, key + _bytes(node), encode_manifest(Manifest({node: self._lies[node]})))
+                    for node in sorted(self._told)
+                ),
                 *((NEIGHBOURS, key + _bytes(path), b"1") for path in sorted(self._joined)),
             ]
         )
@@ -82,7 +87,14 @@ class Quarantine:
 
 def node_of(key: bytes) -> NodeId:
     """The node id in a key of `QUARANTINE`."""
-    return NodeId(_name(key, key[:_DIGEST_BYTES]))
+    return NodeId(_name(key, key[:_KEY_BYTES]))
+
+
+def _decoded(value: bytes) -> dict[NodeId, list[Trace]]:
+    try:
+        return decode_manifest(value).traces
+    except BadRecord:  # the rows that do not decode are reported when tests are looked up
+        return {}
 
 
 def _bytes(name: str) -> bytes:
