@@ -26,8 +26,9 @@ from testcache.session.names import node_id, path_of
 from testcache.session.warm import CachedItem
 from testcache.storage.index import IndexedTest
 
-MOST_S = 5.0
-"""Recorded seconds of neighbours above which nothing is tried: a failure while writing code must be fast."""
+MOST_S = 0.1
+"""Recorded seconds of neighbours above which nothing is tried: most failures are real, and each of them
+would pay for running tests that are known to pass."""
 
 _OURS = ("testcache", "runner")
 _PHASES = ("setup", "call")
