@@ -45,9 +45,7 @@ class Plan:
     why: str
 
 
-def choose(
-    costs: Sequence[float], machine: Machine, start: Start, *, limit: int | None = None, least: int = 0
-) -> Plan:
+def choose(costs: Sequence[float], machine: Machine, start: Start, *, limit: int | None = None, least: int = 0) -> Plan:
     """Choose the number of workers for tests of these predicted seconds.
 
     Args:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from types import FrameType
 from typing import Any
 
@@ -18,9 +18,11 @@ import pytest
 
 from testcache.model import NodeId, Result
 from testcache.parallel.machine import usable_cores
+from testcache.session.limits import Limits
 from testcache.session.names import path_of
 from testcache.session.setups import longest
-from testcache.session.workforce import Work
+from testcache.session.workforce import Work, effort_line
+from testcache.settings import Parallel
 from testcache.storage.effort import Effort
 from testcache.storage.wire import Unpacker
 
@@ -56,8 +58,9 @@ class Distribution:
         setups: what workers measured of shared set-ups, see `SetupTimes`.
     """
 
-    def __init__(self, config: pytest.Config, deliver: Deliver) -> None:
+    def __init__(self, config: pytest.Config, settings: Parallel, deliver: Deliver) -> None:
         self._config = config
+        self._settings = settings
         self._deliver = deliver
         self._session: Any = None
         self._work = Work()
@@ -65,6 +68,7 @@ class Distribution:
         self._streams: dict[str, Unpacker] = {}
         self._finals: list[Result] = []
         self._scheduler: Any = None
+        self._limits: Limits | None = None
         self._moments: list[float] = []
         self._ended: set[NodeId] = set()
         self._workers = 0
@@ -140,6 +144,8 @@ class Distribution:
             self._report_unreported()
             return answer
         finally:
+            if self._limits is not None:
+                self._limits.stop()
             self._moments.append(time.perf_counter())
             session.testscollected = collected
 
@@ -150,7 +156,8 @@ class Distribution:
             return None
         from testcache.session.scheduling import CostScheduling
 
-        self._scheduler = CostScheduling(config, log, self._work)
+        self._limits = Limits(self._settings, self._session)
+        self._scheduler = CostScheduling(config, log, self._work, self._limits)
         return self._scheduler
 
     @pytest.hookimpl(optionalhook=True)
@@ -224,4 +231,16 @@ class Distribution:
             run_s=scheduler.last - scheduler.first,
             stop_s=end - scheduler.last,
             work_s=scheduler.work_s,
+            replaced=self._limits.replaced if self._limits is not None else 0,
+            held_s=self._limits.held_s if self._limits is not None else 0.0,
         )
+
+    def lines(self) -> Iterator[str]:
+        """What the workers cost and used, and which limits could not be applied."""
+        effort = self.effort()
+        if effort is not None:
+            yield effort_line(effort)
+        if self._limits is not None:
+            yield from self._limits.lines()
+        elif self._workers and (self._settings.max_cpu or self._settings.max_memory):
+            yield "testcache: max-cpu and max-memory are for --dist=load: they were not applied [dist]"

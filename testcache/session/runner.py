@@ -28,7 +28,7 @@ from testcache.session.proof import Proof
 from testcache.session.recording import Recording
 from testcache.session.setups import longest
 from testcache.session.warm import CachedItem, CachedModule, Warm, cached, may_skip
-from testcache.session.workforce import Work, Workforce, effort_line
+from testcache.session.workforce import Work, Workforce
 from testcache.settings import Settings
 from testcache.storage.history import Run, save_collected, save_run
 from testcache.storage.index import SPACE, IndexedTest, encode_index
@@ -59,7 +59,7 @@ class Runner:
         self.mode = mode
         self.complaint = complaint
         self.recording = Recording(config, settings, world, observer, self._deliver)
-        self.distribution = Distribution(config, self._take)
+        self.distribution = Distribution(config, settings.parallel, self._take)
         self.workforce = Workforce(config, settings.parallel)
         self.work = Work()
         self.notes = Notes(config)
@@ -383,9 +383,8 @@ class Runner:
         terminalreporter.write_line(line)
 
     def _parallel_lines(self) -> Generator[str, None, None]:
-        effort = self.distribution.effort()
-        if effort is not None and self.config.option.verbose >= 0:
-            yield effort_line(effort)
+        if self.config.option.verbose >= 0:
+            yield from self.distribution.lines()
         yield from self.workforce.shard_lines()
 
     def _verbose_lines(self) -> Generator[str, None, None]:

@@ -15,6 +15,7 @@ from xdist.scheduler import LoadScheduling
 from testcache.model import NodeId
 from testcache.parallel.dispatch import Dispatcher
 from testcache.parallel.units import Unit, quantum, units
+from testcache.session.limits import Limits
 from testcache.session.workforce import Work
 
 QUICK_S = 0.01
@@ -31,11 +32,14 @@ class CostScheduling(LoadScheduling):  # type: ignore[misc]
         tests: how many those are.
     """
 
-    def __init__(self, config: pytest.Config, log: Any, work: Work) -> None:
+    def __init__(self, config: pytest.Config, log: Any, work: Work, limits: Limits) -> None:
         self._units = Dispatcher([], size_s=1.0)
         self.collection: list[str] | None = None
         super().__init__(config, log)
         self._work = work
+        self._limits = limits
+        self._parts: dict[Any, list[int]] = {}
+        self._held: set[Any] = set()
         self._costs: list[float] = []
         self._positions: dict[str, int] = {}
         self._started: set[int] = set()
@@ -46,6 +50,7 @@ class CostScheduling(LoadScheduling):  # type: ignore[misc]
         self.tests = 0
         self._witness = Witness(self)
         config.pluginmanager.register(self._witness, "testcache-witness")
+        limits.start(self.wake)  # workers are still loading: when they are done, there is a first sample
 
     @property
     def pending(self) -> list[int]:
@@ -59,12 +64,17 @@ class CostScheduling(LoadScheduling):  # type: ignore[misc]
     @property
     def has_pending(self) -> bool:
         """Whether any test is still to end."""
-        return len(self._units) > 0 or any(self.node2pending.values())
+        return self._left or any(self.node2pending.values())
+
+    @property
+    def _left(self) -> bool:
+        """Whether a test is left that no worker has got."""
+        return len(self._units) > 0 or any(self._parts.values())
 
     @property
     def tests_finished(self) -> bool:
         """Whether nothing is left to give out and no worker has more than one test, which waits for a next."""
-        if not self.collection_is_completed or len(self._units) > 0:
+        if not self.collection_is_completed or self._left or self._held:
             return False
         return all(len(queue) < 2 for queue in self.node2pending.values())
 
@@ -91,24 +101,53 @@ class CostScheduling(LoadScheduling):  # type: ignore[misc]
         self._units = Dispatcher(cut, size_s=size_s)
 
     def check_schedule(self, node: Any, duration: float = 0) -> None:
-        """Give a worker more, or tell it that nothing more comes."""
+        """Give a worker more, or tell it that nothing more comes, or let it wait while the machine is busy."""
+        if node not in self.node2collection:
+            node.shutdown()  # it joined later and has collected other tests
+        self._limits.joined(node)
+        self._held.discard(node)
         while not node.shutting_down and self._wants(node):
+            if self._limits.busy and any(self._runs(other) for other in self.nodes if other is not node):
+                self._held.add(node)
+                break
+            tests = self._next(node)
+            if tests:
+                self.node2pending[node].extend(tests)
+                node.send_runtest_some(tests)
+            else:
+                node.shutdown()
+        self._limits.waiting(bool(self._held))
+
+    def wake(self) -> None:
+        """Look again whether those that wait may go on."""
+        for node in list(self._held):
+            self.check_schedule(node)
+
+    def _runs(self, node: Any) -> bool:
+        """Whether a worker has a test that it does not hold back for want of a next one."""
+        return len(self.node2pending[node]) > (0 if node.shutting_down else 1)
+
+    def _next(self, node: Any) -> list[int]:
+        """The tests that a worker gets next: all of a unit, or one by one where its memory is limited."""
+        parts = self._parts.setdefault(node, [])
+        if not parts:
             others = [other for other in self.nodes if other is not node and not other.shutting_down]
             unit = self._units.next(self._ahead_s(node), [self._ahead_s(other) for other in others])
-            if unit is None:
-                node.shutdown()
-            else:
-                self.node2pending[node].extend(unit.tests)
-                node.send_runtest_some(list(unit.tests))
+            parts += unit.tests if unit is not None else ()
+        count = 1 if self._limits.of_memory else len(parts)
+        taken, parts[:count] = parts[:count], []
+        return taken
 
     def _wants(self, node: Any) -> bool:
         queue = self.node2pending[node]
         if len(queue) < 2:
             return True
-        return len(queue) < QUICK_TESTS and self._ahead_s(node) < QUICK_S and len(self._units) > 0
+        quick = not self._limits.of_memory and len(queue) < QUICK_TESTS and self._ahead_s(node) < QUICK_S
+        return quick and len(self._units) > 0
 
     def _ahead_s(self, node: Any) -> float:
-        return sum((self._costs[test] for test in self.node2pending[node]), 0.0)
+        ahead = [*self.node2pending[node], *self._parts.get(node, ())]
+        return sum((self._costs[test] for test in ahead), 0.0)
 
     # -- what came of it
 
@@ -117,7 +156,19 @@ class CostScheduling(LoadScheduling):  # type: ignore[misc]
         self.last = time.perf_counter()
         self.work_s += duration
         self.tests += 1
-        super().mark_test_complete(node, item_index, duration)
+        self.node2pending[node].remove(item_index)
+        if not node.shutting_down and self._limits.full(node):
+            self._retire(node)
+        else:
+            self.check_schedule(node, duration)
+
+    def _retire(self, node: Any) -> None:
+        """Let a worker end after the test that waits in it, and another one take its place."""
+        node.shutdown()
+        rest = self._parts.pop(node, [])
+        self._return(rest)
+        if self._left:
+            self._limits.replace(node)
 
     def mark_test_pending(self, item: str) -> None:
         """Run a test again, on whichever worker (plugins that repeat crashed tests ask for this)."""
@@ -132,6 +183,8 @@ class CostScheduling(LoadScheduling):  # type: ignore[misc]
         2. it had not begun: it waited for the controller to name the test behind it.
         """
         pending = self.node2pending.pop(node)
+        self._held.discard(node)
+        self._return(self._parts.pop(node, []))
         if not pending:
             return None
         assert self.collection is not None

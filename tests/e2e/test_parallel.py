@@ -11,10 +11,10 @@ from harness import Project
 MANY = "import pytest\n@pytest.mark.parametrize('number', range({count}))\ndef test_it(number): pass\n"
 SLEEPS = """
 import time
-def test_a(): time.sleep(0.8)
-def test_b(): time.sleep(0.8)
-def test_c(): time.sleep(0.8)
-def test_d(): time.sleep(0.8)
+def test_a(): time.sleep(1.5)
+def test_b(): time.sleep(1.5)
+def test_c(): time.sleep(1.5)
+def test_d(): time.sleep(1.5)
 """
 
 
@@ -40,14 +40,14 @@ def test_auto_starts_no_worker_for_cheap_misses(project: Project) -> None:
 
 
 def test_auto_starts_workers_for_long_tests(project: Project) -> None:
-    """Four tests that wait for most of a second are worth two workers where there are two cores."""
+    """Four tests of 1.5 seconds are worth two workers where there are two cores."""
     project.write("test_sleeps.py", SLEEPS)
     project.run("-n0")
     run = project.run("--cached=refresh", "-n", "auto", "-v", env={"PYTEST_XDIST_AUTO_NUM_WORKERS": "2"})
     assert (run.exit, len(run.executed), started(run.text)) == (0, 4, 2), run.text
-    assert "testcache: 2 workers: 4 tests, about 3.2 s" in run.text
+    assert "testcache: 2 workers: 4 tests, about 6.0 s" in run.text
     assert re.search(
-        r"testcache: 2 workers: \d+% efficient: 3\.\d s of tests in .* to start, .* idle", run.text
+        r"testcache: 2 workers: \d+% efficient: 6.\d s of tests in .* to start, .* idle", run.text
     )
 
 
@@ -177,7 +177,7 @@ def test_durations_outlive_the_environment(project: Project) -> None:
     project.write("pytest.ini", "[pytest]\nxfail_strict = true\n")
     run = project.run("-n", "auto", "-v", env={"PYTEST_XDIST_AUTO_NUM_WORKERS": "2"})
     assert len(run.executed) == 4
-    assert "4 tests, about 3.2 s" in run.text
+    assert "4 tests, about 6.0 s" in run.text
 
 
 # -- shards
@@ -186,7 +186,7 @@ def test_durations_outlive_the_environment(project: Project) -> None:
 def test_shards_together_run_each_test_once(project: Project) -> None:
     """Three shards of one cache share the misses out; the first one replays the hits."""
     project.write("test_many.py", MANY.format(count=20))
-    project.write("test_sleeps.py", SLEEPS.replace("0.8", "0.05"))
+    project.write("test_sleeps.py", SLEEPS.replace("1.5", "0.05"))
     project.run()
     project.edit("test_sleeps.py", "import time", "import time, os")
     runs = [project.run("--cached=read", f"--shard={number}/3") for number in (1, 2, 3)]
