@@ -108,6 +108,9 @@ def _parser() -> argparse.ArgumentParser:
     status = verb("status", "say what a run would replay and what it would run; exit 1 if anything")
     status.add_argument("--all", action="store_true", help="name the fully cached files, too")
     verb("stats", "show what the cache holds and what it has saved")
+    shard = verb("shard", "show how --shard splits what must run over several machines")
+    shard.add_argument("--plan", metavar="N", type=int, required=True, help="how many machines")
+    shard.add_argument("--all", action="store_true", help="name the tests of each, longest first")
     prune = verb("prune", "remove what is old, then the oldest down to a size")
     prune.add_argument(
         "--max-size", metavar="SIZE", help='such as "500MiB"; the setting max-size if not given'
@@ -189,6 +192,12 @@ def _stats(chosen: argparse.Namespace) -> int:
     return stats.run(_project(chosen))
 
 
+def _shard(chosen: argparse.Namespace) -> int:
+    from testcache.commands import shard
+
+    return shard.run(_project(chosen), chosen.plan, everything=chosen.all)
+
+
 def _prune(chosen: argparse.Namespace) -> int:
     from testcache.commands import prune
 
@@ -257,6 +266,7 @@ _ACTIONS = {
     "explain": _explain,
     "status": _status,
     "stats": _stats,
+    "shard": _shard,
     "prune": _prune,
     "clear": _clear,
     "doctor": _doctor,

@@ -51,7 +51,7 @@ def run(project: Project) -> int:
         f"testcache: {project.store_name}: {size(volume)}, {number(len(contents.durations), 'test')}, "
         f"{number(contents.traces, 'trace')}, {number(len(contents.environments), 'environment')}"
     )
-    for line in [*_totals(kept, quick), *_latest(kept, quick), *_slowest(contents)]:
+    for line in [*_totals(kept, quick), *_workers(kept), *_latest(kept, quick), *_slowest(contents)]:
         say(line)
     return 0
 
@@ -103,6 +103,23 @@ def _totals(kept: list[Run], quick: list[Replayed]) -> Iterator[str]:
             f"    audited     {number(audited, 'hit')}, {lied:,} wrong: with 95% confidence at most "
             f"{bound:.2g}% of hits are"
         )
+
+
+def _workers(kept: list[Run]) -> Iterator[str]:
+    """What workers (`-n`) cost and gave, over all runs that had some."""
+    efforts = [run.effort for run in kept if run.effort is not None]
+    if not efforts:
+        return
+    work, paid = sum(each.work_s for each in efforts), sum(each.workers * each.wall_s for each in efforts)
+    idle, start = sum(each.idle_s for each in efforts), sum(each.start_s for each in efforts)
+    share = f"{100 * work / paid:.0f}% efficient, " if paid else ""
+    yield (
+        f"    workers     in {number(len(efforts), 'run')}: {share}{seconds(idle)} idle, "
+        f"{seconds(start / len(efforts))} to start"
+    )
+    replaced = sum(each.replaced for each in efforts)
+    if replaced:
+        yield f"    replaced    {number(replaced, 'worker')}, for their memory"
 
 
 def _counted(label: str, tallies: Iterable[dict[str, int]]) -> Iterator[str]:

@@ -33,9 +33,7 @@ def test_auto_starts_no_worker_for_cheap_misses(project: Project) -> None:
     run = project.run("-n", "auto", "-v")
     assert (run.exit, run.executed, len(run.outcomes)) == (0, {"test_one.py::test_one"}, 51)
     assert started(run.text) == 0
-    assert re.search(
-        r"testcache: 0 workers: 1 test, about \d+ ms; a worker takes about .* to start; ", run.text
-    )
+    assert re.search(r"testcache: 0 workers: 1 test, about \d+ ms; a worker takes about .* to start; ", run.text)
     assert "test_one.py::test_one PASSED" in run.text
 
 
@@ -46,9 +44,7 @@ def test_auto_starts_workers_for_long_tests(project: Project) -> None:
     run = project.run("--cached=refresh", "-n", "auto", "-v", env={"PYTEST_XDIST_AUTO_NUM_WORKERS": "2"})
     assert (run.exit, len(run.executed), started(run.text)) == (0, 4, 2), run.text
     assert "testcache: 2 workers: 4 tests, about 6.0 s" in run.text
-    assert re.search(
-        r"testcache: 2 workers: \d+% efficient: 6.\d s of tests in .* to start, .* idle", run.text
-    )
+    assert re.search(r"testcache: 2 workers: \d+% efficient: 6.\d s of tests in .* to start, .* idle", run.text)
 
 
 def test_tests_in_this_process_do_not_see_xdist(project: Project) -> None:
@@ -239,3 +235,34 @@ def test_shards_distribute_over_workers(project: Project) -> None:
     assert sorted(test for run in runs for test in run.executed) == sorted(
         f"test_many.py::test_it[{number}]" for number in range(10)
     )
+
+
+def test_the_plan_of_the_command_is_that_of_the_run(project: Project) -> None:
+    """`testcache shard --plan N` says, without pytest, what `--shard` will do and under which digest."""
+    project.write("test_many.py", MANY.format(count=6))
+    project.write("test_sleeps.py", SLEEPS.replace("1.5", "0.2"))
+    project.run()
+    project.edit("test_sleeps.py", "import time", "import time, os")
+    shown = project.cli("shard", "--plan", "2", "--all")
+    assert shown.returncode == 0, shown.stderr
+    found = re.search(r"plan (\w{8}): 4 tests must run, about 0\.8 s", shown.stdout)
+    assert found is not None, shown.stdout
+    assert re.findall(r"(\d)/2 +2 tests +about 0\.4 s", shown.stdout) == ["1", "2"]
+    first, second = shown.stdout.split("\n1/2\n")[1].split("\n2/2\n")
+    for number, text in ((1, first), (2, second)):
+        run = project.run("--cached=read", f"--shard={number}/2@{found[1]}")
+        assert (run.exit, run.executed) == (0, set(re.findall(r"test_sleeps.py::\w+", text)))
+
+
+def test_a_plan_needs_a_number_and_a_run(project: Project) -> None:
+    """Mistakes are usage errors; before the first run there is nothing to plan with."""
+    assert project.cli("shard").returncode == 4
+    assert project.cli("shard", "--plan", "0").returncode == 4
+    assert "nothing is recorded yet" in project.cli("shard", "--plan", "2").stdout
+
+
+def test_stats_tell_what_workers_cost(project: Project) -> None:
+    """Efficiency, waiting and start are kept with each run."""
+    project.write("test_many.py", MANY.format(count=6))
+    project.run("-n2")
+    assert re.search(r"workers +in 1 run: \d+% efficient, .* idle, .* to start", project.cli("stats").stdout)
