@@ -19,7 +19,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-WITNESS = '''
+WITNESS = """
 import json, os
 import pytest
 
@@ -35,7 +35,7 @@ def pytest_runtest_call(item):
 def pytest_runtest_logreport(report):
     if "PYTEST_XDIST_WORKER" not in os.environ and (report.when == "call" or report.outcome != "passed"):
         note("told", report.nodeid, report.outcome)
-'''
+"""
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,30 @@ class Project:
 
 
 PROJECTS = (
-    Project("click==8.5.1", "src", (), "src/click/formatting.py", "    widths: dict[int, int] = {}\n", "    widths: dict[int, int] = dict()\n"),
-    Project("attrs==26.1.0", "src", ("hypothesis", "cloudpickle"), "src/attr/converters.py", "    if val in (True,", "    if val in (True, True,"),
-    Project("boltons==26.2.0", ".", (), "boltons/strutils.py", "    ret = delim.join(split_punct_ws(text)) or delim if text else ''\n", "    ret = (delim.join(split_punct_ws(text)) or delim) if text else '' + ''\n"),
+    Project(
+        "click==8.5.1",
+        "src",
+        (),
+        "src/click/formatting.py",
+        "    widths: dict[int, int] = {}\n",
+        "    widths: dict[int, int] = dict()\n",
+    ),
+    Project(
+        "attrs==26.1.0",
+        "src",
+        ("hypothesis", "cloudpickle"),
+        "src/attr/converters.py",
+        "    if val in (True,",
+        "    if val in (True, True,",
+    ),
+    Project(
+        "boltons==26.2.0",
+        ".",
+        (),
+        "boltons/strutils.py",
+        "    ret = delim.join(split_punct_ws(text)) or delim if text else ''\n",
+        "    ret = (delim.join(split_punct_ws(text)) or delim) if text else '' + ''\n",
+    ),
 )
 
 
@@ -83,7 +104,19 @@ def pytest(project: Project, tree: Path, *arguments: str) -> Outcome:
     log.unlink(missing_ok=True)
     path = os.pathsep.join((str(tree / project.source), str(tree.parent)))
     env = {**os.environ, "PYTHONPATH": path, "TRY_LOG": str(log), "PYTHONWARNINGS": "ignore", "PYTHONHASHSEED": "0"}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "witness", "-p", "no:cacheprovider", "-p", "no:randomly", *arguments]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "witness",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:randomly",
+        *arguments,
+    ]
     start = time.monotonic()
     done = subprocess.run(command, cwd=tree, env=env, capture_output=True, text=True, check=False)
     seconds = time.monotonic() - start

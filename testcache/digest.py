@@ -8,7 +8,6 @@ SHA-256 beside it.
 from __future__ import annotations
 
 import hashlib
-from typing import Any
 
 from xxhash import xxh3_128_digest
 
@@ -39,7 +38,7 @@ def of_fields(*fields: object) -> Digest:
 
 def _tagged(field: object) -> bytes:
     if isinstance(field, (tuple, list)):
-        data: Any = of_fields(*field)
+        data: bytes = of_fields(*field)
     elif isinstance(field, (bytes, bytearray)):
         data = bytes(field)
     elif isinstance(field, str):

@@ -57,7 +57,12 @@ class Reason(enum.Enum):
     VERIFY = ("verify", Group.MISS, "verified", "--cached=verify runs everything and compares")
     AUDIT = ("audit", Group.MISS, "audited", "this hit was drawn for the audit and really ran")
     QUARANTINED = ("quarantined", Group.MISS, "quarantined", "a wrong hit was seen before with this trace")
-    NO_COVERAGE = ("no-coverage", Group.MISS, "without lines", "coverage is wanted and the recorded result has no lines")
+    NO_COVERAGE = (
+        "no-coverage",
+        Group.MISS,
+        "without lines",
+        "coverage is wanted and the recorded result has no lines",
+    )
     WITH_NEIGHBOURS = (
         "with-neighbours",
         Group.MISS,

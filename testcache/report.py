@@ -156,7 +156,7 @@ def number(count: int, noun: str) -> str:
     return f"{count:,} {noun if count == 1 else plural}"
 
 
-def tally(reasons: Counter[Reason]) -> str:
+def tally(reasons: Mapping[Reason, int]) -> str:
     """`9 changed, 3 new`: how many for which reason, in words, most first."""
     words: Counter[str] = Counter()
     for reason, count in reasons.items():

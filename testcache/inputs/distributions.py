@@ -75,7 +75,9 @@ class Distributions:
         fields: list[object] = [os.path.basename(folder), self._files.digest(record)]
         if signature_of(record) is None:
             fields.append(self._files.digest(os.path.join(folder, "METADATA")))
-            fields.append(self._files.digest(folder if folder.endswith(".egg-info") else os.path.join(folder, "PKG-INFO")))
+            fields.append(
+                self._files.digest(folder if folder.endswith(".egg-info") else os.path.join(folder, "PKG-INFO"))
+            )
         else:
             fields.append(self._files.digest(os.path.join(folder, "METADATA")))
             base = os.path.dirname(folder)

@@ -21,7 +21,9 @@ CONFIGURATION = (
     "pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg",
     ".testcache.toml", ".coveragerc",
 )  # fmt: skip
-NEUTRAL = frozenset({"--cached", "--testcache", "-q", "-qq", "-v", "-vv", "-vvv", "--quiet", "--verbose", "--no-header"})
+NEUTRAL = frozenset(
+    {"--cached", "--testcache", "-q", "-qq", "-v", "-vv", "-vvv", "--quiet", "--verbose", "--no-header"}
+)
 UNSETTLED = ("--lf", "--last-failed", "--ff", "--failed-first", "--nf", "--new-first", "--sw", "--stepwise",
              "--cov", "--cached=", "--testcache=", "--pdb", "--trace", "--setup-", "--collect-only", "--co",
              "--cache-", "--fixtures", "--markers", "--random", "--shard", "--junit", "--debug")  # fmt: skip

@@ -109,9 +109,7 @@ class Roots:
             return True
         if self.is_installed(path):
             return not self._owned(path)
-        if self._in_environment(path) or self.is_stdlib(path):
-            return False
-        return True
+        return not (self._in_environment(path) or self.is_stdlib(path))
 
     def _in_environment(self, path: str) -> bool:
         inside = sys.prefix != self.rootdir and _under(sys.prefix, self.rootdir) and _under(path, sys.prefix)

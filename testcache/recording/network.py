@@ -16,7 +16,7 @@ from testcache.recording.tape import Tape
 
 _LABEL = "network "
 
-_LOCAL_NAMES = frozenset({"", "localhost", "127.0.0.1", "::1", "0.0.0.0", "::", "ip6-localhost"})
+_LOCAL_NAMES = frozenset({"", "localhost", "127.0.0.1", "::1", "0.0.0.0", "::", "ip6-localhost"})  # noqa: S104  # names to recognise, nothing is bound
 
 
 class Network:

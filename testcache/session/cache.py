@@ -96,7 +96,8 @@ class Cache:
                 manifest.failed[result.node_id] = result.recorded_at
         if fresh:
             limit = self._traces_per_test
-            self._store.update_many((MANIFEST, key, partial(merged, new=new, limit=limit)) for key, new in fresh.items())
+            changes = ((MANIFEST, key, partial(merged, new=new, limit=limit)) for key, new in fresh.items())
+            self._store.update_many(changes)
 
     def recover(self) -> int:
         """Take over what killed runs had finished; the number of their results."""

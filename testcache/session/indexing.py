@@ -135,6 +135,3 @@ def _shown(trace: Trace) -> Iterator[Any]:
     plain = plain and all(report.keys() <= _PLAIN for report in reports)
     yield [float(report.get("duration", 0.0)) for report in reports]
     yield [] if plain else [dict(report) for report in reports]
-
-
-

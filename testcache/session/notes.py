@@ -33,9 +33,7 @@ class Notes:
         """A file whose tests were deselected in part says nothing about what it holds."""
         self._partial.update(path_of(node_id(item)) for item in items)
 
-    def collected(
-        self, items: Iterable[pytest.Item], roots: Roots, custom: frozenset[str], salt: bytes
-    ) -> None:
+    def collected(self, items: Iterable[pytest.Item], roots: Roots, custom: frozenset[str], salt: bytes) -> None:
         """Take the collected tests and the facts behind the environment key."""
         for name, value in sorted(environment.facts(self._config, roots, custom)):
             secret = name.startswith(_MAYBE_SECRET)

@@ -189,10 +189,8 @@ class Recording:
     def collected(self, items: list[pytest.Item], traces: Mapping[NodeId, Trace]) -> list[Collected]:
         """The test files that were collected in this process, with what their collection rests on."""
         tape, ledger = self.tape, self.observer.ledger
-        folders = frozenset(
-            Read(Input(Kind.LISTING, tape.roots.name(folder)), self.world.digest_of(Input(Kind.LISTING, tape.roots.name(folder))))
-            for folder in self.charges.folders
-        )
+        asked = [Input(Kind.LISTING, tape.roots.name(folder)) for folder in self.charges.folders]
+        folders = [Read(folder, self.world.digest_of(folder)) for folder in asked]
         files: dict[str, Collected] = {}
         for path, context in self.charges.files().items():
             name = tape.roots.name(path)

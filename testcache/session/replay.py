@@ -111,7 +111,17 @@ def _plain_pass(item: pytest.Item, when: Literal["setup", "call", "teardown"], d
     now = time.time()
     properties = [HIT_PROPERTY] if when == "teardown" else []
     report = pytest.TestReport(
-        item.nodeid, item.location, {item.name: 1}, "passed", None, when, (), duration_s, now - duration_s, now, properties
+        item.nodeid,
+        item.location,
+        {item.name: 1},
+        "passed",
+        None,
+        when,
+        (),
+        duration_s,
+        now - duration_s,
+        now,
+        properties,
     )
     setattr(report, HIT, True)
     return report

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from collections.abc import Generator
@@ -27,7 +28,7 @@ from testcache.session.notes import Notes
 from testcache.session.proof import Proof
 from testcache.session.recording import Recording
 from testcache.session.setups import longest
-from testcache.session.warm import CachedItem, CachedModule, Warm, cached, may_skip
+from testcache.session.warm import CachedItem, CachedModule, Warm, held_file, may_skip
 from testcache.session.workforce import Work, Workforce
 from testcache.settings import Settings
 from testcache.storage.history import Run, save_collected, save_run
@@ -93,11 +94,8 @@ class Runner:
     def pytest_report_header(self) -> list[str]:
         recorder = self.recording.observer.recorder
         why = f" ({recorder.reason})" if recorder.reason else ""
-        where = self.store.folder.relative_to(self.config.rootpath) if self._is_inside() else "no store"
+        where = "no store" if self.store is None else os.path.relpath(self.store.folder, self.config.rootpath)
         return [f"testcache: mode {self.mode}, recorder {recorder.name}{why}, {where}"]
-
-    def _is_inside(self) -> bool:
-        return self.store is not None and self.store.folder.is_relative_to(self.config.rootpath)
 
     # -- collecting
 
@@ -147,8 +145,7 @@ class Runner:
         corrupt = self.cache.corrupt + self.store.corrupt
         if corrupt:
             self.complaint = (
-                f"testcache: {corrupt} stored entries do not decode; their tests run "
-                f"[{Reason.ENTRY_CORRUPT.slug}]"
+                f"testcache: {corrupt} stored entries do not decode; their tests run [{Reason.ENTRY_CORRUPT.slug}]"
             )
         self.proof.begin(self.store, self.environment, self.world.digest_of)
         totals = self.recording.totals
@@ -234,9 +231,7 @@ class Runner:
             # pytest-cov has prepared to measure in workers, not here.
             least = 0 if self.recording.totals is None else 1
             limit = self.distribution.limit
-            plan = self.workforce.choose(
-                self.work, self.store, limit=limit, least=least, skipped=self.warm is not None
-            )
+            plan = self.workforce.choose(self.work, self.store, limit=limit, least=least, skipped=self.warm is not None)
             count, why = min(plan.workers, count), plan.why
         if self.config.option.verbose > 0:
             reporter = self.config.pluginmanager.getplugin("terminalreporter")
@@ -321,9 +316,7 @@ class Runner:
         for file in self.recording.collected(self._collected, traces):
             indexer.add(file)
         if self.warm is not None:
-            for held in {
-                item.parent.file.path: item.parent.file for item in self._collected if cached(item)
-            }.values():
+            for held in {id(file): file for file in map(held_file, self._collected) if file is not None}.values():
                 indexer.keep(held, self.warm.index)
         self.store.put_many([(SPACE, self._invocation, encode_index(indexer.index()))])
 

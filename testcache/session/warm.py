@@ -96,9 +96,9 @@ def items(parent: Any, file: IndexedFile) -> list[CachedItem]:
     ]
 
 
-def cached(item: pytest.Item) -> bool:
-    """Whether a test is known from the index only."""
-    return isinstance(item, CachedItem)
+def held_file(item: pytest.Item) -> IndexedFile | None:
+    """The held file that a test comes from, None if its file was imported."""
+    return item.parent.file if isinstance(item.parent, CachedModule) else None
 
 
 _KNOWN_HOOKS = frozenset({"main", "mark", "nodes", "lfplugin", "nfplugin", "stepwiseplugin", "session", "unittest"})

@@ -82,6 +82,7 @@ class Worker:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
         results = self.recording.finish()
-        self._config.workeroutput["testcache"] = self._packed(results)
-        self._config.workeroutput["testcache-setups"] = self.recording.charges.setups.seconds()
-        self._config.workeroutput["testcache-collect"] = self._collect_s
+        output: dict[str, Any] = getattr(self._config, "workeroutput")  # noqa: B009  # xdist's own addition
+        output["testcache"] = self._packed(results)
+        output["testcache-setups"] = self.recording.charges.setups.seconds()
+        output["testcache-collect"] = self._collect_s

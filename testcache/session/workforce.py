@@ -78,9 +78,7 @@ class Workforce:
 
     # -- costs
 
-    def work(
-        self, nodes: Iterable[NodeId], decisions: Mapping[NodeId, Decision], store: Store | None
-    ) -> Work:
+    def work(self, nodes: Iterable[NodeId], decisions: Mapping[NodeId, Decision], store: Store | None) -> Work:
         """What must run, with costs from the store. Raises StoreError. Cost: a read a test file."""
         chosen = tuple(nodes)
         timings = Timings() if store is None else load_timings(store, {path_of(node) for node in chosen})
@@ -134,9 +132,7 @@ class Workforce:
 
     # -- workers
 
-    def choose(
-        self, work: Work, store: Store | None, *, limit: int | None, least: int, skipped: bool
-    ) -> Plan:
+    def choose(self, work: Work, store: Store | None, *, limit: int | None, least: int, skipped: bool) -> Plan:
         """How many workers `-n auto` starts. Raises StoreError.
 
         `skipped` says that this process did not import every test file, which a worker must.

@@ -107,9 +107,7 @@ def encode_manifest(manifest: Manifest) -> bytes:
         for _, node in nodes:
             traces = manifest.traces.get(node)
             rows.append(None if traces is None else [_pack_trace(trace, parts, blobs) for trace in traces])
-        reads = sorted(
-            (_to_bytes(read.input.name), read.input.kind, read.digest, read) for read in _union(parts)
-        )
+        reads = sorted((_to_bytes(read.input.name), read.input.kind, read.digest, read) for read in _union(parts))
         position = {row[3]: index for index, row in enumerate(reads)}
         record = _Manifest(
             names=_fold([row[0] for row in reads]),
@@ -117,9 +115,7 @@ def encode_manifest(manifest: Manifest) -> bytes:
             digests=[row[2] for row in reads],
             parts=[_steps(sorted(position[read] for read in part)) for part in parts],
             blobs=list(blobs.positions),
-            tests=_Tests(
-                _fold([name for name, _ in nodes]), rows, [manifest.failed.get(node) for _, node in nodes]
-            ),
+            tests=_Tests(_fold([name for name, _ in nodes]), rows, [manifest.failed.get(node) for _, node in nodes]),
         )
         return _bounded(bytes([MANIFEST_FORMAT]) + msgspec.msgpack.encode(record))
 
@@ -139,9 +135,7 @@ def decode_manifest(data: bytes) -> Manifest:
             Read(Input(_KINDS[kind], name), Digest(value))
             for kind, name, value in zip(record.kinds, names, record.digests, strict=True)
         ]
-        parts = [
-            frozenset(map(reads.__getitem__, accumulate(map(_natural, steps)))) for steps in record.parts
-        ]
+        parts = [frozenset(map(reads.__getitem__, accumulate(map(_natural, steps)))) for steps in record.parts]
         unpack = _Unpacking(parts, record.blobs)
         manifest = Manifest()
         tests = record.tests

@@ -50,9 +50,7 @@ def prepare(folder: Path) -> None:
     elif not (folder / "CACHEDIR.TAG").is_file():
         strangers = sorted({entry.name for entry in folder.iterdir()} - _OURS)
         if strangers:
-            raise StoreError(
-                f"{folder} is not a testcache folder (it holds {strangers[0]}); choose another cache_dir"
-            )
+            raise StoreError(f"{folder} is not a testcache folder (it holds {strangers[0]}); choose another cache_dir")
     if stat.S_IMODE(folder.stat().st_mode) & 0o022:
         folder.chmod(0o700)  # who can write a store can choose what is replayed
     for name, text in _MARKERS.items():

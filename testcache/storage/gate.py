@@ -72,8 +72,7 @@ def schema_digest(connection: sqlite3.Connection) -> str:
     Not xxh3: two texts with the same digest must be infeasible to make, not just unlikely.
     """
     rows = connection.execute(
-        "SELECT coalesce(type, ''), coalesce(name, ''), coalesce(tbl_name, ''), coalesce(sql, '')"
-        " FROM sqlite_master"
+        "SELECT coalesce(type, ''), coalesce(name, ''), coalesce(tbl_name, ''), coalesce(sql, '') FROM sqlite_master"
     ).fetchall()
     return hashlib.sha256(repr(sorted(rows, key=repr)).encode()).hexdigest()
 

@@ -101,9 +101,7 @@ def save_run(store: Store, run: Run, facts: Mapping[str, str], results: Iterable
             table.pop(result.node_id, None)
             if result.problems:
                 slug, evidence = result.problems[0]
-                table[result.node_id] = Uncached(
-                    slug, evidence[:EVIDENCE_CHARS], result.duration_s, result.recorded_at
-                )
+                table[result.node_id] = Uncached(slug, evidence[:EVIDENCE_CHARS], result.duration_s, result.recorded_at)
         return encode_value(table)
 
     changes: list[tuple[str, bytes, Change]] = [
@@ -169,10 +167,8 @@ def collected(store: Store, environment: bytes, paths: Iterable[str]) -> dict[st
     """The node ids of these test files when they were last collected in full; others are left out."""
     wanted = {manifest_key(environment, path): path for path in paths}
     found = store.get_many(_COLLECTED, list(wanted))
-    lists = {wanted[key]: _decoded(value, list[str] | None, None) for key, value in found.items()}
-    return {
-        path: [NodeId(path + rest) for rest in names] for path, names in lists.items() if names is not None
-    }
+    lists = {wanted[key]: _decoded(value, list[str], []) for key, value in found.items()}
+    return {path: [NodeId(path + rest) for rest in names] for path, names in lists.items() if names}
 
 
 def _decoded(data: bytes | None, type_: type[T], empty: T) -> T:

@@ -15,9 +15,7 @@ MAX_VALUE_BYTES = 64 << 20
 """Longer values are not ours (a manifest of 25 tests takes about 20 KB) and are not loaded."""
 
 _PER_QUERY = 500  # below the 999 parameters that old SQLite builds allow
-_BYTES_ONLY = (
-    "CASE WHEN mode = 1 AND filename IS NULL AND typeof(value) = 'blob' THEN value END"  # mode 1: raw
-)
+_BYTES_ONLY = "CASE WHEN mode = 1 AND filename IS NULL AND typeof(value) = 'blob' THEN value END"  # mode 1: raw
 
 
 class Rows:

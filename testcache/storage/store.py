@@ -165,9 +165,7 @@ class Store:
         entries = freed = 0
         with self._writing() as writer, self._reading() as rows:
             stored_before = None if max_age_s is None else now - max_age_s
-            for key, size in surplus(
-                rows, max_bytes=max_bytes, stored_before=stored_before, keep_prefix=_META_PREFIX
-            ):
+            for key, size in surplus(rows, max_bytes=max_bytes, stored_before=stored_before, keep_prefix=_META_PREFIX):
                 if writer.delete(key):
                     entries += 1
                     freed += size

@@ -91,9 +91,7 @@ class Unpacker:
     def unpack(self, data: bytes) -> list[Result]:
         """Decode one batch; raises BadRecord for anything but what `pack` writes."""
         if len(data) > MAX_BATCH_BYTES:
-            raise BadRecord(
-                f"a batch of {len(data)} bytes is over the limit of {MAX_BATCH_BYTES} [entry-corrupt]"
-            )
+            raise BadRecord(f"a batch of {len(data)} bytes is over the limit of {MAX_BATCH_BYTES} [entry-corrupt]")
         try:
             return [result for row in _DECODER.decode(data) for result in self._take(row)]
         except (msgspec.MsgspecError, ValueError, IndexError) as problem:

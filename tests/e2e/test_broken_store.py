@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 from harness import Project, Run
 
-TESTS = "import shop\ndef test_good(): assert shop.one() == 1\ndef test_bad(): assert shop.one() == 2\n"
-GOOD, BAD = "test_it.py::test_good", "test_it.py::test_bad"
+GOOD, BAD = "test_good.py::test_good", "test_bad.py::test_bad"
 
 
 @pytest.fixture
 def recorded(project: Project) -> Project:
     """A project with one replayable pass and one failure."""
     project.write("shop.py", "def one(): return 1\n")
-    project.write("test_it.py", TESTS)
+    project.write("test_good.py", "import shop\ndef test_good(): assert shop.one() == 1\n")
+    project.write("test_bad.py", "import shop\ndef test_bad(): assert shop.one() == 2\n")
     assert project.run().exit == 1
     assert project.run().executed == {BAD}
     return project
@@ -89,9 +89,7 @@ def a_folder(path: Path) -> None:
         (a_folder, "cache.db"),
     ],
 )
-def test_a_damaged_database_is_one_warning(
-    recorded: Project, damage: Callable[[Path], None], said: str
-) -> None:
+def test_a_damaged_database_is_one_warning(recorded: Project, damage: Callable[[Path], None], said: str) -> None:
     """Whatever stands in the place of the database is named once, left as it is, and nothing is replayed."""
     for name in ("cache.db-wal", "cache.db-shm"):
         database(recorded).with_name(name).unlink(missing_ok=True)

@@ -97,7 +97,8 @@ def test_switching_branches_and_back_replays_both(shop: Project) -> None:
     assert (shop.run().exit, shop.run().executed) == (0, set())
     shop.write("shop.py", there)
     again = shop.run()
-    assert (again.exit, again.executed) == (1, {TAX, BOTH})
+    assert again.exit == 1
+    assert again.executed - {PRICE} == {TAX, BOTH}  # a neighbour of a failure may be tried, see its own tests
 
 
 def test_a_changed_data_file_runs_its_reader(shop: Project) -> None:

@@ -34,9 +34,7 @@ def test_waits():
         time.sleep(0.02)
 def test_last(): pass
 """
-FIRST, WIDE, WAITS, LAST = (
-    f"test_slow.py::test_{n}" for n in ("first", "with_wide_fixture", "waits", "last")
-)
+FIRST, WIDE, WAITS, LAST = (f"test_slow.py::test_{n}" for n in ("first", "with_wide_fixture", "waits", "last"))
 
 
 @pytest.fixture

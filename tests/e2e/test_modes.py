@@ -56,9 +56,7 @@ def test_refresh_runs_everything_and_records_it(three: Project) -> None:
 def test_verify_reports_each_wrong_hit(project: Project, workers: str) -> None:
     """--cached=verify runs everything and names each test whose replay would have been wrong, no other."""
     state = project.path.parent / "state"
-    project.write(
-        "test_it.py", f"import ctypes\ndef test_lies(): assert {unseen(state)}\ndef test_good(): pass\n"
-    )
+    project.write("test_it.py", f"import ctypes\ndef test_lies(): assert {unseen(state)}\ndef test_good(): pass\n")
     project.write("test_bad.py", "def test_always(): assert False\n")
     project.run()
     assert "WRONG HIT" not in project.run("--cached=verify", workers).text
