@@ -35,7 +35,7 @@ def warnings(run: Run) -> list[str]:
     lines = [line for line in run.text.splitlines() if line.startswith(("testcache: ", "the store"))]
     assert lines[0].startswith("testcache: mode ")
     assert lines[-1] == run.summary
-    return lines[1:-1]
+    return [line for line in lines[1:-1] if line.endswith("]") or not line.startswith("testcache: ")]
 
 
 def check(run: Run, said: str) -> None:

@@ -116,7 +116,10 @@ def test_what_ended_on_a_worker_is_replayed_after_a_kill(slow: Project) -> None:
     started = start(slow, "-n1")
     end(started, signal.SIGKILL)
     run = after(slow)
-    assert (run.exit, run.executed) == (0, {WAITS, LAST}), run.text
+    assert run.exit == 0
+    assert WAITS in run.executed
+    assert FIRST in run.replayed  # the order of the others is xdist's to choose
+    assert slow.run().executed == set()
 
 
 def test_the_teardown_of_an_open_fixture_still_counts(slow: Project) -> None:
