@@ -52,6 +52,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "part 1 replays what is cached; I/N@PLAN refuses any other plan than the one with this digest; "
         '"auto" takes the job number from the CI system',
     )
+    # Not --hosts: pytest-testinfra has that, and two plugins with one option stop pytest.
+    group.addoption(
+        "--cached-hosts",
+        metavar="NAMES",
+        help='with --cached: let the machines of [hosts.NAME] in the settings run tests, too: "all", or names '
+        "with commas between",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -72,14 +79,21 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     if early_config.known_args_namespace.cached_isolated:
         mode = "read"
     if mode is None:
-        if early_config.known_args_namespace.shard is not None:
-            raise pytest.UsageError("--shard splits what must run: it needs --cached [option-value]")
+        _need_cached(early_config, "it needs --cached")
         return (yield)
     _spare_rewriting(early_config)
     from testcache.session.start import start
 
     start(early_config, mode)
     return (yield)
+
+
+def _need_cached(config: pytest.Config, why: str) -> None:
+    """Options that change what a cached run does must not be overlooked without one."""
+    known = config.known_args_namespace
+    for option, given in (("--shard", known.shard), ("--cached-hosts", known.cached_hosts)):
+        if given is not None:
+            raise pytest.UsageError(f"{option}={given}: {why} [option-value]")
 
 
 def _spare_rewriting(config: pytest.Config) -> None:

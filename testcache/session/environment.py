@@ -41,7 +41,7 @@ NEUTRAL_OPTIONS = frozenset(
         "cov_append", "cov_branch", "cov_config", "cov_context", "cov_fail_under", "cov_precision", "cov_report",
         "cov_source", "no_cov", "no_cov_on_fail",
         # ours
-        "cached", "cached_audit", "cached_isolated", "shard", "shard_of",
+        "cached", "cached_audit", "cached_isolated", "cached_hosts", "shard",
     }
 )  # fmt: skip
 

@@ -20,6 +20,7 @@ from testcache.reasons import Reason
 from testcache.recording.observer import Observer
 from testcache.session import environment, neighbours, replay
 from testcache.session.cache import Cache
+from testcache.session.crew import Crew
 from testcache.session.distribution import Distribution
 from testcache.session.indexing import Indexer
 from testcache.session.names import node_id, path_of
@@ -27,6 +28,7 @@ from testcache.session.neighbours import Neighbours
 from testcache.session.notes import Notes
 from testcache.session.proof import Proof
 from testcache.session.recording import Recording
+from testcache.session.remote import Remote
 from testcache.session.setups import longest
 from testcache.session.warm import CachedItem, CachedModule, Warm, held_file, may_skip
 from testcache.session.workforce import Work, Workforce
@@ -62,6 +64,7 @@ class Runner:
         self.recording = Recording(config, settings, world, observer, self._deliver)
         self.distribution = Distribution(config, settings.parallel, self._take)
         self.workforce = Workforce(config, settings.parallel)
+        self.crew = Crew(config, self.distribution, self.workforce, Remote(config, settings.hosts))
         self.work = Work()
         self.notes = Notes(config)
         self.environment = EnvironmentKey(b"")
@@ -203,7 +206,11 @@ class Runner:
         if not self.distribution.held_back:
             Neighbours(self.config, self._collected, self.hits, self._joined)
             return None
-        specs = self._specs([node_id(item) for item in misses])
+        run = tuple(node_id(item) for item in misses)
+        if self.work.nodes != run:  # a plugin left some out after it was decided
+            self.work = self.workforce.work(run, self.decisions, self.store)
+        measured = self.recording.totals is not None
+        specs = self.crew.choose(self.work, self.store, measured=measured, skipped=self.warm is not None)
         if misses and not specs:
             self.distribution.stand_down()
             Neighbours(self.config, self._collected, self.hits, self._joined)
@@ -218,25 +225,6 @@ class Runner:
         salt = self.store.salt if self.store is not None else b""
         facts = environment.digests(self.config, self.world.roots, self.recording.options.names)
         return self.distribution.run(session, self.work, specs, salt=salt, facts=facts)
-
-    def _specs(self, misses: list[NodeId]) -> list[str]:
-        """An address for each worker that runs these tests; none if this process does."""
-        specs = self.distribution.specs()
-        if self.work.nodes != tuple(misses):
-            self.work = self.workforce.work(misses, self.decisions, self.store)
-        if not misses or not self.distribution.splits:
-            return specs
-        count, why = min(len(specs), len(misses)), f"{len(specs)} asked for, {len(misses)} to run"
-        if self.distribution.auto:
-            # pytest-cov has prepared to measure in workers, not here.
-            least = 0 if self.recording.totals is None else 1
-            limit = self.distribution.limit
-            plan = self.workforce.choose(self.work, self.store, limit=limit, least=least, skipped=self.warm is not None)
-            count, why = min(plan.workers, count), plan.why
-        if self.config.option.verbose > 0:
-            reporter = self.config.pluginmanager.getplugin("terminalreporter")
-            reporter.write_line(f"testcache: {text.number(count, 'worker')}: {why}")
-        return specs[:count]
 
     def _replay(self, item: pytest.Item) -> None:
         hook = item.ihook

@@ -28,9 +28,11 @@ def start(config: pytest.Config, mode: str) -> None:
         raise pytest.UsageError(str(problem)) from None
     if mode == "on":
         mode = settings.mode
+    known = config.known_args_namespace
     if mode == "off":
-        if config.known_args_namespace.shard is not None:
-            raise pytest.UsageError("--shard splits what must run: it needs the cache, which is off [option-value]")
+        for option, given in (("--shard", known.shard), ("--cached-hosts", known.cached_hosts)):
+            if given is not None:
+                raise pytest.UsageError(f"{option}={given}: it needs the cache, which is off [option-value]")
         return
     isolated = config.known_args_namespace.cached_isolated
     if isolated and not hasattr(os, "fork"):

@@ -16,6 +16,7 @@ from testcache.recording.observer import Observer
 from testcache.session import environment
 from testcache.session.names import node_id
 from testcache.session.recording import Recording
+from testcache.session.remote import make_parent
 from testcache.settings import Settings
 from testcache.storage.wire import Packer
 
@@ -42,6 +43,7 @@ class Worker:
 
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self) -> None:
+        make_parent(self._config.option.basetemp)
         self.recording.configure()
 
     @pytest.hookimpl(tryfirst=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from testcache.errors import SettingError
+from testcache.errors import SettingError, StoreError
 from testcache.model import Decision, Hit, Miss, NodeId
 from testcache.parallel.costs import Costs
 from testcache.parallel.machine import Watch
@@ -79,9 +79,9 @@ class Workforce:
     # -- costs
 
     def work(self, nodes: Iterable[NodeId], decisions: Mapping[NodeId, Decision], store: Store | None) -> Work:
-        """What must run, with costs from the store. Raises StoreError. Cost: a read a test file."""
+        """What must run, with costs from the store. Cost: a read a test file."""
         chosen = tuple(nodes)
-        timings = Timings() if store is None else load_timings(store, {path_of(node) for node in chosen})
+        timings = _timings(store, {path_of(node) for node in chosen})
         known = {NodeId(node): seconds for node, seconds in timings.tests.items()}
         for node, decision in decisions.items():
             trace = decision.trace if isinstance(decision, Hit) else decision.nearest
@@ -133,7 +133,7 @@ class Workforce:
     # -- workers
 
     def choose(self, work: Work, store: Store | None, *, limit: int | None, least: int, skipped: bool) -> Plan:
-        """How many workers `-n auto` starts. Raises StoreError.
+        """How many workers `-n auto` starts.
 
         `skipped` says that this process did not import every test file, which a worker must.
         """
@@ -143,8 +143,7 @@ class Workforce:
 
     def _start(self, store: Store | None, *, skipped: bool) -> Start:
         """What starting a worker costs here: as measured in the latest runs, else as this process took."""
-        kept = [] if store is None else runs(store)
-        efforts = [run.effort for run in kept if run.effort is not None][-STARTS:]
+        efforts = _efforts(store)[-STARTS:]
         if not efforts:
             return Start(self._loaded_s + BOOTSTRAP_S, self.collect_s)
         collect_s = max(self.collect_s, efforts[-1].collect_s) if skipped else self.collect_s
@@ -163,6 +162,22 @@ def effort_line(effort: Effort) -> str:
     if effort.held_s:
         text += f"; held back for {seconds(effort.held_s)}"
     return text
+
+
+def _timings(store: Store | None, paths: set[str]) -> Timings:
+    """A store that breaks costs the predictions; whoever decides or stores says that it is broken."""
+    try:
+        return Timings() if store is None else load_timings(store, paths)
+    except StoreError:
+        return Timings()
+
+
+def _efforts(store: Store | None) -> list[Effort]:
+    try:
+        kept = [] if store is None else runs(store)
+    except StoreError:
+        return []
+    return [run.effort for run in kept if run.effort is not None]
 
 
 def _reason(decision: Decision | None) -> Reason | None:

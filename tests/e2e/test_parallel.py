@@ -224,7 +224,7 @@ def test_a_wrong_shard_is_a_usage_error(project: Project) -> None:
     assert project.run("--shard=3/2").exit == 4
     assert project.run("--shard=1/2", "--cached=off").exit == 4
     bare = project.python("-m", "pytest", "-p", "testcache.plugin", "--shard=1/2")
-    assert (bare.returncode, "needs --cached" in bare.stderr) == (4, True)
+    assert (bare.returncode, "--shard=1/2: it needs --cached" in bare.stderr) == (4, True)
 
 
 def test_shards_distribute_over_workers(project: Project) -> None:

@@ -1,0 +1,47 @@
+"""Which workers run the misses: none, as many as asked for, or as many as are worth their start."""
+
+from __future__ import annotations
+
+import pytest
+
+from testcache.report import number
+from testcache.session.distribution import Distribution
+from testcache.session.remote import Remote
+from testcache.session.workforce import Work, Workforce
+from testcache.storage.store import Store
+
+
+class Crew:
+    """Chooses from the addresses that the command line gives to xdist."""
+
+    def __init__(self, config: pytest.Config, distribution: Distribution, workforce: Workforce, remote: Remote) -> None:
+        self._config = config
+        self._distribution = distribution
+        self._workforce = workforce
+        self._remote = remote
+
+    def choose(self, work: Work, store: Store | None, *, measured: bool, skipped: bool) -> list[str]:
+        """An address for each worker that runs these tests; none if this process does.
+
+        Args:
+            measured: coverage is measured, and pytest-cov has prepared to do that in workers, not here.
+            skipped: this process did not import every test file.
+
+        Raises UsageError if a chosen machine is unfit.
+        """
+        specs = self._distribution.specs()
+        if not self._distribution.splits or not work.nodes:
+            return specs
+        why = f"{len(specs)} asked for, {len(work.nodes)} to run"
+        if self._distribution.auto:
+            limit, least = self._distribution.limit, int(measured)
+            plan = self._workforce.choose(work, store, limit=limit, least=least, skipped=skipped)
+            here = [spec for spec in specs if not self._remote.is_remote(spec)][: plan.workers]
+            there = [spec for spec in specs if self._remote.is_remote(spec)]
+            specs, why = (here + there if here else []), plan.why
+        specs = specs[: len(work.nodes)]
+        self._remote.prepare(specs)
+        if self._config.option.verbose > 0:
+            reporter = self._config.pluginmanager.getplugin("terminalreporter")
+            reporter.write_line(f"testcache: {number(len(specs), 'worker')}: {why}")
+        return specs
