@@ -108,12 +108,10 @@ class Project:
         """Run `testcache ARGS` in the project."""
         return self.python("-m", "testcache", *args, env=env)
 
-    def python(
-        self, *args: str, env: Mapping[str, str] | None = None, cwd: str = "."
-    ) -> subprocess.CompletedProcess[str]:
-        """Run this Python in the project, in the same clean environment as the tests."""
+    def environment(self) -> dict[str, str]:
+        """The environment of every process in the project: nothing of ours but the way to the code."""
         places = [str(self._outside("plugins"))] + ([] if INSTALLED else [str(HERE.parent)])
-        clean = {
+        return {
             "PATH": os.environ["PATH"],
             "HOME": str(self._outside("home")),
             "LANG": "C.UTF-8",
@@ -121,10 +119,15 @@ class Project:
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
             "WITNESS": str(self._outside("witness.jsonl")),
         }
+
+    def python(
+        self, *args: str, env: Mapping[str, str] | None = None, cwd: str = "."
+    ) -> subprocess.CompletedProcess[str]:
+        """Run this Python in the project, in the same clean environment as the tests."""
         return subprocess.run(
             [sys.executable, *args],
             cwd=self.path / cwd,
-            env=clean | dict(env or {}),
+            env=self.environment() | dict(env or {}),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

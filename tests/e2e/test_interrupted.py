@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 from harness import Project, Run
@@ -50,14 +49,6 @@ def start(project: Project, *args: str) -> subprocess.Popen[str]:
     outside = project.path.parent
     reached = outside / "reached"
     reached.unlink(missing_ok=True)
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(outside / "project-home"),
-        "LANG": "C.UTF-8",
-        "PYTHONPATH": os.pathsep.join([str(outside / "project-plugins"), str(Path(__file__).parents[2])]),
-        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-        "WITNESS": str(outside / "project-witness.jsonl"),
-    }
     command = [
         sys.executable,
         "-m",
@@ -72,7 +63,7 @@ def start(project: Project, *args: str) -> subprocess.Popen[str]:
     started = subprocess.Popen(
         [*command, "--cached", *args],
         cwd=project.path,
-        env=environment,
+        env=project.environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
