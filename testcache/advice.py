@@ -41,8 +41,7 @@ ADVICE = {
         "`testcache doctor` names what differs."
     ),
     Reason.NOT_PASSED: (
-        "The latest run of the test failed. Failures are never replayed; once it has passed, it is replayed "
-        "again."
+        "The latest run of the test failed. Failures are never replayed; once it has passed, it is replayed again."
     ),
     Reason.EXPIRED: (
         "The test was declared good for a limited time, by `@pytest.mark.testcache(max_age=...)` or by the "
@@ -72,9 +71,7 @@ ADVICE = {
         "This run measures coverage, and the result was recorded without executed lines. The test runs once "
         "under coverage; from then on its lines are replayed with it."
     ),
-    Reason.MARKED_NEVER: (
-        "It carries `@pytest.mark.testcache(never=True)`, or the `never` setting covers it."
-    ),
+    Reason.MARKED_NEVER: ("It carries `@pytest.mark.testcache(never=True)`, or the `never` setting covers it."),
     Reason.OUTCOME: (
         "Only passed, skipped and expectedly failed tests are stored, and only if that was their first "
         "attempt. A pass after a rerun, an unexpected pass or a sub-test that failed may differ the next "

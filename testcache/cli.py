@@ -91,9 +91,7 @@ def _parser() -> argparse.ArgumentParser:
 
     def verb(name: str, about: str) -> argparse.ArgumentParser:
         found = verbs.add_parser(name, help=about, description=about[0].upper() + about[1:] + ".")
-        found.add_argument(
-            "--rootdir", metavar="DIR", help="the project, found like pytest does if not given"
-        )
+        found.add_argument("--rootdir", metavar="DIR", help="the project, found like pytest does if not given")
         return found
 
     explain = verb("explain", "say why a test would be replayed or run")
@@ -102,9 +100,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="TEST|REASON",
         help="a node id, a file or folder of tests, or the word in brackets at the end of a message",
     )
-    explain.add_argument(
-        "--all", action="store_true", help="every difference, or every input of a cached test"
-    )
+    explain.add_argument("--all", action="store_true", help="every difference, or every input of a cached test")
     status = verb("status", "say what a run would replay and what it would run; exit 1 if anything")
     status.add_argument("--all", action="store_true", help="name the fully cached files, too")
     verb("stats", "show what the cache holds and what it has saved")
@@ -112,9 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     shard.add_argument("--plan", metavar="N", type=int, required=True, help="how many machines")
     shard.add_argument("--all", action="store_true", help="name the tests of each, longest first")
     prune = verb("prune", "remove what is old, then the oldest down to a size")
-    prune.add_argument(
-        "--max-size", metavar="SIZE", help='such as "500MiB"; the setting max-size if not given'
-    )
+    prune.add_argument("--max-size", metavar="SIZE", help='such as "500MiB"; the setting max-size if not given')
     prune.add_argument("--max-age", metavar="AGE", help='such as "14d"; the setting max-age if not given')
     clear = verb("clear", "forget every recorded result, or those of some tests")
     clear.add_argument("tests", metavar="TEST", nargs="*", help="a node id, or a file or folder of tests")
@@ -127,18 +121,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     bring = verb("import", "take in the results of other machines")
     bring.add_argument("files", metavar="FILE", nargs="+", help="a bundle that testcache export wrote")
-    bring.add_argument(
-        "--unverified", action="store_true", help="also take signed ones where there is no key to check"
-    )
+    bring.add_argument("--unverified", action="store_true", help="also take signed ones where there is no key to check")
     verify = verbs.add_parser(
         "verify",
         help="run all tests and report each whose recorded result is wrong",
         description="Run all tests and report each whose recorded result is wrong.",
     )
     verify.add_argument("tests", metavar="TEST", nargs="*", help="what to run, as for pytest")
-    verify.add_argument(
-        "--isolated", action="store_true", help="each test alone in a forked child: who needs company?"
-    )
+    verify.add_argument("--isolated", action="store_true", help="each test alone in a forked child: who needs company?")
     hook = verb("hook", "run the tests, or only look, as a git hook")
     hook.add_argument("what", choices=("run", "check"), help="run: testcache run; check: testcache status")
     _add_ci(verb("ci", "keep results between the jobs of a CI; see docs/ci.md"))

@@ -33,8 +33,7 @@ _DECORATORS = FIXTURES | {
 }
 _CALLS = frozenset(
     (  # noqa: SIM905
-        "range list dict tuple set frozenset str int float len zip sorted enumerate reversed "
-        "bool bytes type object"
+        "range list dict tuple set frozenset str int float len zip sorted enumerate reversed bool bytes type object"
     ).split()
 )
 _BUILTINS = _CALLS | {"staticmethod", "classmethod", "property"}
@@ -165,9 +164,7 @@ class Origins:
         if name == "builtins.type":
             return len(call.args) == 1 and not call.keywords  # with three it makes a class
         module, _, function = name.rpartition(".")
-        return (
-            (module == "builtins" and function in _CALLS) or name == "pytest.param" or module == "pytest.mark"
-        )
+        return (module == "builtins" and function in _CALLS) or name == "pytest.param" or module == "pytest.mark"
 
 
 def trace(outline: Outline, bound: Counter[str]) -> Origins | None:

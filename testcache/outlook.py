@@ -177,9 +177,7 @@ class Outlook:
 
     def _others(self, path: str) -> list[EnvironmentKey]:
         """The other environments under which a test file is recorded."""
-        return [
-            found for found, name in known_files(self.store) if name == path and found != self.environment
-        ]
+        return [found for found, name in known_files(self.store) if name == path and found != self.environment]
 
     def _is_gone(self, path: str, node: NodeId, blocks: dict[str, Digest]) -> bool:
         block = _block(node)

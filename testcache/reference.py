@@ -93,9 +93,7 @@ def _toml(value: object) -> str:
         return '""'
     if isinstance(value, (Size, Duration)):
         units = type(value)._UNITS
-        unit = max(
-            (unit for unit in units if unit != "w" and value % units[unit] == 0), key=units.__getitem__
-        )
+        unit = max((unit for unit in units if unit != "w" and value % units[unit] == 0), key=units.__getitem__)
         return f'"{value // units[unit]}{unit}"'
     if isinstance(value, str):
         return f'"{value}"'

@@ -55,9 +55,7 @@ def checked(cls: type[T], table: object, place: Place) -> T:
         values[entry.name] = _value(types[entry.name], value, place, key, entry.metadata)
     for key, entry in known.items():
         if entry.name not in values and entry.default is MISSING and entry.default_factory is MISSING:
-            raise SettingError(
-                f"{place} {key} is missing: expected {entry.metadata['expected']} [setting-value]"
-            )
+            raise SettingError(f"{place} {key} is missing: expected {entry.metadata['expected']} [setting-value]")
     return cls(**values)
 
 
@@ -69,11 +67,7 @@ def _value(hint: Any, value: object, place: Place, key: str, about: Mapping[str,
             return checked(hint, value, place.below(key))
         if get_origin(hint) is tuple and is_dataclass(item := get_args(hint)[0]) and isinstance(value, list):
             return tuple(checked(item, each, place.below(key)) for each in value)  # type: ignore[arg-type]
-        if (
-            get_origin(hint) is Mapping
-            and is_dataclass(item := get_args(hint)[1])
-            and isinstance(value, dict)
-        ):
+        if get_origin(hint) is Mapping and is_dataclass(item := get_args(hint)[1]) and isinstance(value, dict):
             tables = place.below(key)
             return {name: checked(item, each, tables.below(name)) for name, each in value.items()}  # type: ignore[arg-type]
         return msgspec.convert(value, hint, dec_hook=lambda written, raw: written.parse(raw))

@@ -68,9 +68,7 @@ class Scope:
         self._locals.update(argument.arg for argument in (*positional, *given.kwonlyargs, *extra))
         pairs = [*zip(reversed(positional), reversed(given.defaults), strict=False)]
         pairs += [
-            (name, value)
-            for name, value in zip(given.kwonlyargs, given.kw_defaults, strict=True)
-            if value is not None
+            (name, value) for name, value in zip(given.kwonlyargs, given.kw_defaults, strict=True) if value is not None
         ]
         for argument, default in pairs:
             if not isinstance(default, (ast.Constant, ast.UnaryOp, ast.Tuple)):
@@ -324,9 +322,7 @@ class Scope:
                 expression = function.value
             elif isinstance(expression, (ast.BoolOp, ast.IfExp)):
                 parts = (
-                    expression.values
-                    if isinstance(expression, ast.BoolOp)
-                    else [expression.body, expression.orelse]
+                    expression.values if isinstance(expression, ast.BoolOp) else [expression.body, expression.orelse]
                 )
                 return set().union(*(self._holders(part, aliases) for part in parts))
             elif isinstance(expression, ast.Attribute):

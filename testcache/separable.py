@@ -165,14 +165,10 @@ def _has_no_effect(node: ast.ClassDef, known: Origins) -> bool:
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 harmless = known.is_harmless_header(part)
             case ast.ClassDef():
-                harmless = all(
-                    known.dotted(base) in (*origins.TEST_CASES, "builtins.object") for base in part.bases
-                )
+                harmless = all(known.dotted(base) in (*origins.TEST_CASES, "builtins.object") for base in part.bases)
                 harmless = harmless and _has_no_effect(part, known)
             case ast.Assign():
-                harmless = all(isinstance(target, ast.Name) for target in part.targets) and known.is_pure(
-                    part.value
-                )
+                harmless = all(isinstance(target, ast.Name) for target in part.targets) and known.is_pure(part.value)
             case ast.AnnAssign():
                 harmless = isinstance(part.target, ast.Name) and known.is_pure(part.annotation)
                 harmless = harmless and (part.value is None or known.is_pure(part.value))
@@ -197,9 +193,7 @@ def _names_of(node: ast.ClassDef) -> set[str]:
     return names
 
 
-def _class_and_methods(
-    item: Definition, outline: Outline, known: Origins
-) -> Iterator[tuple[Definition, bool]]:
+def _class_and_methods(item: Definition, outline: Outline, known: Origins) -> Iterator[tuple[Definition, bool]]:
     """The class, and those of its test methods that are defined once."""
     assert isinstance(item.node, ast.ClassDef)
     methods = [member for member in item.members if not isinstance(member.node, ast.ClassDef)]

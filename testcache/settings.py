@@ -105,9 +105,7 @@ class Host:
 
     ssh: HostWord = _required("where ssh connects to", HostWord.written_as)
     workers: WorkerCount = _key(WorkerCount(1), "how many workers it runs", WorkerCount.written_as)
-    python: str = _key(
-        "", "its Python, if not at the same path as here", 'a path, such as "/opt/venv/bin/python"'
-    )
+    python: str = _key("", "its Python, if not at the same path as here", 'a path, such as "/opt/venv/bin/python"')
     ssh_config: str = _key("", "a configuration file for ssh, from the rootdir or absolute", "a path")
 
 

@@ -130,9 +130,7 @@ def _source(tree: ast.Module, collected: bool) -> Source:
     )
 
 
-def _separate(
-    item: Definition, cut: Outline, alone: dict[str, bool], place: int
-) -> list[tuple[str, list[str]]]:
+def _separate(item: Definition, cut: Outline, alone: dict[str, bool], place: int) -> list[tuple[str, list[str]]]:
     """The tokens of a separable function, or of a separable class and each of its separable methods."""
     start = f"(separable {place}" if alone[item.block] else "(separable"
     if not isinstance(item.node, ast.ClassDef):
@@ -142,9 +140,7 @@ def _separate(
     found = [(item.block, [start, *without(cut.body, item.start, item.end, ranges)])]
     gone = 0
     for method in methods:
-        start = (
-            f"(separable {place} {method.start - item.start - gone}" if alone[method.block] else "(separable"
-        )
+        start = f"(separable {place} {method.start - item.start - gone}" if alone[method.block] else "(separable"
         found.append((method.block, [start, *cut.body[method.start : method.end], "{body", *method.tokens]))
         gone += method.end - method.start
     return found

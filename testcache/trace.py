@@ -47,9 +47,7 @@ class Verifier:
             if now != read.digest:
                 yield Change(read.input, read.digest, now)
 
-    def decide_test(
-        self, manifest: Manifest, node: NodeId, *, now_s: float, everything: bool = False
-    ) -> Decision:
+    def decide_test(self, manifest: Manifest, node: NodeId, *, now_s: float, everything: bool = False) -> Decision:
         """`decide` for one test of a manifest: a miss of a test that failed the last time is for that reason."""
         decision = self.decide(manifest.traces.get(node, ()), now_s=now_s, everything=everything)
         if isinstance(decision, Miss) and node in manifest.failed:
@@ -80,7 +78,9 @@ class Verifier:
         if not traces:
             return Miss(Reason.NEW)
         if everything:
-            ranked = sorted(((tuple(self.changes(t)), -t.recorded_at, t) for t in traces), key=lambda r: (len(r[0]), r[1]))
+            ranked = sorted(
+                ((tuple(self.changes(t)), -t.recorded_at, t) for t in traces), key=lambda r: (len(r[0]), r[1])
+            )
             changes, _, nearest = ranked[0]
         else:
             nearest = traces[0]

@@ -65,9 +65,7 @@ def _matching(store: Store, patterns: list[TestPattern]) -> Iterable[tuple[bytes
         key = manifest_key(environment, path)
         manifest = _decoded(store.get(MANIFEST, key))
         nodes = {
-            node
-            for node in {*manifest.traces, *manifest.failed}
-            if any(pattern.covers(node) for pattern in patterns)
+            node for node in {*manifest.traces, *manifest.failed} if any(pattern.covers(node) for pattern in patterns)
         }
         if nodes:
             yield key, nodes

@@ -61,28 +61,20 @@ def run(project: Project) -> int:
 
 def _installation() -> Iterator[_Finding]:
     yield _Finding("testcache", f"{__version__} in {Path(__file__).parent.parent}")
-    yield _Finding(
-        "python", f"{platform.python_implementation()} {platform.python_version()}, {sys.executable}"
-    )
+    yield _Finding("python", f"{platform.python_implementation()} {platform.python_version()}, {sys.executable}")
     yield _plugin()
     yield _hook()
 
 
 def _plugin() -> _Finding:
-    found = [
-        entry for entry in importlib.metadata.entry_points(group="pytest11") if entry.name == "testcache"
-    ]
-    version = next(
-        (f"pytest {d.version}" for d in importlib.metadata.distributions(name="pytest")), "no pytest"
-    )
+    found = [entry for entry in importlib.metadata.entry_points(group="pytest11") if entry.name == "testcache"]
+    version = next((f"pytest {d.version}" for d in importlib.metadata.distributions(name="pytest")), "no pytest")
     if not found:
         remedy = "install testcache with pip, or load the plugin with: pytest -p testcache.plugin --cached"
         return _Finding("plugin", f"{version}, and no testcache plugin is installed for it", remedy)
     if os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD"):
         remedy = "unset it, or load the plugin with: pytest -p testcache.plugin --cached"
-        return _Finding(
-            "plugin", f"{version}; PYTEST_DISABLE_PLUGIN_AUTOLOAD keeps plugins from loading", remedy
-        )
+        return _Finding("plugin", f"{version}; PYTEST_DISABLE_PLUGIN_AUTOLOAD keeps plugins from loading", remedy)
     return _Finding("plugin", f"{version}, plugin installed")
 
 
@@ -90,9 +82,7 @@ def _hook() -> _Finding:
     folders = [*site.getsitepackages(), site.getusersitepackages(), *sys.path]
     place = next((folder for folder in folders if os.path.isfile(os.path.join(folder, HOOK))), None)
     if place is None:
-        remedy = (
-            f"tests that start Python are not cached until {HOOK} is installed: install testcache with pip"
-        )
+        remedy = f"tests that start Python are not cached until {HOOK} is installed: install testcache with pip"
         return _Finding("child hook", "not installed", remedy)
     return _Finding("child hook", f"{os.path.join(place, HOOK)}: child Pythons are observed")
 
@@ -121,38 +111,26 @@ def _recorder(project: Project) -> _Finding:
 
 def _store(project: Project) -> Iterator[_Finding]:
     folder = project.store_folder
-    kind = (
-        file_system(folder, MOUNTS.read_text(encoding="utf-8", errors="surrogateescape"))
-        if MOUNTS.exists()
-        else ""
-    )
+    kind = file_system(folder, MOUNTS.read_text(encoding="utf-8", errors="surrogateescape")) if MOUNTS.exists() else ""
     place = f"{project.store_name}" + (f" on {kind}" if kind else "")
     try:
         store = project.store()
         writable = store is None or os.access(folder, os.W_OK)
     except StoreError as problem:
-        yield _Finding(
-            "store", f"{place}: {problem} [{problem.slug}]", "testcache clear makes a damaged store anew"
-        )
+        yield _Finding("store", f"{place}: {problem} [{problem.slug}]", "testcache clear makes a damaged store anew")
         return
     if store is None:
         yield _Finding("store", f"{place}: none yet; the first pytest --cached makes it")
         return
     with store:
-        found = (
-            f"{place}: format {FORMAT}, {size(store.volume())} of at most {size(project.settings.max_size)}"
-        )
+        found = f"{place}: format {FORMAT}, {size(store.volume())} of at most {size(project.settings.max_size)}"
         if writable:
             yield _Finding("store", f"{found}, writable")
         else:
-            yield _Finding(
-                "store", f"{found}, not writable", "results are replayed and not recorded: check the folder"
-            )
+            yield _Finding("store", f"{found}, not writable", "results are replayed and not recorded: check the folder")
         journals = [*(folder / JOURNALS).glob("*.journal")] if (folder / JOURNALS).is_dir() else []
         if journals:
-            yield _Finding(
-                "journals", f"{number(len(journals), 'run')} under way or killed; the next run takes over"
-            )
+            yield _Finding("journals", f"{number(len(journals), 'run')} under way or killed; the next run takes over")
         yield from _environment(project, store)
         for words, remedy in restored.findings(project, store):
             yield _Finding("restored", words, remedy)
@@ -174,9 +152,7 @@ def _environment(project: Project, store: Store) -> Iterator[_Finding]:
     if before is not None:
         other = facts_of(store, bytes.fromhex(before.environment))
         words = _named(differences(other, recorded), "nothing that is still known")
-        yield _Finding(
-            "one before", f"key {before.environment[:8]}, {moment(before.at)}; since then: {words}"
-        )
+        yield _Finding("one before", f"key {before.environment[:8]}, {moment(before.at)}; since then: {words}")
 
 
 def _named(changed: tuple[Difference, ...], none: str) -> str:

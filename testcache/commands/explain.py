@@ -60,15 +60,11 @@ def run(project: Project, asked: str, *, everything: bool) -> int:
     """
     store = project.store()
     if store is None:
-        raise UnknownTest(
-            f"{asked}: nothing is recorded in {project.store_name}; start with: pytest --cached"
-        )
+        raise UnknownTest(f"{asked}: nothing is recorded in {project.store_name}; start with: pytest --cached")
     with store:
         outlook = Outlook.of(project, store)
         if outlook is None:
-            raise UnknownTest(
-                f"{asked}: no run is recorded in {project.store_name}; start with: pytest --cached"
-            )
+            raise UnknownTest(f"{asked}: no run is recorded in {project.store_name}; start with: pytest --cached")
         nodes = _tests(outlook, asked)
         stale = 0
         for node in nodes:

@@ -18,16 +18,12 @@ def run(project: Project, *, max_size: str | None, max_age: str | None) -> int:
         try:
             limit = Size.parse(max_size)
         except ValueError as problem:
-            raise SettingError(
-                f"--max-size={max_size}: expected {Size.written_as} [option-value]"
-            ) from problem
+            raise SettingError(f"--max-size={max_size}: expected {Size.written_as} [option-value]") from problem
     if max_age is not None:
         try:
             age = Duration.parse(max_age)
         except ValueError as problem:
-            raise SettingError(
-                f"--max-age={max_age}: expected {Duration.written_as} [option-value]"
-            ) from problem
+            raise SettingError(f"--max-age={max_age}: expected {Duration.written_as} [option-value]") from problem
     store = project.store(readonly=False)
     if store is None:
         say(f"testcache: {project.store_name}: nothing to prune, nothing is recorded")
@@ -35,9 +31,7 @@ def run(project: Project, *, max_size: str | None, max_age: str | None) -> int:
     with store:
         pruned = store.prune(max_bytes=limit, max_age_s=age, now=time.time())
     removed = (
-        f"{number(pruned.entries, 'entry')} removed ({size(pruned.bytes)})"
-        if pruned.entries
-        else "nothing removed"
+        f"{number(pruned.entries, 'entry')} removed ({size(pruned.bytes)})" if pruned.entries else "nothing removed"
     )
     say(
         f"testcache: {project.store_name}: {removed}, {size(pruned.left_bytes)} left; "

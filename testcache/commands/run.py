@@ -45,9 +45,7 @@ def _unchanged(arguments: list[str]) -> Index | None:
         return None
     with store:
         world = build_world(str(project.rootdir), project.settings, store, store.salt)
-        key = invocation.key(
-            arguments, str(Path.cwd()), world.roots, world.files, world.distributions, os.environ
-        )
+        key = invocation.key(arguments, str(Path.cwd()), world.roots, world.files, world.distributions, os.environ)
         try:
             data = store.get(SPACE, key)
             index = decode_index(data) if data is not None else None

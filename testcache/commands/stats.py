@@ -82,9 +82,7 @@ def _totals(kept: list[Run], quick: list[Replayed]) -> Iterator[str]:
     cached = sum(run.cached for run in kept) + sum(run.tests for run in quick)
     saved = sum(run.saved_s for run in kept) + sum(run.saved_s for run in quick)
     share = f" ({100 * cached / asked:.0f}%)" if asked else ""
-    yield bold(
-        f"{number(count, 'run')} since {moment(min([run.at for run in kept] + [run.at for run in quick]))}"
-    )
+    yield bold(f"{number(count, 'run')} since {moment(min([run.at for run in kept] + [run.at for run in quick]))}")
     spent = seconds(sum(run.spent_s for run in kept))
     yield f"    saved       {seconds(saved)}, {seconds(saved / count)} a run; tests took {spent}"
     yield f"    replayed    {cached:,} of {number(asked, 'test')}{share}"

@@ -121,9 +121,7 @@ class Imports:
 
     # -- import statements
 
-    def _statement(
-        self, name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0
-    ) -> Any:
+    def _statement(self, name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
         importer = globals.get("__name__") if globals else None
         if self._foreign.get(importer, False):
             return self._import(name, globals, locals, fromlist, level)

@@ -154,9 +154,7 @@ class Ledger:
                 continue
             seen.add(context)
             queue.extend(context.links)
-            queue.extend(
-                code.module for code in map(self._code_at, context.places) if code.module is not None
-            )
+            queue.extend(code.module for code in map(self._code_at, context.places) if code.module is not None)
         closure = frozenset(seen)
         self._closures[entries] = (size, closure)
         return closure

@@ -95,9 +95,7 @@ class Loading:
         return rewrite_asserts
 
     def _read_pyc(self, ordinary: Callable[..., CodeType | None]) -> Callable[..., CodeType | None]:
-        def read_pyc(
-            source: Path, pyc: Path, trace: Callable[[str], None] = lambda _: None
-        ) -> CodeType | None:
+        def read_pyc(source: Path, pyc: Path, trace: Callable[[str], None] = lambda _: None) -> CodeType | None:
             code = ordinary(source, pyc, trace)
             filename = str(source)
             if code is None or not self._wanted(filename):

@@ -189,9 +189,7 @@ def test_help_is_cheap(project: Project) -> None:
 def test_no_verb_imports_pytest(recorded: Project, verb: str) -> None:
     """The commands work where pytest cannot even be imported."""
     arguments = [verb, "test_a.py"] if verb == "explain" else [verb]
-    code = (
-        f"import sys\nsys.modules['pytest'] = None\nimport testcache.cli\ntestcache.cli.main({arguments!r})\n"
-    )
+    code = f"import sys\nsys.modules['pytest'] = None\nimport testcache.cli\ntestcache.cli.main({arguments!r})\n"
     done = recorded.python("-c", code)
     assert "Error" not in done.stderr, done.stderr
     assert "bug" not in done.stderr

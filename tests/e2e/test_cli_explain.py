@@ -48,9 +48,7 @@ def test_a_hit_is_explained(shop: Project) -> None:
     done = shop.cli("explain", "tests/test_shop.py::test_country")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert lines[0] == (
-        "testcache: tests/test_shop.py::test_country: hit: every recorded input is unchanged [cached]"
-    )
+    assert lines[0] == ("testcache: tests/test_shop.py::test_country: hit: every recorded input is unchanged [cached]")
     assert re.search(r"\d+ inputs: \d functions, .*\d variable", lines[1])
     assert lines[2].startswith("    recorded 20")
 

@@ -74,9 +74,7 @@ def test_a_partial_run_hides_nothing(project: Project) -> None:
 
 def test_uncacheable_tests_would_run(project: Project) -> None:
     """What cannot be stored runs each time, and status says so."""
-    project.write(
-        "test_b.py", "import pytest\n\n@pytest.mark.testcache(never=True)\ndef test_two():\n    pass\n"
-    )
+    project.write("test_b.py", "import pytest\n\n@pytest.mark.testcache(never=True)\ndef test_two():\n    pass\n")
     project.run()
     done = project.cli("status")
     assert done.returncode == 1
@@ -101,9 +99,7 @@ def test_without_a_store_everything_would_run(tmp_path_factory: pytest.TempPathF
 def test_stats_count_runs_tests_and_reasons(project: Project) -> None:
     """Figures of the store and of all runs, slowest tests, and why tests were not stored."""
     project.edit("adder.py", "a + b", "b + a")
-    project.write(
-        "test_c.py", "import pytest\n\n@pytest.mark.testcache(never=True)\ndef test_c():\n    pass\n"
-    )
+    project.write("test_c.py", "import pytest\n\n@pytest.mark.testcache(never=True)\ndef test_c():\n    pass\n")
     project.run()
     done = project.cli("stats")
     assert done.returncode == 0, done.stderr

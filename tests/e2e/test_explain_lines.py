@@ -54,14 +54,10 @@ def test_the_closing_line_counts_what_was_cached_and_run(recorded: Project) -> N
     assert re.fullmatch(expected, recorded.run("-n2").summary)
     expected = rf"testcache: 8 tests: 7 cached, 1 run \(1 failed before\){saved}"
     assert re.fullmatch(expected, recorded.run("-q").summary)
-    recorded.edit(
-        "test_it.py", "def test_new(): assert 0", "@pytest.mark.testcache(never=True)\ndef test_new(): pass"
-    )
+    recorded.edit("test_it.py", "def test_new(): assert 0", "@pytest.mark.testcache(never=True)\ndef test_new(): pass")
     recorded.run()
     assert ", 1 uncacheable" in recorded.run().summary
-    assert re.fullmatch(
-        r"testcache: 1 test: 1 cached, 0 run; about \d+ ms saved", recorded.run("-k", "price").summary
-    )
+    assert re.fullmatch(r"testcache: 1 test: 1 cached, 0 run; about \d+ ms saved", recorded.run("-k", "price").summary)
 
 
 def test_each_miss_names_the_input_and_what_became_of_it(recorded: Project) -> None:

@@ -33,8 +33,7 @@ def test_other(): pass
             "numbers_here.py": "def double(number): return number * 2\n",
         },
         ("numbers_here.py", "number * 2", "2 * number"),
-        {f"test_it.py::test_one[{name}]" for name in ("1", "2", "\\xe4", "a::b/c@d")}
-        | {"test_it.py::test_other"},
+        {f"test_it.py::test_one[{name}]" for name in ("1", "2", "\\xe4", "a::b/c@d")} | {"test_it.py::test_other"},
         {f"test_it.py::test_one[{name}]" for name in ("1", "2", "\\xe4", "a::b/c@d")},
     ),
     "parameters from a function": Kind(

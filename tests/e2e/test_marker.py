@@ -81,9 +81,7 @@ def test_a_file_that_appears_below_a_glob_counts(project: Project) -> None:
 def test_the_reasons_of_what_always_runs_are_told(marked: Project) -> None:
     """never=True is uncacheable, a result older than max_age has expired."""
     text = marked.run("-v").text
-    assert (
-        f"testcache: {MOMENT}: miss: its recorded result is older than its declared max_age [expired]" in text
-    )
+    assert f"testcache: {MOMENT}: miss: its recorded result is older than its declared max_age [expired]" in text
     assert f"testcache: {NEVER}: not stored: it is marked or set never to be cached [marked-never]" in text
     assert "@pytest.mark.testcache(never=True)" in text
 

@@ -133,9 +133,7 @@ def test_a_crashing_worker_is_reported_and_the_others_are_fine(parallel: Project
 
 def test_output_and_properties_travel_home(project: Project) -> None:
     """What a worker captured is replayed by the controller."""
-    project.write(
-        "test_it.py", "def test_it(record_property):\n    record_property('k', 'v')\n    print('words')\n"
-    )
+    project.write("test_it.py", "def test_it(record_property):\n    record_property('k', 'v')\n    print('words')\n")
     project.run("-n1")
     run = project.run("-n1", "-rP")
     assert run.executed == set()

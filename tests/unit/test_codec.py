@@ -66,8 +66,7 @@ def file_of_tests(tests: int = 25, inputs: int = 300, each: int = 30) -> Manifes
     paths = [f"src/package/sub_{i % 7}/module_{i}.py" for i in range(40)]
     names = paths + [f"{paths[i % 40]}::Class{i % 5}.method_number_{i}" for i in range(inputs - 40)]
     reads = [
-        Read(Input(Kind.BLOCK if "::" in name else Kind.BODY, name), Digest(chance.randbytes(16)))
-        for name in names
+        Read(Input(Kind.BLOCK if "::" in name else Kind.BODY, name), Digest(chance.randbytes(16))) for name in names
     ]
     shared = frozenset(chance.sample(reads, each // 2))
     manifest = Manifest()
@@ -106,9 +105,7 @@ class TestManifest:
     @given(MANIFESTS)
     def test_equal_manifests_have_equal_bytes(self, manifest: Manifest) -> None:
         """The order of tests in a manifest does not show in its bytes."""
-        turned = Manifest(
-            dict(reversed(list(manifest.traces.items()))), dict(reversed(list(manifest.failed.items())))
-        )
+        turned = Manifest(dict(reversed(list(manifest.traces.items()))), dict(reversed(list(manifest.failed.items()))))
         assert encode_manifest(turned) == encode_manifest(manifest)
 
     def test_a_test_takes_less_than_a_kibibyte(self) -> None:
@@ -146,9 +143,7 @@ class TestManifest:
     def test_a_tuple_comes_back_as_a_list(self) -> None:
         """Reports are plain data."""
         manifest = Manifest({NodeId("x"): [Trace((), "passed", ({"p": [("a", 1)]},), 0.0, 0.0)]})
-        assert decode_manifest(encode_manifest(manifest)).traces[NodeId("x")][0].reports == (
-            {"p": [["a", 1]]},
-        )
+        assert decode_manifest(encode_manifest(manifest)).traces[NodeId("x")][0].reports == ({"p": [["a", 1]]},)
 
     @pytest.mark.parametrize("value", [object(), {1, object()}, lambda: 0, 1j])
     def test_what_is_not_plain_data_is_refused(self, value: object) -> None:

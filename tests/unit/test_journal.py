@@ -242,9 +242,7 @@ class TestWriting:
             "    except StoreError as error: print('refused')\n"
             "journal.append(b'c' * 100)\n"
         )
-        result = subprocess.run(
-            [sys.executable, "-c", script, str(folder)], capture_output=True, text=True, check=True
-        )
+        result = subprocess.run([sys.executable, "-c", script, str(folder)], capture_output=True, text=True, check=True)
         assert result.stdout.split() == ["refused", "refused"]
         assert recovered(folder) == [[b"a" * 100, b"c" * 100]]
 

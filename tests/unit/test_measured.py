@@ -91,9 +91,7 @@ def test_lines_of_each_context_can_be_taken_and_added(tmp_path: Path, branch: bo
     program = Program(tmp_path / "program.py")
 
     def measurement() -> coverage.Coverage:
-        made = coverage.Coverage(
-            data_file=None, config_file=False, branch=branch, include=[str(program.path)]
-        )
+        made = coverage.Coverage(data_file=None, config_file=False, branch=branch, include=[str(program.path)])
         made.set_option("run:core", "ctrace")
         return made
 

@@ -53,9 +53,7 @@ def test_other_decorators_make_no_memo(decorator: str) -> None:
 def test_functions_wrapped_by_hand_are_memos() -> None:
     """`rate = lru_cache(_rate)` is the same as a decorator; a lambda is known by its line."""
     assert memos("def _rate(): pass\nrate = lru_cache(maxsize=3)(_rate)\n") == {1: {"rate", "_rate"}}
-    assert memos("class C:\n    def _all(self): pass\n    all = cached_property(_all)\n") == {
-        2: {"all", "_all"}
-    }
+    assert memos("class C:\n    def _all(self): pass\n    all = cached_property(_all)\n") == {2: {"all", "_all"}}
     assert memos("x = 1\nrate = lru_cache(lambda x: x)\n") == {2: {"rate"}}
 
 
@@ -133,8 +131,7 @@ MEMOS = {
     ),
     "instances by class": ("def f(cls):\n    if cls not in cls._all:\n        cls._all[cls] = g()", {"_all"}),
     "new": (
-        "def __new__(cls):\n    if not cls._one:\n"
-        "        cls._one = object.__new__(cls)\n    return cls._one",
+        "def __new__(cls):\n    if not cls._one:\n        cls._one = object.__new__(cls)\n    return cls._one",
         {"_one"},
     ),
     "a registry": ("def f(x):\n    if x in SEEN:\n        return\n    SEEN.add(x)", {"SEEN"}),
@@ -183,8 +180,7 @@ MEMOS = {
     "setattr": ("def __get__(self, obj, owner):\n    setattr(obj, self.name, 1)", {"*"}),
     "setattr by name": ("def f(x):\n    setattr(x, 'table', 1)", {"table"}),
     "a frozen object": (
-        "def __hash__(self):\n    if self._h is None:\n"
-        "        object.__setattr__(self, '_h', 1)\n    return self._h",
+        "def __hash__(self):\n    if self._h is None:\n        object.__setattr__(self, '_h', 1)\n    return self._h",
         {"_h"},
     ),
 }
@@ -215,9 +211,7 @@ PLAIN = {
     "a local function": (
         "def f():\n    seen = set()\n    def g(x):\n        return x in seen\n    seen.add(1)\n    return g"
     ),
-    "a result that is changed": (
-        "def f(k):\n    d = parse(k)\n    if 'a' not in d:\n        d['a'] = 1\n    return d"
-    ),
+    "a result that is changed": ("def f(k):\n    d = parse(k)\n    if 'a' not in d:\n        d['a'] = 1\n    return d"),
     "a plain default": "def f(x, m=None):\n    if m is None:\n        m = {}\n    m[x] = 1",
 }
 

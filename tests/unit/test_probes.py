@@ -92,9 +92,7 @@ def test_cached_bytecode_with_probes_follows_the_source(tmp_path: Path) -> None:
     assert session.listener.heard == [("entered", 1), ("left", 1)]
 
 
-def test_modules_loaded_before_the_probes_count_as_executed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_modules_loaded_before_the_probes_count_as_executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What cannot be seen is reported in every period."""
     program = Program(tmp_path / "program.py", "def one():\n    return 1\n")
     monkeypatch.setitem(sys.modules, "loaded_before", program.load())
@@ -134,9 +132,7 @@ def test_test_modules_are_instrumented_behind_pytests_rewriting(tmp_path: Path) 
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
     command = [sys.executable, "-m", "pytest", "-p", "watcher", "-p", "no:cacheprovider", "-s", "test_it.py"]
     for _ in range(2):
-        done = subprocess.run(
-            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
         assert "RAN [('helper.py', 1), ('test_it.py', 3)]" in done.stdout, done.stdout + done.stderr
         assert "assert 1 == 2" in done.stdout
     names = {path.name for path in (tmp_path / "__pycache__").iterdir()}

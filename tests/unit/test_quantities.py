@@ -13,9 +13,7 @@ def test_sizes_are_bytes(text: str, size: int) -> None:
     assert Size.parse(text) == size
 
 
-@pytest.mark.parametrize(
-    ("text", "seconds"), [("1s", 1), ("5m", 300), ("2h", 7200), ("30d", 2592000), ("1w", 604800)]
-)
+@pytest.mark.parametrize(("text", "seconds"), [("1s", 1), ("5m", 300), ("2h", 7200), ("30d", 2592000), ("1w", 604800)])
 def test_durations_are_seconds(text: str, seconds: int) -> None:
     """A duration is a whole number of seconds."""
     assert Duration.parse(text) == seconds

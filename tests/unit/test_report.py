@@ -112,9 +112,7 @@ def test_the_closing_line_counts_everything_once() -> None:
     """Hits, misses by reason and uncacheable tests are told apart."""
     ran = Counter({Reason.INPUT_CHANGED: 8, Reason.INPUT_GONE: 1, Reason.NEW: 3})
     line = closing_line(402, 388, ran, Counter({Reason.NETWORK: 2}), 41.0)
-    assert line == (
-        "testcache: 402 tests: 388 cached, 12 run (9 changed, 3 new), 2 uncacheable; about 41 s saved"
-    )
+    assert line == ("testcache: 402 tests: 388 cached, 12 run (9 changed, 3 new), 2 uncacheable; about 41 s saved")
 
 
 def test_the_interpreter_is_named_as_people_do() -> None:

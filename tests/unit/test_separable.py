@@ -117,8 +117,7 @@ def test_a_change_of_one_leaves_the_others(old: str, new: str, names: set[str]) 
         "def test_new(client): pass\n",
         "@pytest.fixture\ndef fresh(client): pass\n",
         "class TestNew:\n    def test_x(self): pass\n",
-        "@pytest.mark.skip('later')\nclass TestNew(TestCase):\n    'Doc.'\n"
-        "    x: int = 1\n    y = z = (x, 2)\n",
+        "@pytest.mark.skip('later')\nclass TestNew(TestCase):\n    'Doc.'\n    x: int = 1\n    y = z = (x, 2)\n",
     ],
 )
 def test_adding_one_changes_nothing_else(added: str) -> None:
@@ -169,8 +168,7 @@ def test_who_imports_a_test_file_can_depend_on_the_whole_of_it() -> None:
 def test_code_of_a_separable_class_leads_to_its_block() -> None:
     """The class body and its lambdas lie in the block of the class; the gaps have spans of their own."""
     source = read_test(
-        "class TestX:\n    def test_a(self): pass\n    key = lambda: 1\n\n"
-        "    def test_b(self): pass\n    z = 1\n"
+        "class TestX:\n    def test_a(self): pass\n    key = lambda: 1\n\n    def test_b(self): pass\n    z = 1\n"
     )
     assert source.spans == (
         (1, 1, "TestX"),
@@ -242,10 +240,7 @@ def test_a_requested_fixture_stays_separable(other: str) -> None:
 
 def test_a_fixture_may_be_called_like_a_scope() -> None:
     """A scope is no mention, although it is a text."""
-    code = (
-        "import pytest\n@pytest.fixture\ndef session(): pass\n"
-        "@pytest.fixture(scope='session')\ndef b(): pass\n"
-    )
+    code = "import pytest\n@pytest.fixture\ndef session(): pass\n@pytest.fixture(scope='session')\ndef b(): pass\n"
     assert is_separable(code, "session")
 
 

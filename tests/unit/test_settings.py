@@ -68,9 +68,7 @@ def test_pyproject_says_the_same(tmp_path: Path) -> None:
     own, shared = tmp_path / "own", tmp_path / "shared"
     own.mkdir()
     shared.mkdir()
-    moved = EVERYTHING.replace("[network]", "[tool.testcache.network]").replace(
-        "[proc", "[tool.testcache.proc"
-    )
+    moved = EVERYTHING.replace("[network]", "[tool.testcache.network]").replace("[proc", "[tool.testcache.proc")
     write(own, ".testcache.toml", EVERYTHING)
     write(shared, "pyproject.toml", "[tool.testcache]" + moved)
     assert load(own) == load(shared) != Settings()

@@ -171,9 +171,7 @@ def test_block_at_follows_code_objects() -> None:
         code, _ = pending.pop()
         found[code.co_qualname] = source.block_at(code.co_firstlineno)
         pending += [(part, "") for part in code.co_consts if hasattr(part, "co_code")]
-    assert {
-        name: block for name, block in found.items() if "<lambda>" not in name and "comp" not in name
-    } == {
+    assert {name: block for name, block in found.items() if "<lambda>" not in name and "comp" not in name} == {
         "<module>": "",
         "f": "f",
         "C": "",

@@ -18,9 +18,7 @@ from hypothesis import strategies as st
 from testcache.source import Source, parse
 
 STDLIB = Path(sysconfig.get_paths()["stdlib"])
-CORPUS = sorted(
-    path for path in (*STDLIB.glob("*.py"), *STDLIB.glob("*/*.py")) if 500 < path.stat().st_size < 60_000
-)
+CORPUS = sorted(path for path in (*STDLIB.glob("*.py"), *STDLIB.glob("*/*.py")) if 500 < path.stat().st_size < 60_000)
 """A few hundred files; the size keeps one example under a tenth of a second."""
 
 real = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
@@ -77,17 +75,13 @@ def test_printing_the_tree_keeps_every_fingerprint(path: Path, collected: bool) 
     data = readable(path)
     text = ast.unparse(_tree(path)).encode("utf-8", "surrogatepass")
     again = parse(text, collected=collected)
-    assume(
-        again.parsed and ast.dump(ast.parse(text)) == ast.dump(_tree(path))
-    )  # some f-strings do not return
+    assume(again.parsed and ast.dump(ast.parse(text)) == ast.dump(_tree(path)))  # some f-strings do not return
     assert fingerprints(parse(data, collected=collected)) == fingerprints(again)
 
 
 @real
 @given(files, st.randoms(use_true_random=False), st.booleans())
-def test_comments_and_blank_lines_keep_every_fingerprint(
-    path: Path, random: random.Random, collected: bool
-) -> None:
+def test_comments_and_blank_lines_keep_every_fingerprint(path: Path, random: random.Random, collected: bool) -> None:
     """Comments and blank lines before any statement, and at the end of the file, do not count."""
     data = readable(path)
     text = decoded(data).replace("\r\n", "\n")
@@ -124,17 +118,11 @@ def test_indentation_keeps_every_fingerprint(path: Path) -> None:
             line.replace("    ", width, line[: len(line) - len(line.lstrip())].count("    "))
             for line in text.split("\n")
         ]
-        assert (
-            fingerprints(parse("\n".join(lines).encode("utf-8", "surrogatepass"), collected=False)) == before
-        )
+        assert fingerprints(parse("\n".join(lines).encode("utf-8", "surrogatepass"), collected=False)) == before
 
 
 def _texts(tree: ast.Module) -> list[str]:
-    return [
-        node.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    ]
+    return [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
 
 
 @real
@@ -290,9 +278,7 @@ def _is_faithful(tree: ast.Module, text: bytes) -> bool:
 
 
 @settings(deadline=None)
-@given(
-    st.binary(max_size=400) | st.text(max_size=400).map(lambda text: text.encode("utf-8", "surrogatepass"))
-)
+@given(st.binary(max_size=400) | st.text(max_size=400).map(lambda text: text.encode("utf-8", "surrogatepass")))
 def test_parse_never_raises_on_any_bytes(data: bytes) -> None:
     """Whatever the bytes are, there is an answer, and it is the same twice."""
     for collected in (False, True):
@@ -346,9 +332,7 @@ def test_dropping_a_separable_definition_changes_nothing_else(
         # and nobody else in the file speaks of it, but for asking by a parameter
         name = parts[at][1]
         others = "\n".join(codes[:at] + codes[at + 1 :])
-        assert f"'{name}'" not in others.replace(f"usefixtures('{name}')", "").replace(
-            f"parametrize('{name}'", ""
-        )
+        assert f"'{name}'" not in others.replace(f"usefixtures('{name}')", "").replace(f"parametrize('{name}'", "")
 
 
 def test_the_corpus_is_there() -> None:

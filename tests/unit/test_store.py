@@ -487,9 +487,7 @@ class TestOthersAtWork:
     def test_a_database_locked_as_a_whole_is_store_locked(self, folder: Path) -> None:
         """Exclusive locking mode keeps readers out as well: that is said, not waited for for ever."""
         made(folder, k=b"v")
-        holder = python(
-            HOLD, database(folder), "PRAGMA locking_mode = EXCLUSIVE", "BEGIN EXCLUSIVE", "COMMIT"
-        )
+        holder = python(HOLD, database(folder), "PRAGMA locking_mode = EXCLUSIVE", "BEGIN EXCLUSIVE", "COMMIT")
         assert holder.stdout is not None
         holder.stdout.readline()
         with pytest.raises(StoreLocked):
