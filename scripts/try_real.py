@@ -115,6 +115,10 @@ def pytest(project: Project, tree: Path, *arguments: str) -> Outcome:
         "no:cacheprovider",
         "-p",
         "no:randomly",
+        "-p",
+        "no:asyncio",
+        "-p",
+        "no:anyio",
         *arguments,
     ]
     start = time.monotonic()
