@@ -16,12 +16,11 @@ from testcache.errors import BadRecord, StoreError
 from testcache.inputs.world import World
 from testcache.model import Decision, EnvironmentKey, Hit, Miss, NodeId, Result, Trace
 from testcache.quantities import Audit
-from testcache.reach import Reach
 from testcache.reasons import Reason
 from testcache.recording.observer import Observer
 from testcache.session import environment, neighbours, replay
 from testcache.session.cache import Cache
-from testcache.session.crew import Crew, run_here
+from testcache.session.crew import Crew
 from testcache.session.distribution import Distribution
 from testcache.session.indexing import Indexer
 from testcache.session.names import node_id, path_of
@@ -34,12 +33,11 @@ from testcache.session.setups import longest
 from testcache.session.warm import CachedItem, CachedModule, Warm, held_file, may_skip
 from testcache.session.workforce import Work, Workforce
 from testcache.settings import Settings
-from testcache.storage.definitions import load_definitions
 from testcache.storage.history import Run, save_collected, save_run
 from testcache.storage.index import SPACE, IndexedTest, encode_index
 from testcache.storage.store import Store
 from testcache.storage.timings import save_timings
-from testcache.trace import Verifier, all_matter
+from testcache.trace import Verifier
 
 
 class Runner:
@@ -139,13 +137,10 @@ class Runner:
     def _decide(self, items: list[pytest.Item]) -> None:
         if self.store is None:
             return
-        # Recorded lines are numbers: a definition that comes or goes moves those below it.
-        exact = self.recording.totals is not None
-        reach = all_matter if exact else Reach(self.world.source, load_definitions(self.store))
         self.cache = Cache(
             self.store,
             self.environment,
-            Verifier(self.world.digest_of, reach),
+            Verifier(self.world.digest_of),
             traces_per_test=self.recording.settings.traces_per_test,
         )
         self.cache.recover()
@@ -155,7 +150,7 @@ class Runner:
             self.complaint = (
                 f"testcache: {corrupt} stored entries do not decode; their tests run [{Reason.ENTRY_CORRUPT.slug}]"
             )
-        self.proof.begin(self.store, self.environment, self.world.digest_of, reach)
+        self.proof.begin(self.store, self.environment, self.world.digest_of)
         totals = self.recording.totals
         for item in items:
             node = node_id(item)
@@ -229,10 +224,7 @@ class Runner:
             return True
         salt = self.store.salt if self.store is not None else b""
         facts = environment.digests(self.config, self.world.roots, self.recording.options.names)
-        answer = self.distribution.run(session, self.work, specs, salt=salt, facts=facts)
-        unknown = self.distribution.unknown()
-        run_here(session, [item for item in misses if node_id(item) in unknown])
-        return answer
+        return self.distribution.run(session, self.work, specs, salt=salt, facts=facts)
 
     def _replay(self, item: pytest.Item) -> None:
         hook = item.ihook
@@ -280,7 +272,7 @@ class Runner:
         if self.cache is not None and self.store is not None and self.mode != "read":
             try:
                 self.cache.distrust(self.proof.untrue(self.results))
-                self.cache.commit(self.world.sources.new(), self.world.source)
+                self.cache.commit(self.world.sources.new())
                 self.proof.save(self.results)
                 if not self.config.option.collectonly:
                     save_run(self.store, self._facts(), self.notes.facts, self.results.values())
@@ -305,8 +297,8 @@ class Runner:
         done = len(self.hits.keys() | self.results.keys()) == len(self._collected)
         if self._invocation is None or not complete or not done or self.recording.totals is not None:
             return
+        indexer = Indexer(self.world, self.environment)
         traces = {node: hit for node, hit in self.hits.items() if isinstance(hit, Trace)}
-        indexer = Indexer(self.world, self.environment, traces.values())
         traces |= {node: result.trace for node, result in self.results.items() if result.trace is not None}
         traces = {node: trace for node, trace in traces.items() if self.proof.may_index(node, trace)}
         for file in self.recording.collected(self._collected, traces):
