@@ -49,6 +49,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--shard",
         metavar="I/N",
         help="with --cached: run the I-th of N parts of what must run, of about the same predicted time; "
+        "all parts must begin with the same cache; "
         "part 1 replays what is cached; I/N@PLAN refuses any other plan than the one with this digest; "
         '"auto" takes the job number from the CI system',
     )

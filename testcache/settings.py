@@ -149,7 +149,7 @@ class Settings:
     processes: Processes = _key(Processes(), "child processes", "a table [processes]")
     parallel: Parallel = _key(Parallel(), "workers", "a table [parallel]")
     hosts: Mapping[str, Host] = _key(
-        {}, "other machines for --hosts", 'tables, such as [hosts.build1] with ssh = "user@build1"'
+        {}, "other machines for --cached-hosts", 'tables, such as [hosts.build1] with ssh = "user@build1"'
     )
 
 

@@ -62,12 +62,12 @@ class Machine:
 
 
 def chosen(hosts: Mapping[str, Host], names: str, *, rootdir: Path, folder: Path) -> list[Machine]:
-    """The machines that `--hosts` names: "all", or some with commas between. Raises SettingError."""
+    """The machines that `--cached-hosts` names: "all", or some with commas between. Raises SettingError."""
     wanted = list(hosts) if names == "all" else [name.strip() for name in names.split(",")]
     unknown = [name for name in wanted if name not in hosts]
     if unknown or not wanted:
         known = ", ".join(hosts) or "none: add [hosts.NAME] to the settings"
-        raise SettingError(f'--hosts={names}: expected "all" or names out of: {known} [option-value]')
+        raise SettingError(f'--cached-hosts={names}: expected "all" or names out of: {known} [option-value]')
     return [_machine(name, hosts[name], rootdir, folder) for name in wanted]
 
 

@@ -4,9 +4,9 @@ Every shard makes the same plan from the same cache: longest first, each to the 
 far, ties by node id. Tests that need not run are replayed by shard 1, so that the reports of all shards
 together hold each test once.
 
-Does not see: that another shard decided from another state of the cache or of the code. Its plan would
-differ, and a test could be in none. A plan's digest is printed for that; `--shard I/N@DIGEST` refuses to
-run under any other.
+Does not see: that another shard decided from another state of the cache or of the code, as it does when
+shards run one after the other on one store that each of them writes. Its plan would differ, and a test
+could be in none. A plan's digest is printed for that; `--shard I/N@DIGEST` refuses to run under any other.
 """
 
 from __future__ import annotations

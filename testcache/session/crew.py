@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
+
 import pytest
 
 from testcache.report import number
@@ -45,3 +47,11 @@ class Crew:
             reporter = self._config.pluginmanager.getplugin("terminalreporter")
             reporter.write_line(f"testcache: {number(len(specs), 'worker')}: {why}")
         return specs
+
+
+def run_here(session: pytest.Session, items: list[pytest.Item]) -> None:
+    """Run tests in this process, as pytest's own loop does: those that workers collected under other ids."""
+    for item, following in zip_longest(items, items[1:]):
+        if session.shouldfail or session.shouldstop:
+            return
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)

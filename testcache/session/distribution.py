@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from types import FrameType
 from typing import Any
 
@@ -71,6 +71,7 @@ class Distribution:
         self._limits: Limits | None = None
         self._moments: list[float] = []
         self._ended: set[NodeId] = set()
+        self._offered: set[NodeId] = set()
         self._workers = 0
         self._collect_s = 0.0
         self.auto = False
@@ -161,6 +162,10 @@ class Distribution:
         return self._scheduler
 
     @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
+        self._offered.update(map(self._plain, ids))
+
+    @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """Tell a worker what to run."""
         node.workerinput[ORDERS] = self._orders
@@ -188,17 +193,20 @@ class Distribution:
         """The node id without the `@group` of --dist=loadgroup."""
         return NodeId(node if node in self._work.known else node.rpartition("@")[0] or node)
 
+    def unknown(self) -> frozenset[NodeId]:
+        """The tests that no worker collected: ids that hold the time, say, are others in each process."""
+        return self._work.known - self._offered if self._offered else frozenset()
+
     def _report_unreported(self) -> None:
         """A test that no worker ran must not pass in silence.
 
-        1. Each time xdist collects, ids are made anew: one that holds the time is in no worker's collection.
-        2. A worker crashes more often than --max-worker-restart allows, and the rest is left.
+        Workers may have crashed more often than --max-worker-restart allows, and left the rest.
         """
-        missing = [node for node in self._work.nodes if node not in self._ended]
+        missing = [node for node in self._work.nodes if node not in self._ended and node in self._offered]
         if self._session.shouldstop or not missing:
             return
         for node in missing:
-            text = f"testcache: {node}: not run: no worker was left that had this test [not-run]"
+            text = f"testcache: {node}: not run: no worker was left to run it [not-run]"
             path = path_of(node)
             self._deliver([Result(path, node, None, recorded_at=time.time())])
             report = pytest.TestReport(node, (path, None, node.partition("::")[2]), {}, "failed", text, "setup")

@@ -20,7 +20,7 @@ from testcache.reasons import Reason
 from testcache.recording.observer import Observer
 from testcache.session import environment, neighbours, replay
 from testcache.session.cache import Cache
-from testcache.session.crew import Crew
+from testcache.session.crew import Crew, run_here
 from testcache.session.distribution import Distribution
 from testcache.session.indexing import Indexer
 from testcache.session.names import node_id, path_of
@@ -224,7 +224,10 @@ class Runner:
             return True
         salt = self.store.salt if self.store is not None else b""
         facts = environment.digests(self.config, self.world.roots, self.recording.options.names)
-        return self.distribution.run(session, self.work, specs, salt=salt, facts=facts)
+        answer = self.distribution.run(session, self.work, specs, salt=salt, facts=facts)
+        unknown = self.distribution.unknown()
+        run_here(session, [item for item in misses if node_id(item) in unknown])
+        return answer
 
     def _replay(self, item: pytest.Item) -> None:
         hook = item.ihook

@@ -153,17 +153,16 @@ def test_coverage_keeps_its_workers(project: Project) -> None:
     assert re.search(r"code_under_test\.py\s+2\s+0\s+100%", run.text)
 
 
-def test_a_test_that_no_worker_has_is_reported(project: Project) -> None:
-    """Ids that are made anew in each process would otherwise pass without having run."""
+def test_a_test_that_no_worker_has_runs_here(project: Project) -> None:
+    """Ids that are made anew in each process are in no worker's collection."""
     project.write(
         "test_it.py",
         "import os, pytest\n@pytest.mark.parametrize('pid', [os.getpid()])\ndef test_it(pid): pass\n"
         "def test_other(): pass\n",
     )
     run = project.run("-n1")
-    assert run.exit == 1
-    assert "not run: no worker was left that had this test [not-run]" in run.text
-    assert run.outcomes["test_it.py::test_other"] == "passed"
+    assert (run.exit, len(run.outcomes), len(run.executed)) == (0, 2, 2), run.text
+    assert set(run.outcomes.values()) == {"passed"}
 
 
 def test_durations_outlive_the_environment(project: Project) -> None:
@@ -230,7 +229,9 @@ def test_a_wrong_shard_is_a_usage_error(project: Project) -> None:
 def test_shards_distribute_over_workers(project: Project) -> None:
     """--shard and -n together: the shard's part runs on workers."""
     project.write("test_many.py", MANY.format(count=10))
-    runs = [project.run("--cached=refresh", f"--shard={number}/2", "-n2") for number in (1, 2)]
+    project.run()
+    project.edit("test_many.py", "pass", "assert True")
+    runs = [project.run("--cached=read", f"--shard={number}/2", "-n2") for number in (1, 2)]
     assert [run.exit for run in runs] == [0, 0]
     assert sorted(test for run in runs for test in run.executed) == sorted(
         f"test_many.py::test_it[{number}]" for number in range(10)
