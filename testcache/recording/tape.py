@@ -185,6 +185,8 @@ class Tape:
         """Whether a path was made by this run (a temporary folder, an output): no input then."""
         if path in self.top.written or path in self.created:
             return True
+        if path in self.written and any(path in context.written for context in self.top.reachable()):
+            return True
         if not self.created:
             return False
         folder = os.path.dirname(path)

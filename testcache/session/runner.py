@@ -338,7 +338,9 @@ class Runner:
 
     def _ran(self) -> Counter[Reason]:
         ran: Counter[Reason] = Counter()
-        for node in self.results:
+        for node, result in self.results.items():
+            if result.problems:
+                continue  # counted as uncacheable
             decision = self.decisions.get(node)
             ran[decision.reason if isinstance(decision, Miss) else Reason.NEW] += 1
         return ran
