@@ -82,8 +82,7 @@ class Reads:
         if isinstance(raw, int) or raw is None:
             return None
         try:
-            name = os.fsdecode(raw)  # type: ignore[arg-type]
-            return os.path.abspath(name) if name else None  # "" is nowhere, not the current folder
+            return fs.absolute(raw) if raw else None  # type: ignore[arg-type]  # "" is nowhere, not the current folder
         except (TypeError, ValueError, OSError):
             return None
 
