@@ -156,7 +156,8 @@ def steps(project: Project, tree: Path) -> int:
         wrong += not same
         says = "" if same else "  DIFFERENT OUTCOMES"
         print(
-            f"{project.release:16} {title:22} {len(cached.told):5} told {len(cached.ran):5} ran ({cached.never:3} always) "
+            f"{project.release:16} {title:22} {len(cached.told):5} told "
+            f"{len(cached.ran):5} ran ({cached.never:3} always) "
             f"{full.seconds:7.1f} s full {cached.seconds:7.1f} s cached{says}",
             flush=True,
         )
