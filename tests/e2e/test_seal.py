@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from harness import Project
@@ -56,6 +57,12 @@ def test_it_imports_next_to_nothing(sealed: Project) -> None:
     }
 
 
+def linked(folder: Path) -> None:
+    """Move a folder and leave a link to it."""
+    folder.rename(folder.with_name("moved"))
+    folder.symlink_to(folder.with_name("moved"))
+
+
 CHANGES: dict[str, Callable[[Project], object]] = {
     "a file's content": lambda project: project.write("data.txt", "2"),
     "a test": lambda project: project.edit("test_it.py", "'missing.txt'", "'missing.tex'"),
@@ -67,10 +74,7 @@ CHANGES: dict[str, Callable[[Project], object]] = {
     "the store": lambda project: project.cli("clear"),
     "a damaged seal": lambda project: (project.path / ".testcache/seal").write_bytes(b"x" * 300),
     "a folder others can write": lambda project: (project.path / ".testcache").chmod(0o777),
-    "a link in the seal's place": lambda project: (
-        (project.path / ".testcache").rename(project.path / "moved")
-        and (project.path / ".testcache").symlink_to(project.path / "moved")
-    ),
+    "a link in the store's place": lambda project: linked(project.path / ".testcache"),
 }
 
 
