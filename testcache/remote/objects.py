@@ -38,7 +38,8 @@ class Objects:
         with _named():
             self._store = from_url(
                 url,
-                client_options={"timeout": patience, "connect_timeout": patience},
+                # Plain HTTP is used only if the endpoint in the environment says so.
+                client_options={"timeout": patience, "connect_timeout": patience, "allow_http": True},
                 retry_config={"max_retries": 1, "retry_timeout": patience},
             )
 
@@ -52,7 +53,9 @@ class Objects:
                     return
                 about = answer.meta
                 value = bytes(answer.bytes()) if about["size"] <= MAX_VALUE_BYTES else b""
-            found(key, Held(value, (about["e_tag"], about["version"])))
+            # A store has a tag, a version or both; it does not take None for an answer.
+            version = {name: about[name] for name in ("e_tag", "version") if about[name] is not None}  # type: ignore[literal-required]
+            found(key, Held(value, version))
 
         spread(get, keys, until)
 
@@ -60,8 +63,8 @@ class Objects:
         def put(key: str) -> None:
             value, old = values[key]
             mode: PutMode = "create"
-            if old is not None and isinstance(old.version, tuple):
-                mode = {"e_tag": old.version[0], "version": old.version[1]}
+            if old is not None:
+                mode = old.version  # type: ignore[assignment]
             with _named(until):
                 try:
                     obstore.put(self._store, key, value, mode=mode)
@@ -81,7 +84,7 @@ def _named(until: float = float("inf")) -> Iterator[None]:
     # No text of obstore: it repeats the request.
     try:
         yield
-    except exceptions.BaseError as error:
+    except (exceptions.BaseError, OSError) as error:
         if time.monotonic() >= until:
             raise RemoteSlow("the object store did not answer in time") from error
         raise RemoteError(f"the object store cannot be used: {type(error).__name__}") from error

@@ -121,7 +121,7 @@ class Shared:
         """
         self._fresh.update(fresh)
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    @pytest.hookimpl(wrapper=True)
     def pytest_sessionfinish(self) -> Generator[None, Any, Any]:
         answer = yield
         if self._share is not None:
