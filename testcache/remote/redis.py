@@ -45,8 +45,12 @@ class Redis:
             retry=Retry(NoBackoff(), 0),
             health_check_interval=0,
         )
-        with _named():
-            self._client.ping()
+        try:
+            with _named():
+                self._client.ping()
+        except BaseException:
+            self.close()
+            raise
 
     def get_many(self, keys: Iterable[str], until: float, found: Found) -> None:
         for chunk in _chunks(keys, until):

@@ -102,7 +102,7 @@ class Share:
             self._problem = problem
 
     def close(self) -> None:
-        if self._backend is not None and self._problem is None:
+        if self._backend is not None:
             self._backend.close()
         self._backend = self._pull = None
 

@@ -41,6 +41,7 @@ class Web:
             both = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
             self._headers["Authorization"] = f"Basic {base64.b64encode(both).decode()}"
         self._idle: list[http.client.HTTPConnection] = []
+        self._closed = False
         self._slowest_s = 0.0
 
     @property
@@ -69,6 +70,7 @@ class Web:
         spread(put, values, until)
 
     def close(self) -> None:
+        self._closed = True  # who is still at work closes his own
         while self._idle:
             self._idle.pop().close()
 
@@ -92,7 +94,9 @@ class Web:
         except (OSError, http.client.HTTPException) as error:
             words = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
             raise RemoteError(f"the server cannot be reached: {words}") from error
-        if connection.sock is not None:
+        if self._closed:
+            connection.close()
+        elif connection.sock is not None:
             self._idle.append(connection)
         self._slowest_s = max(self._slowest_s, time.monotonic() - began)
         return answer
