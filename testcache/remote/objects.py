@@ -54,7 +54,7 @@ class Objects:
                 about = answer.meta
                 value = bytes(answer.bytes()) if about["size"] <= MAX_VALUE_BYTES else b""
             # A store has a tag, a version or both; it does not take None for an answer.
-            version = {name: about[name] for name in ("e_tag", "version") if about[name] is not None}  # type: ignore[literal-required]
+            version = {name: about[name] for name in ("e_tag", "version") if about[name] is not None}
             found(key, Held(value, version))
 
         spread(get, keys, until)

@@ -12,12 +12,12 @@ import pytest
 from travel import ENVIRONMENT, KEY, NO_KEY, OTHER_KEY, close_all, contents, made, manifest
 
 from testcache.errors import SettingError
+from testcache.exchange.compression import Packer
 from testcache.exchange.entry import Entry, Kind, seal
 from testcache.exchange.keyring import Keyring
 from testcache.exchange.refusals import Forged, Oversized, Refused, Replayed, Unsigned, Unverified
 from testcache.model import Kind as InputKind
 from testcache.model import Manifest
-from testcache.remote import parcel as parcels
 from testcache.remote.configuration import configured
 from testcache.remote.parcel import Label, unwrap, wrap
 from testcache.remote.salt import adopt
@@ -114,7 +114,7 @@ def test_a_pickle_is_never_loaded(tmp_path: Path) -> None:
 
     bomb = pickle.dumps(Bomb())
     kind, environment, path = LABEL.about
-    packer = parcels.Packer()
+    packer = Packer()
     packed = packer.pack(bomb) + packer.finish()
     for value in (bomb, SALT.encode() + bytes(8) + bomb, SALT.encode() + bytes(8) + packed):
         with pytest.raises(Refused):
@@ -130,7 +130,7 @@ def test_a_genuine_entry_may_not_hold_what_no_run_records() -> None:
         opened(wrap(Manifest(manifest("test_b.py").traces), LABEL, KEY, SALT))
     with pytest.raises(Replayed):
         opened(wrap(Manifest(manifest("test_a.py", at=NOW_S + 1e6).traces), LABEL, KEY, SALT))
-    packer = parcels.Packer()
+    packer = Packer()
     packed = b"".join(packer.pack(bytes(1 << 20)) for _ in range(65)) + packer.finish()
     value = SALT.encode() + bytes(8) + packed
     with pytest.raises(Oversized):
