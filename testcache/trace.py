@@ -10,6 +10,10 @@ from testcache.reasons import Reason
 DigestOf = Callable[[Input], Digest]
 
 
+NEW = Miss(Reason.NEW)
+"""A test without any trace."""
+
+
 class Verifier:
     """Verifies traces; a set of reads that several traces share is checked once.
 
@@ -76,7 +80,7 @@ class Verifier:
         if expired is not None:
             return Miss(Reason.EXPIRED, (), expired)
         if not traces:
-            return Miss(Reason.NEW)
+            return NEW
         if everything:
             ranked = sorted(
                 ((tuple(self.changes(t)), -t.recorded_at, t) for t in traces), key=lambda r: (len(r[0]), r[1])

@@ -129,7 +129,7 @@ def _counted(label: str, tallies: Iterable[dict[str, int]]) -> Iterator[str]:
 
 
 def _latest(kept: list[Run], quick: list[Replayed]) -> Iterator[str]:
-    rows = [(run.at, run.total, run.cached, sum(run.reasons.values()), run.saved_s, run.mode) for run in kept]
+    rows = [(run.at, run.total, run.cached, run.ran, run.saved_s, run.mode) for run in kept]
     rows += [(run.at, run.tests, run.tests, 0, run.saved_s, "nothing changed") for run in quick]
     if rows:
         yield bold("latest runs")
