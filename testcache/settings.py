@@ -33,7 +33,7 @@ Sharing = Literal["off", "read", "write", "read-write"]
 OWN_FILE = ".testcache.toml"
 SHARED_FILE = "pyproject.toml"
 REMOTE = "TESTCACHE_REMOTE"
-"""The variable that overrides address and mode of `[remote]`."""
+"""The variable that overrides mode, address and deadline of `[remote]`."""
 
 _TEXTS = 'a list of texts, such as ["TZ", "LANG"]'
 _TESTS = f"a list, each {TestPattern.written_as}"
@@ -105,7 +105,7 @@ class Parallel:
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """`[remote]`: where results are shared one by one; `TESTCACHE_REMOTE` overrides address and mode."""
+    """`[remote]`: where results are shared one by one; `TESTCACHE_REMOTE` overrides some of it."""
 
     url: str = _key(
         "",

@@ -20,6 +20,13 @@ import pytest
 START_TIMEOUT_S = 30
 BUCKET = "results"
 _AWS = {"AWS_ACCESS_KEY_ID": "AKIATESTCACHE", "AWS_SECRET_ACCESS_KEY": "only-in-tests", "AWS_REGION": "us-east-1"}
+_MOTO = """
+import sys
+from moto.server import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import run_simple
+run_simple("127.0.0.1", int(sys.argv[1]), DomainDispatcherApplication(create_backend_app), threaded=False)
+"""
+"""One request at a time: moto looks at the condition of a write and then writes, where S3 does both at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +87,7 @@ def moto(place: Path) -> Iterator[Server]:
     """moto's S3, with a bucket."""
     pytest.importorskip("moto")
     port = _free_port()
-    with _running([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], port, place):
+    with _running([sys.executable, "-c", _MOTO, str(port)], port, place):
         asked = urllib.request.Request(f"http://127.0.0.1:{port}/{BUCKET}", method="PUT")
         urllib.request.urlopen(asked, timeout=START_TIMEOUT_S).close()  # noqa: S310
         yield Server(f"s3://{BUCKET}/testcache", port, {**_AWS, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}"})

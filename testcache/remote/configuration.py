@@ -7,11 +7,15 @@ from dataclasses import replace
 from typing import get_args
 
 from testcache.errors import SettingError
+from testcache.quantities import Duration
 from testcache.settings import REMOTE, Remote, Settings, Sharing
 
 
 def configured(settings: Settings, environ: Mapping[str, str]) -> Remote:
-    """The settings of `[remote]`; `TESTCACHE_REMOTE` overrides mode, address or both, apart by blanks."""
+    """The settings of `[remote]`; `TESTCACHE_REMOTE` overrides mode, address and deadline, apart by blanks.
+
+    Raises SettingError, which does not repeat the text: it may hold a password.
+    """
     remote, modes = settings.remote, get_args(Sharing)
     for word in environ.get(REMOTE, "").split():
         if word in modes:
@@ -19,8 +23,11 @@ def configured(settings: Settings, environ: Mapping[str, str]) -> Remote:
         elif "://" in word:
             remote = replace(remote, url=word)
         else:
-            raise SettingError(
-                f"{REMOTE}: expected a mode ({', '.join(modes)}), an address, or both with a blank between "
-                "[setting-value]"
-            )
+            try:
+                remote = replace(remote, deadline=Duration.parse(word))
+            except ValueError:
+                raise SettingError(
+                    f"{REMOTE}: expected a mode ({', '.join(modes)}), an address or a deadline, or several of them "
+                    "with blanks between [setting-value]"
+                ) from None
     return remote

@@ -68,9 +68,14 @@ class Pull:
             try:
                 self._backend.get_many(batch, time.monotonic() + self._deadline_s, self._put)
             except RemoteError as problem:
-                with self._changed:
-                    self.problem = problem
-                    self._changed.notify_all()
+                self._give_up(problem)
+            except Exception as error:  # a thread's exception would end up in somebody's test
+                self._give_up(RemoteError(f"it fails with {type(error).__name__}"))
+
+    def _give_up(self, problem: RemoteError) -> None:
+        with self._changed:
+            self.problem = problem
+            self._changed.notify_all()
 
     def _put(self, key: str, held: Held | None) -> None:
         with self._changed:

@@ -13,16 +13,17 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 
 from testcache.remote.backend import Backend, Held, RemoteSlow
+from testcache.remote.spread import THREADS
 
 Merge = Callable[[bytes | None], bytes | None]
 """What a value becomes, given what it is (None: there is none); None if it may stay."""
 
-_PER_READING = 16
-"""Values between a reading and its writing where the engine does not compare: two requests' time."""
+_PER_ROUND = 240
+"""Values that are read, merged and written together: what is written when time is up stays written."""
 
 _PAUSE_S = 0.02
 
@@ -35,27 +36,33 @@ def push(backend: Backend, merges: Mapping[str, Merge], until: float) -> None:
     if backend.settle_s:
         _push_and_look(backend, merges, until)
         return
-    left = set(merges)
-    while left:
-        left = _overtaken(backend, {key: merges[key] for key in left}, until)
-        if left:
-            time.sleep(random.uniform(0, _PAUSE_S))  # noqa: S311  # so that two do not meet again
+    for batch in _rounds(merges, _PER_ROUND):
+        left = batch
+        while left:
+            left = _overtaken(backend, left, until)
+            if left:
+                time.sleep(random.uniform(0, _PAUSE_S))  # noqa: S311  # so that two do not meet again
 
 
-def _overtaken(backend: Backend, merges: Mapping[str, Merge], until: float) -> set[str]:
-    """One round; the keys that somebody else has written meanwhile."""
+def _rounds(merges: Mapping[str, Merge], count: int) -> Iterator[dict[str, Merge]]:
+    pending = iter(merges.items())
+    while batch := dict(islice(pending, count)):
+        yield batch
+
+
+def _overtaken(backend: Backend, merges: Mapping[str, Merge], until: float) -> dict[str, Merge]:
+    """One round; those whose value somebody else has written meanwhile."""
     found = _read(backend, merges, until)
     values = {key: (value, found[key]) for key, value in _merged(merges, found).items()}
     overtaken: set[str] = set()
     backend.put_many(values, until, lambda key, replaced: None if replaced else overtaken.add(key))
-    return overtaken
+    return {key: merges[key] for key in overtaken}
 
 
 def _push_and_look(backend: Backend, merges: Mapping[str, Merge], until: float) -> None:
     unwritten, standing = set(merges), dict[str, bytes]()
     while unwritten or standing:
-        pending = iter(sorted(unwritten))
-        while batch := {key: merges[key] for key in islice(pending, _PER_READING)}:
+        for batch in _rounds({key: merges[key] for key in unwritten}, THREADS):
             standing.update(_written(backend, batch, until))
         unwritten = set()
         wait_s = backend.settle_s

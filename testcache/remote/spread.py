@@ -37,6 +37,8 @@ def spread(work: Callable[[T], None], items: Iterable[T], until: float) -> None:
                 work(item)
             except RemoteError as problem:
                 problems.append(problem)
+            except Exception as error:  # a thread's exception would end up in somebody's test
+                problems.append(RemoteError(f"it fails with {type(error).__name__}"))
 
     count = min(THREADS, len(pending))
     threads = [threading.Thread(target=run, name=f"testcache-remote-{n}", daemon=True) for n in range(count)]

@@ -4,7 +4,8 @@ The body is an `ActionResult` of Bazel's Remote Execution API in which our value
 output (field 5), so that servers that check what is kept under /ac, such as bazel-remote, take it. They
 may add other fields; those are skipped. /cas is not used: an entry is small and asked for at once.
 
-Such a server replaces a value without asking which version was meant, hence `settle_s`.
+Such a server replaces a value without asking which version was meant, hence `settle_s`. Does not see:
+HTTP proxies named in the environment.
 """
 
 from __future__ import annotations

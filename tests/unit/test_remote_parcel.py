@@ -227,8 +227,8 @@ def test_the_environment_overrides_address_and_mode() -> None:
     settings = Settings(remote=Remote(url="file:///a", mode="write"))
     assert configured(settings, {}) == settings.remote
     assert configured(settings, {"TESTCACHE_REMOTE": "off"}) == Remote(url="file:///a", mode="off")
-    both = configured(settings, {"TESTCACHE_REMOTE": "read-write redis://host"})
-    assert (both.url, both.mode) == ("redis://host", "read-write")
+    both = configured(settings, {"TESTCACHE_REMOTE": "read-write redis://host 60s"})
+    assert (both.url, both.mode, both.deadline) == ("redis://host", "read-write", 60)
     with pytest.raises(SettingError) as problem:
         configured(settings, {"TESTCACHE_REMOTE": "hunter2"})
     assert "hunter2" not in str(problem.value)
