@@ -113,6 +113,7 @@ class Proxy:
         self._delay_s = delay_s
         self._cut_after = cut_after
         self._open: list[socket.socket] = []
+        self._closed = False
         self._door = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port: int = self._door.getsockname()[1]
         self.requests = 0
@@ -121,6 +122,7 @@ class Proxy:
         threading.Thread(target=self._serve, daemon=True).start()
 
     def close(self) -> None:
+        self._closed = True
         for each in [self._door, *self._open]:
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
@@ -138,7 +140,9 @@ class Proxy:
                 client, _ = self._door.accept()
                 self.connections += 1
                 self._open.append(client)
-                if self._behind:
+                if self._closed:
+                    client.close()
+                elif self._behind:
                     threading.Thread(target=self._join, args=(client,), daemon=True).start()
 
     def _join(self, client: socket.socket) -> None:
