@@ -50,7 +50,7 @@ class Backend(Protocol):
     """One engine. Keys are 64 hexadecimal digits; `until` is a moment of `time.monotonic`.
 
     Both calls answer key by key as answers come, and end with RemoteError if some did not: what was
-    answered counts all the same. An engine is closed by whoever opened it.
+    answered counts all the same. `close` closes connections; the next call would open new ones.
 
     Attributes:
         settle_s: 0.0 if a value is replaced only in the version that was named. Otherwise somebody else's

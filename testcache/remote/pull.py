@@ -8,6 +8,9 @@ from collections.abc import Iterable
 
 from testcache.remote.backend import Backend, Held, RemoteError, RemoteSlow
 
+PER_BATCH = 256
+"""Each batch has the whole deadline: a large suite may take minutes to collect, and its entries as long to come."""
+
 
 class Pull:
     """Keys go in one by one, and are asked for in as few requests as the engine needs.
@@ -27,6 +30,7 @@ class Pull:
         self._known: set[str] = set()
         self._found: dict[str, Held | None] = {}
         self._thread: threading.Thread | None = None
+        self._ended = False
         self.problem: RemoteError | None = None
 
     @property
@@ -45,7 +49,7 @@ class Pull:
             self._changed.notify_all()
 
     def take(self, keys: Iterable[str]) -> dict[str, bytes]:
-        """What there is under these keys, after waiting for at most the deadline. Each is given once."""
+        """What there is under these keys, after waiting for at most the deadline."""
         wanted = list(keys)
         self.want(wanted)
         with self._changed:
@@ -58,13 +62,24 @@ class Pull:
             found = {key: self._found.pop(key) for key in wanted if key in self._found}
         return {key: held.value for key, held in found.items() if held is not None}
 
+    def end(self) -> None:
+        """Ask for nothing more, and wait for the thread unless it waits for an answer.
+
+        A thread beside the tests would make Python 3.12 warn whoever forks.
+        """
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+        if self._thread is not None and self.problem is None:
+            self._thread.join()
+
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._queue or self.problem is not None)
-                if self.problem is not None:
+                self._changed.wait_for(lambda: self._queue or self._ended or self.problem is not None)
+                if self._ended or self.problem is not None:
                     return
-                batch, self._queue = self._queue, []
+                batch, self._queue = self._queue[:PER_BATCH], self._queue[PER_BATCH:]
             try:
                 self._backend.get_many(batch, time.monotonic() + self._deadline_s, self._put)
             except RemoteError as problem:

@@ -50,6 +50,8 @@ class Web:
         return max(SETTLE_S, SLOWEST_FACTOR * self._slowest_s)
 
     def get_many(self, keys: Iterable[str], until: float, found: Found) -> None:
+        self._closed = False
+
         def get(key: str) -> None:
             status, body = self._exchange("GET", key, None, until)
             if status == http.HTTPStatus.OK:
@@ -62,6 +64,8 @@ class Web:
         spread(get, keys, until)
 
     def put_many(self, values: Mapping[str, tuple[bytes, Held | None]], until: float, replaced: Replaced) -> None:
+        self._closed = False
+
         def put(key: str) -> None:
             status, _ = self._exchange("PUT", key, wrapped(values[key][0]), until)
             if not 200 <= status < 300:

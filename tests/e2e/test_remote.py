@@ -229,6 +229,21 @@ def test_a_remote_that_never_answers_is_given_up(tmp_path: Path) -> None:
         assert silent.connections <= FILES
 
 
+@pytest.mark.parametrize("name", ["folder", "nginx", "redis"])
+def test_no_thread_is_left_beside_the_tests(name: str, tmp_path: Path) -> None:
+    """Python 3.12 warns who forks beside a thread: a test that forks notices nothing, with warnings as errors."""
+    with ENGINES[name](tmp_path / name) as server:
+        pytested(made(tmp_path / "a"), env=remote(server))
+        checkout = made(tmp_path / "b")
+        (checkout.path / "test_fork.py").write_text(
+            "import os\nimport threading\n\n\ndef test_fork():\n    assert threading.active_count() == 1\n"
+            "    child = os.fork()\n    if not child:\n        os._exit(0)\n    assert os.waitpid(child, 0)[1] == 0\n"
+        )
+        run = pytested(checkout, "-W", "error", env=remote(server))
+        assert (run.exit, run.cached, run.ran) == (0, 0, TOTAL + 1)  # another option, another environment
+        assert not run.warnings
+
+
 def test_forged_damaged_and_moved_entries_are_refused(shared: Server, tmp_path: Path) -> None:
     """Whoever can write the folder and has no key can plant nothing; their tests run, and are shared anew."""
     env = remote(shared, **KEY)

@@ -30,7 +30,7 @@ LABEL = Label("shop", "branch:main", ENVIRONMENT, "ab" * 32, "test_a.py")
 MANIFEST = Manifest(manifest("test_a.py").traces)
 SALT = "5a17" * 4
 NOW_S = 2000.0
-FORGERIES = 4000
+FORGERIES = 5000
 
 
 def opened(data: bytes, label: Label = LABEL, keyring: Keyring = KEY, *, unverified: bool = False) -> Manifest:
