@@ -60,12 +60,14 @@ class Files:
         self._known: dict[str, tuple[Signature, Digest]] = {}
         self._first: dict[str, tuple[Signature, Digest]] = {}
         self._remembered: dict[str, tuple[Signature, Digest]] = {}
+        self._absent: set[str] = set()
         self.hashed = 0
 
     def digest(self, path: str) -> Digest:
         """Digest the bytes of a file; ABSENT if there is none, a fixed digest for a folder."""
         signature = signature_of(path)
         if signature is None:
+            self._absent.add(path)
             return ABSENT
         return self.digest_at(path, signature)
 
@@ -94,6 +96,11 @@ class Files:
         """What a file was when this run first looked; None if it was not looked at, or changed since."""
         found = self._first.get(path) or self._known.get(path)
         return found if found is not None and found[1] else None
+
+    def seen(self) -> Iterator[str]:
+        """Every path that was asked for, whether there was something or not."""
+        yield from self._known
+        yield from self._absent
 
     def _hash(self, path: str, size: int) -> Digest:
         self.hashed += 1

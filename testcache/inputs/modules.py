@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.machinery
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from os import listdir
 from os.path import abspath, dirname, isdir, join
 
@@ -47,6 +47,10 @@ class Modules:
         dotted, _, search = name.partition("@")
         places = self._locate(dotted, search)
         return digest.of_fields("module", *map(self._roots.name, places)) if places else ABSENT
+
+    def listed(self) -> Iterator[str]:
+        """Every folder whose entries have decided where a module is."""
+        yield from self._listings
 
     def forget(self) -> None:
         """Look at the folders anew; tests may have added modules since."""
