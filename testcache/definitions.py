@@ -34,6 +34,9 @@ from testcache.outline import Outline, Part
 from testcache.reflection import Look
 
 _WORD = re.compile(r"[^\W\d]\w*")
+_MANGLED = re.compile(r"_[^\W_]\w*__\w*(?<!__)\Z")
+"""What a name such as `__rate` inside a class may stand for."""
+
 _DUNDERS = frozenset(
     "__version__ __author__ __license__ __copyright__ __email__ __title__ __url__ __all__".split()  # noqa: SIM905
 )
@@ -192,7 +195,7 @@ def _is_free(name: str, node: ast.stmt, collected: bool) -> bool:
     """Does no tool and no rule of Python look for a name like that?"""
     if name.startswith("__"):
         return name in _DUNDERS
-    if name.startswith("pytest"):
+    if name.startswith("pytest") or _MANGLED.match(name):
         return False
     tested = collected and name.lower().startswith("test") and isinstance(node, ast.Assign | ast.AnnAssign)
     return name not in _WANTED_BY_PYTEST and not tested  # the setting python_files may name any file

@@ -22,7 +22,7 @@ class Definition:
         owner: the class right around it, if any.
         start: index in `Outline.body` of its first token.
         end: index after its last token there: a function has its header in the body (name,
-            decorators, parameters), a class has all but the statements inside its methods.
+            decorators, parameters, docstring), a class has all but the statements inside its methods.
         tokens: the statements of a function; empty for a class.
         members: what a class defines directly, not inside an `if` or a `try`.
     """
@@ -129,8 +129,11 @@ class _Cutter:
     ) -> None:
         found = self._open(node, owner, prefix, members)
         self.outline.functions.append(found)
+        text = ast.get_docstring(node, clean=False)
+        if text is not None:  # who never calls it may read that: a decorator that makes a command of it, say
+            self.outline.body.append(f"=docstring {text!r}")
         found.end = len(self.outline.body)
-        write([node.body], found.tokens)
+        write([node.body if text is None else node.body[1:]], found.tokens)
 
     def _class(
         self, node: ast.ClassDef, owner: Definition | None, prefix: str, members: list[Definition] | None

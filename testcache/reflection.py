@@ -43,12 +43,14 @@ _WILD = frozenset(
 )
 """Names, of a function or as attributes, by which any other name may be reached."""
 
-_IMPORTERS = frozenset(
+_MODULE_IMPORTERS = frozenset({"import_module", "__import__", "importorskip"})
+_IMPORTERS = _MODULE_IMPORTERS | frozenset(
     (  # noqa: SIM905
-        "import_module __import__ importorskip import_string import_object import_from_string "
-        "load_object locate resolve_name symbol_by_name"
+        "import_string import_object import_from_string load_object locate resolve_name symbol_by_name"
     ).split()
 )
+"""What gives a module, or what a text names in it."""
+
 _BY_NAME = frozenset({"getattr", "hasattr", "setattr", "delattr", "object"})
 """Calls whose second argument is a name within the first; `object` is that of `mock.patch`."""
 
@@ -56,6 +58,9 @@ _QUIET = frozenset(
     {"isinstance", "issubclass", "type", "id", "repr", "str", "callable", "print", "len", "bool", "hash"}
 )
 _LISTERS = frozenset({"vars", "dir", "locals"})
+_HANDED = _LISTERS | _IMPORTERS
+"""Functions that do what they do under another name, once they are handed on."""
+
 _SPECS = frozenset({"autospec", "spec", "spec_set", "wraps"})
 _MODULE, _CLASS, _FUNCTION = range(3)
 _WORD = re.compile(r"[^\W\d]\w*")
@@ -183,7 +188,7 @@ def _looked(stack: list[_Step]) -> Look:
 def _name(node: ast.Name, handed: bool, hidden: frozenset[str], place: int, look: Look) -> None:
     name = node.id
     if isinstance(node.ctx, ast.Load):
-        if name in _SEES_ALL or name in _WILD or (handed and name in _LISTERS):
+        if name in _SEES_ALL or name in _WILD or (handed and name in _HANDED):
             look.names.add(ANY)
         if handed and name not in hidden:
             look.handed.add((name, name))
@@ -195,7 +200,7 @@ def _name(node: ast.Name, handed: bool, hidden: frozenset[str], place: int, look
 
 def _attribute(node: ast.Attribute, handed: bool, hidden: frozenset[str], look: Look) -> None:
     name = node.attr
-    if name in _WILD or (handed and name == "module"):
+    if name in _WILD or (handed and (name == "module" or name in _IMPORTERS)):
         look.names.add(ANY)
     holder = last_name(node.value)
     if (name in _SEES_ALL and holder in ("builtins", "__builtins__")) or (name == "load" and holder == "yaml"):
@@ -210,6 +215,8 @@ def _attribute(node: ast.Attribute, handed: bool, hidden: frozenset[str], look: 
             look.handed.add((first.id, name))
         if name == "modules":
             look.listed.add(first.id)
+    elif name == "modules" and isinstance(first, ast.Call):
+        look.names.add(ANY)  # __import__("sys").modules
 
 
 def _text(text: str, look: Look) -> None:
@@ -234,7 +241,7 @@ def _call(node: ast.Call, handed: bool, hidden: frozenset[str], place: int, look
     if name in _IMPORTERS:
         text = text_of(args[0]) if args else ""
         look.names.update(_WORD.findall(text))
-        if handed:
+        if handed or (not text and name not in _MODULE_IMPORTERS):
             look.names.add(ANY + text.rpartition(".")[2])
     elif name in _LISTERS and plain and not args and not node.keywords and place != _FUNCTION:
         look.names.add(ANY)
@@ -247,25 +254,32 @@ _PATCHERS = frozenset({"patch", "multiple", "setattr", "delattr", "create_autosp
 
 def _patch(node: ast.Call, name: str, plain: bool, look: Look) -> None:
     """`mock.patch` and alike find what they replace by a text, and may copy the names of a module."""
-    target = node.args[0] if node.args else None
+    keywords = {keyword.arg or "": keyword.value for keyword in node.keywords}
+    target = node.args[0] if node.args else keywords.get("target")
     text = text_of(target)
     look.names.update(_WORD.findall(text))
-    keywords = {keyword.arg or "" for keyword in node.keywords}
     if name == "multiple":
         look.names.update(keywords)
-    if text and not _SPECS.isdisjoint(keywords):
+    if (text and not _SPECS.isdisjoint(keywords)) or (name == "multiple" and "" in keywords):
         look.names.add(ANY + text.rpartition(".")[2])
-    if name == "patch" and not plain and last_name(getattr(node.func, "value", node)) not in ("mock", "mocker"):
-        return  # an HTTP client has a method of that name
-    if name in ("setattr", "delattr") and len(node.args) > 1 and not isinstance(target, ast.JoinedStr | ast.BinOp):
-        return
-    last = target
-    if isinstance(target, ast.JoinedStr):
-        last = target.values[-1] if target.values else None
-    elif isinstance(target, ast.BinOp):
-        last = target.right
-    if isinstance(target, ast.JoinedStr | ast.BinOp) and not text_of(last).startswith("."):
+    if name == "patch":  # an HTTP client has a method of that name
+        by_text = plain or last_name(getattr(node.func, "value", node)).endswith(("mock", "mocker"))
+    elif name in ("setattr", "delattr"):
+        by_text = not plain and len(node.args) == (2 if name == "setattr" else 1)
+    else:
+        by_text = name == "multiple" and isinstance(target, ast.JoinedStr | ast.BinOp)
+    if by_text and target is not None and not isinstance(target, ast.Constant) and not _ends_in_text(target):
         look.names.add(ANY)
+
+
+def _ends_in_text(node: ast.expr) -> bool:
+    """Is it something put together whose last name is written down, as in f"{MODULE}.RATE"?"""
+    last: ast.expr | None = None
+    if isinstance(node, ast.JoinedStr):
+        last = node.values[-1] if node.values else None
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        last = node.right
+    return text_of(last).startswith(".")
 
 
 def _definition(node: ast.AST, hidden: frozenset[str], place: int, look: Look, stack: list[_Step]) -> None:
@@ -328,7 +342,8 @@ def _import(node: ast.Import | ast.ImportFrom, look: Look) -> None:
         look.imports.append((name, origin))
         whole = {*module, first, *rest.split(".")}
         builtin = module == ["builtins"] and alias.name in _SEES_ALL
-        if not whole.isdisjoint(_WILD) or builtin or (module == ["sys"] and alias.name == "modules"):
+        renamed = alias.asname not in (None, alias.name) and alias.name in _IMPORTERS
+        if not whole.isdisjoint(_WILD) or builtin or renamed or (module == ["sys"] and alias.name == "modules"):
             look.wild.add(name)
 
 
@@ -356,7 +371,6 @@ _KEEPS: dict[type[ast.AST], str] = {
     ast.Delete: "targets",
     ast.FormattedValue: "value",
     ast.Starred: "value",
-    ast.Match: "subject",
     ast.match_case: "guard body",
     ast.MatchValue: "value",
     ast.MatchClass: "cls",

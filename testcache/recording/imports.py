@@ -127,7 +127,8 @@ class Imports:
     def _statement(self, name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
         importer = globals.get("__name__") if globals else None
         context = self._tape.top
-        if self._foreign.get(importer, False):
+        foreign = self._foreign.get(importer)
+        if foreign:
             module = self._import(name, globals, locals, fromlist, level)
             if level == 0:
                 self._strangers.asked(context, globals, (name, *(f"{name}.{part}" for part in fromlist or ())))
@@ -135,7 +136,7 @@ class Imports:
         asker = globals if globals is not None else sys._getframe(1).f_globals
         package = globals.get("__package__") if level and globals else None
         key = (name, package, level, tuple(fromlist) if fromlist else ())
-        if key in context.imports:
+        if key in context.imports and foreign is False:
             return self._import(name, globals, locals, fromlist, level)
         found = False
         try:
@@ -144,7 +145,7 @@ class Imports:
             return module
         finally:
             self._imported(context, key, globals, found)
-            if level == 0 and not (globals and "__file__" in globals and key in context.imports):
+            if level == 0 and self._foreign.get(importer) is not False:
                 self._strangers.asked(context, asker, (name, *(f"{name}.{part}" for part in fromlist or ())))
 
     def _imported(self, context: Context, key: tuple[Any, ...], globals: Any, found: bool) -> None:
@@ -157,6 +158,8 @@ class Imports:
             if isinstance(importer, str):
                 self._foreign[globals.get("__name__")] = True
             return
+        if isinstance(importer, str) and not importer.startswith("<"):  # not a program given to `python -`
+            self._foreign[globals.get("__name__")] = False
         if found:
             context.imports.add(key)
         try:

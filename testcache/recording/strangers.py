@@ -32,6 +32,8 @@ class Strangers:
     def asked(self, context: Context, asker: Mapping[str, Any], names: Iterable[str]) -> None:
         """Code with the globals `asker` has imported the modules of these names. Cost: about 1 us."""
         file = asker.get("__file__")
+        if isinstance(file, str) and file.startswith("<"):  # a program given to `python -`
+            file = None
         if isinstance(file, str) and self._is_harmless(str(asker.get("__name__")), file):
             return
         for name in names:
@@ -45,7 +47,7 @@ class Strangers:
         known = self._harmless.get(name)
         if known is None:
             own = self._tape.roots.is_first_party(os.path.abspath(file))
-            known = own or name.partition(".")[0] in ENGINE or name.startswith(_KNOWN)
+            known = own or name.partition(".")[0] in ENGINE or _is_known(name)
             self._harmless[name] = known
         return known
 
@@ -62,3 +64,7 @@ class Strangers:
             if module is not None:
                 self._paths[name] = known
         return known
+
+
+def _is_known(name: str) -> bool:
+    return name.startswith(_KNOWN) and not name.startswith("importlib.metadata")  # that loads entry points

@@ -315,7 +315,7 @@ def test_a_class_that_is_a_base_is_not_separable() -> None:
     assert changed_test(code, code.replace("test_x(self)", "test_x(self, a=1)")) == {"=TestA"}
 
 
-@pytest.mark.parametrize("other", ["self.test_a()", "f(test_a)", "'test_a'", "super().test_a()"])
+@pytest.mark.parametrize("other", ["self.test_a()", "f(test_a)", "f('test_a')", "super().test_a()"])
 def test_a_method_that_is_mentioned_is_part_of_its_class(other: str) -> None:
     """Its header then counts in the class, and the class stays separable."""
     code = f"import pytest\nclass TestX:\n    def test_a(self): pass\n    def test_b(self): {other}\n"
