@@ -123,7 +123,7 @@ class Ledger:
         known = self._reached.get(place)
         if known is None or known[0] != version:
             index = self._fill_index()
-            names = code.mentions & index.keys()
+            names = (code.mentions - {EVERY}) & index.keys()  # what may look up any name hardly looks for memos
             known = (version, tuple({context for name in names for context in index[name]}))
             self._reached[place] = known
         return known[1]
