@@ -29,8 +29,11 @@ from testcache.outline import Function
 ANY = "*"
 """Stands for every name."""
 
-_SEES_ALL = frozenset({"globals", "eval", "exec", "compile"})
-"""Built-in functions that reach any name; attributes of that name (`re.compile`) are others."""
+_SEES_ALL = frozenset({"globals", "eval", "exec", "compile", "__annotations__"})
+"""Built-in names that reach any other; attributes of that name (`re.compile`) are others."""
+
+_NAMESPACES = frozenset({"__dict__", "__dir__", "__annotations__", "__getattribute__"})
+"""Attributes by which whoever has a module may list its names."""
 
 _WILD = frozenset(
     (  # noqa: SIM905
@@ -156,10 +159,12 @@ def _looked(stack: list[_Step]) -> Look:
         elif kind is ast.Attribute:
             assert isinstance(node, ast.Attribute)
             _attribute(node, handed, hidden, look)
-            stack.append((node.value, node.attr in ("__dict__", "__getattribute__"), hidden, place))
+            stack.append((node.value, node.attr in _NAMESPACES, hidden, place))
         elif kind is ast.Call:
             assert isinstance(node, ast.Call)
             _call(node, handed, hidden, place, look, stack)
+        elif kind is ast.Expr and isinstance(node.value, ast.Constant):  # type: ignore[attr-defined]
+            continue  # a docstring: who runs its examples hands the module on
         elif kind in _DEFINITIONS:
             _definition(node, hidden, place, look, stack)
         elif kind is ast.Import or kind is ast.ImportFrom:
@@ -259,7 +264,7 @@ def _patch(node: ast.Call, name: str, plain: bool, look: Look) -> None:
     text = text_of(target)
     look.names.update(_WORD.findall(text))
     if name == "multiple":
-        look.names.update(keywords)
+        look.names.update(filter(None, keywords))
     if (text and not _SPECS.isdisjoint(keywords)) or (name == "multiple" and "" in keywords):
         look.names.add(ANY + text.rpartition(".")[2])
     if name == "patch":  # an HTTP client has a method of that name

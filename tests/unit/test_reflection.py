@@ -37,6 +37,17 @@ def mentions(statement: str) -> set[str]:
         "given(request.module)",
         "from pickle import loads\nloads(given)",
         "import builtins\nbuiltins.eval(given)",
+        "load = importlib.import_module",
+        "from importlib import import_module as load\nload(given)",
+        "resolve_name(given) * 2",
+        "import_string(given)()",
+        "with patch(given): pass",
+        "patch('{}.RATE'.format(given))",
+        "mocker.patch('.'.join(given))",
+        "patch.multiple(f'{given}', RATE=1)",
+        "monkeypatch.setattr('.'.join(given), 2)",
+        "__import__('sys').modules[given]",
+        "__annotations__[given]",
     ],
 )
 def test_what_may_reach_any_name(statement: str) -> None:
@@ -58,6 +69,9 @@ def test_what_may_reach_any_name(statement: str) -> None:
         ("getattr(tax, given)", "*tax"),
         ("vars(tax)", "*tax"),
         ("tax.__dict__", "*tax"),
+        ("tax.__annotations__", "*tax"),
+        ("match tax:\n    case other: pass", "*tax"),
+        ("patch.multiple('shop.extra', **given)", "*extra"),
         ("lambda: tax", "*tax"),
         ("[m for m in (given, rates)]", "*rates"),
         ("a = given or tax", "*tax"),
@@ -94,6 +108,10 @@ def test_a_module_that_is_handed_on(statement: str, module: str) -> None:
         "def g(tax): return tax",
         "vars()",
         "given(local)",
+        "'>>> import shop'",
+        "client.patch(given)",
+        "patch(f'{given}.RATE')",
+        "setattr(self, given)",
     ],
 )
 def test_what_stays_with_its_names(statement: str) -> None:
