@@ -104,14 +104,15 @@ def test_a_name_that_an_import_needs_is_noticed_when_it_goes(bank: Project) -> N
     assert edited.executed == {BY_NAME, LATE}
 
 
-def test_code_that_is_in_no_file_may_reach_anything(project: Project) -> None:
+@pytest.mark.parametrize("given", ["[sys.executable, '-c', CODE], ", "[sys.executable, '-'], input=CODE, text=True, "])
+def test_code_that_is_in_no_file_may_reach_anything(project: Project, given: str) -> None:
     """A child that is given its program as a text mentions what it does not say: its test runs."""
     project.write("core.py", "A = 1\nB = 2\n")
     project.write(
         "test_child.py",
         "import subprocess, sys\n"
         "CODE = ''.join(['imp', 'ort core; as', 'sert core.', 'A == 1'])\n"
-        "def test_child(): subprocess.run([sys.executable, '-c', CODE], check=True)\n"
+        f"def test_child(): subprocess.run({given}check=True)\n"
         "def test_core():\n    import core\n    assert core.B == 2\n",
     )
     assert project.run().exit == 0
@@ -119,6 +120,21 @@ def test_code_that_is_in_no_file_may_reach_anything(project: Project) -> None:
     edited = project.run()
     assert edited.outcomes["test_child.py::test_child"] == "failed"
     assert edited.executed == {"test_child.py::test_child"}
+
+
+def test_a_docstring_is_read_without_a_call(project: Project) -> None:
+    """A decorator makes a help text of it: whoever asks for the help runs when the text changes."""
+    project.write("cli.py", "HELP = {}\ndef command(f):\n    HELP[f.__name__] = f.__doc__\n    return f\n")
+    project.write("app.py", "from cli import command\n@command\ndef go():\n    'Go on.'\ndef stop():\n    'Halt.'\n")
+    project.write("test_help.py", "import app, cli\ndef test_help(): assert cli.HELP['go'] == 'Go on.'\n")
+    project.write("test_stop.py", "import app\ndef test_stop(): assert app.stop.__doc__ == 'Halt.'\n")
+    assert project.run().exit == 0
+    project.edit("app.py", "Halt.", "Stop.")
+    edited = project.run()
+    assert edited.outcomes["test_stop.py::test_stop"] == "failed"
+    assert edited.executed == {"test_stop.py::test_stop"}
+    project.edit("app.py", "Go on.", "Go.")
+    assert project.run().outcomes["test_help.py::test_help"] == "failed"
 
 
 def test_explain_names_the_definition(bank: Project) -> None:
