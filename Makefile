@@ -7,7 +7,7 @@ PYTEST_ARGS ?=
 SOURCES := testcache tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lint style types contract format try-real clean
+.PHONY: help install demo test check lint style types contract format try-real bench clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -47,6 +47,9 @@ format: install ## Format the code and mend what can be mended
 
 try-real: install ## Play the main job on three real projects and compare with full runs
 	$(BIN)/python scripts/try_real.py
+
+bench: install ## Measure against bare pytest and peers; write docs/benchmarks.md (an hour or so)
+	$(BIN)/python -m benchmarks --scale 1000 10000 100000
 
 clean: ## Remove the venv, stores and caches
 	rm -rf $(VENV) build dist .testcache .coverage .coverage.* .*_cache .hypothesis

@@ -9,9 +9,9 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Self
 
+from testcache.environments import Difference, differences
 from testcache.inputs import interpreter
 from testcache.inputs.roots import Roots
 from testcache.model import (
@@ -31,7 +31,7 @@ from testcache.project import Project, build_world
 from testcache.reach import Reach
 from testcache.reasons import Reason
 from testcache.storage.definitions import load_definitions
-from testcache.storage.history import MAYBE_SECRET, Run, Uncached, collected, facts_of, runs, uncached
+from testcache.storage.history import Run, Uncached, collected, facts_of, runs, uncached
 from testcache.storage.manifests import known_files, load_manifests
 from testcache.storage.quarantine import Quarantine
 from testcache.storage.store import Store
@@ -45,42 +45,7 @@ _TEST = re.compile(r"(?:[A-Z]\w*\.)*test\w*\Z")
 
 _MAY_HOLD_TESTS = re.compile(rb"^\s*(?:(?:async\s+)?def\s+test|class\s+\w*Test)", re.MULTILINE)
 
-_DIGEST = re.compile(r"[0-9a-f]{16}|[0-9a-f]{32}")
 _ARGUMENTS = re.compile(r"\[.*\Z", re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One fact behind two environment keys; None where there is no such fact."""
-
-    name: str
-    recorded: str | None
-    now: str | None
-
-    @property
-    def words(self) -> str:
-        """Both values, short enough for a line: `3.12.1 -> 3.13.0`."""
-        return f"{_brief(self.recorded)} -> {_brief(self.now)}"
-
-
-def _brief(value: str | None) -> str:
-    if value is None:
-        return "absent"
-    if _DIGEST.fullmatch(value):
-        return value[:8]
-    return value.partition(" (")[0][:60] or '""'  # without the build date of a Python
-
-
-def differences(recorded: dict[str, str], now: dict[str, str]) -> tuple[Difference, ...]:
-    """What differs between two environments, sorted by name.
-
-    Values that may be secrets are left out of what travels, so where one side has none, none is compared.
-    """
-    names = {*recorded, *now}
-    if not all(any(name.startswith(MAYBE_SECRET) for name in side) for side in (recorded, now)):
-        names = {name for name in names if not name.startswith(MAYBE_SECRET)}
-    pairs = ((name, recorded.get(name), now.get(name)) for name in sorted(names))
-    return tuple(Difference(name, old, new) for name, old, new in pairs if old != new)
 
 
 def drift(recorded: dict[str, str], roots: Roots) -> tuple[Difference, ...]:

@@ -59,7 +59,8 @@ def closing_line(
 ) -> str:
     """The one line every run ends with.
 
-    `testcache: 402 tests: 388 cached, 12 run (9 changed, 3 new), 2 uncacheable; about 41 s saved`
+    `testcache: 402 tests: 388 cached, 12 run (9 changed, 3 new), 2 uncacheable; about 41 s saved`: each
+    test is one of the three, and those that are uncacheable ran too.
     """
     count = sum(ran.values())
     text = f"testcache: {total} test{'s' * (total != 1)}: {cached} cached, {count} run"

@@ -21,6 +21,10 @@ def all_matter(trace: Trace, changed: Sequence[Read]) -> dict[Input, tuple[str, 
 _NONE: Mapping[Input, tuple[str, ...]] = {}
 
 
+NEW = Miss(Reason.NEW)
+"""A test without any trace."""
+
+
 class Verifier:
     """Verifies traces; a set of reads that several traces share is checked once.
 
@@ -105,7 +109,7 @@ class Verifier:
         if expired is not None:
             return Miss(Reason.EXPIRED, (), expired)
         if not traces:
-            return Miss(Reason.NEW)
+            return NEW
         if everything:
             ranked = sorted(
                 ((tuple(self.changes(t)), -t.recorded_at, t) for t in traces), key=lambda r: (len(r[0]), r[1])

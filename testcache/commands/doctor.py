@@ -13,10 +13,11 @@ from pathlib import Path
 
 from testcache import __version__
 from testcache.commands import restored
+from testcache.environments import Difference, differences
 from testcache.errors import StoreError
 from testcache.exchange.outgoing import MODE as IMPORTED
 from testcache.inputs.roots import Roots
-from testcache.outlook import Difference, differences, drift
+from testcache.outlook import drift
 from testcache.project import Project
 from testcache.recording.recorder import RecorderUnavailable, choose
 from testcache.report import moment, number, size

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from testcache.advice import ADVICE, GROUPS
+from testcache.environments import Difference
 from testcache.errors import UnknownTest
 from testcache.model import Hit, Miss, NodeId, Trace
-from testcache.outlook import Difference, Outlook
+from testcache.outlook import Outlook
 from testcache.project import Project
 from testcache.quantities import TestPattern
 from testcache.reasons import Reason

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 
-from testcache.project import Project
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from testcache.project import Project
 
 _KEPT = ("GIT_SSH", "GIT_SSL", "GIT_ASKPASS", "GIT_TERMINAL_PROMPT", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM",
          "GIT_CONFIG_NOSYSTEM")  # fmt: skip

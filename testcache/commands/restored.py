@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from testcache.environments import Difference, differences
 from testcache.exchange.arrivals import Arrival, arrivals
 from testcache.exchange.outgoing import MODE as IMPORTED
 from testcache.inputs.roots import Roots
-from testcache.outlook import Difference, differences, drift
+from testcache.outlook import drift
 from testcache.project import Project
 from testcache.report import moment, number
 from testcache.storage.history import Run, facts_of, runs

@@ -5,57 +5,39 @@ from __future__ import annotations
 import os
 import sys
 import time
-from pathlib import Path
 
-from testcache.errors import BadRecord, SettingError, StoreError
-from testcache.inputs import invocation
-from testcache.inputs.unchanged import changed_reads, held_files
-from testcache.project import Project, build_world, open_store
-from testcache.report import closing_line
-from testcache.storage.index import SPACE, Index, decode_index
-from testcache.storage.tally import Replayed, count
+from testcache import seal
+from testcache.storage.tally import count
 
 
 def run(arguments: list[str]) -> int:
     """Say that nothing changed and return 0, or become `pytest --cached` with these arguments.
 
-    Cost when nothing changed: the start of Python, one read of the store and a stat of each file.
+    Cost when nothing changed: the start of Python and a stat of each file; some more the first time, when
+    the seal is made.
     """
-    index = _unchanged(arguments)
-    if index is None:
-        sys.stdout.flush()
-        os.execv(sys.executable, [sys.executable, "-m", "pytest", "--cached", *arguments])  # noqa: S606
-    saved_s = sum(test.duration_s for file in index.files for test in file.tests)
-    print(closing_line(index.total, index.total, {}, {}, saved_s))
+    store = _nearest_store()
+    found = seal.unbroken(store, arguments) if store else None
+    if found is None:
+        from testcache.commands.check import everything_holds
+
+        checked = everything_holds(arguments)
+        if checked is None:
+            sys.stdout.flush()
+            os.execv(sys.executable, [sys.executable, "-m", "pytest", "--cached", *arguments])  # noqa: S606
+        store, found = str(checked[0]), checked[1]
+        found.save(store, arguments)
+    count(store, (time.time(), found.tests, found.saved_s))
+    print(found.line)
     return 0
 
 
-def _unchanged(arguments: list[str]) -> Index | None:
-    """The index of this command line, if every test of it can be replayed."""
-    if not invocation.settled(arguments):
-        return None
-    try:
-        project = Project.find(None)
-    except SettingError:
-        return None  # pytest will say so
-    if project.settings.mode not in ("on", "read"):
-        return None
-    store, _ = open_store(project.rootdir, project.settings, "read")
-    if store is None:
-        return None
-    with store:
-        world = build_world(str(project.rootdir), project.settings, store, store.salt)
-        key = invocation.key(arguments, str(Path.cwd()), world.roots, world.files, world.distributions, os.environ)
-        try:
-            data = store.get(SPACE, key)
-            index = decode_index(data) if data is not None else None
-        except (BadRecord, StoreError):
-            return None
-        if index is None or not index.total:
-            return None
-        changed = changed_reads(index, world)
-        if changed or len(held_files(index, changed)) != len(index.files):
-            return None
-        saved_s = sum(test.duration_s for file in index.files for test in file.tests)
-        count(store.folder, Replayed(time.time(), index.total, saved_s))
-    return index
+def _nearest_store() -> str:
+    """The store in this folder or the nearest above it, "" if there is none under its usual name."""
+    folder = os.getcwd()
+    while not os.path.isdir(store := os.path.join(folder, seal.STORE)):
+        above = os.path.dirname(folder)
+        if above == folder:
+            return ""
+        folder = above
+    return store

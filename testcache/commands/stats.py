@@ -78,11 +78,11 @@ def _totals(kept: list[Run], quick: list[Replayed]) -> Iterator[str]:
     if not kept:
         return
     count = len(kept) + len(quick)
-    asked = sum(run.total for run in kept) + sum(run.tests for run in quick)
-    cached = sum(run.cached for run in kept) + sum(run.tests for run in quick)
-    saved = sum(run.saved_s for run in kept) + sum(run.saved_s for run in quick)
+    asked = sum(run.total for run in kept) + sum(tests for _, tests, _ in quick)
+    cached = sum(run.cached for run in kept) + sum(tests for _, tests, _ in quick)
+    saved = sum(run.saved_s for run in kept) + sum(saved_s for _, _, saved_s in quick)
     share = f" ({100 * cached / asked:.0f}%)" if asked else ""
-    yield bold(f"{number(count, 'run')} since {moment(min([run.at for run in kept] + [run.at for run in quick]))}")
+    yield bold(f"{number(count, 'run')} since {moment(min([run.at for run in kept] + [at for at, _, _ in quick]))}")
     spent = seconds(sum(run.spent_s for run in kept))
     yield f"    saved       {seconds(saved)}, {seconds(saved / count)} a run; tests took {spent}"
     yield f"    replayed    {cached:,} of {number(asked, 'test')}{share}"
@@ -129,8 +129,8 @@ def _counted(label: str, tallies: Iterable[dict[str, int]]) -> Iterator[str]:
 
 
 def _latest(kept: list[Run], quick: list[Replayed]) -> Iterator[str]:
-    rows = [(run.at, run.total, run.cached, sum(run.reasons.values()), run.saved_s, run.mode) for run in kept]
-    rows += [(run.at, run.tests, run.tests, 0, run.saved_s, "nothing changed") for run in quick]
+    rows = [(run.at, run.total, run.cached, run.ran, run.saved_s, run.mode) for run in kept]
+    rows += [(at, tests, tests, 0, saved_s, "nothing changed") for at, tests, saved_s in quick]
     if rows:
         yield bold("latest runs")
     yield from columns(

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from testcache.environments import Difference
 from testcache.model import Hit, Input, Miss, NodeId
-from testcache.outlook import Difference, Outlook
+from testcache.outlook import Outlook
 from testcache.project import Project
 from testcache.reasons import Reason
 from testcache.report import number, seconds, tally, words_of

@@ -1,11 +1,18 @@
-"""Digests of files, folders and links as they are now, with a stat as the shortcut."""
+"""Digests of files, folders and links as they are now, with a stat as the shortcut.
+
+The calls into the system are held from the start: a test may replace `os.getcwd` or `open` by what it
+likes, and its inputs are still what the system read.
+"""
 
 from __future__ import annotations
 
-import os
 import stat
 import time
 from collections.abc import Iterable, Iterator
+from io import FileIO
+from os import DirEntry, PathLike, fsdecode, getcwd, readlink, scandir, stat_result
+from os import stat as ask
+from os.path import isabs, join, normpath
 
 from testcache import digest
 from testcache.inputs.roots import IGNORED_NAMES
@@ -21,10 +28,16 @@ signature is not trusted in another run. Go's test cache waits as long (`modTime
 _CHUNK = 1 << 20
 
 
+def absolute(path: str | bytes | PathLike[str] | PathLike[bytes]) -> str:
+    """The absolute form of a path, as `os.path.abspath` has it. Raises OSError without a current folder."""
+    name = fsdecode(path)
+    return normpath(name if isabs(name) else join(getcwd(), name))
+
+
 def signature_of(path: str) -> Signature | None:
     """Stat a path, following links; None if nothing is there. Cost: one system call."""
     try:
-        seen = os.stat(path)
+        seen = ask(path)
     except (OSError, ValueError):
         return None
     return seen.st_mtime_ns, seen.st_ctime_ns, seen.st_size, seen.st_ino
@@ -32,8 +45,8 @@ def signature_of(path: str) -> Signature | None:
 
 def read_bytes(path: str) -> bytes:
     """Read a whole file; OSError as usual."""
-    with open(path, "rb", buffering=0) as file:
-        return file.read()
+    with FileIO(path) as file:
+        return file.readall()
 
 
 class Files:
@@ -47,12 +60,14 @@ class Files:
         self._known: dict[str, tuple[Signature, Digest]] = {}
         self._first: dict[str, tuple[Signature, Digest]] = {}
         self._remembered: dict[str, tuple[Signature, Digest]] = {}
+        self._absent: set[str] = set()
         self.hashed = 0
 
     def digest(self, path: str) -> Digest:
         """Digest the bytes of a file; ABSENT if there is none, a fixed digest for a folder."""
         signature = signature_of(path)
         if signature is None:
+            self._absent.add(path)
             return ABSENT
         return self.digest_at(path, signature)
 
@@ -82,6 +97,11 @@ class Files:
         found = self._first.get(path) or self._known.get(path)
         return found if found is not None and found[1] else None
 
+    def seen(self) -> Iterator[str]:
+        """Every path that was asked for, whether there was something or not."""
+        yield from self._known
+        yield from self._absent
+
     def _hash(self, path: str, size: int) -> Digest:
         self.hashed += 1
         data = read_bytes(path)
@@ -102,7 +122,7 @@ class Files:
 def kind_of(path: str) -> Digest:
     """Say whether a path is there, and whether it is a file, a folder or something else."""
     try:
-        mode = os.stat(path).st_mode
+        mode = ask(path).st_mode
     except (OSError, ValueError):
         return ABSENT
     return kind_digest(mode)
@@ -116,13 +136,13 @@ def kind_digest(mode: int) -> Digest:
 def stat_of(path: str, *, follow: bool = True) -> Digest:
     """Digest of what `os.stat` answers, as far as it survives a fresh clone."""
     try:
-        seen = os.stat(path, follow_symlinks=follow)
+        seen = ask(path, follow_symlinks=follow)
     except (OSError, ValueError):
         return ABSENT
     return stat_digest(seen)
 
 
-def stat_digest(seen: os.stat_result) -> Digest:
+def stat_digest(seen: stat_result) -> Digest:
     """Digest of kind, permission bits and (of files) size; a folder's size says nothing."""
     mode = seen.st_mode
     size = seen.st_size if stat.S_ISREG(mode) else 0
@@ -138,7 +158,7 @@ def times_of(path: str) -> Digest:
 def listing_of(path: str, *, without: frozenset[str] = frozenset()) -> Digest:
     """Digest of a folder's entries: names and kinds, not what tools leave there, not `without`."""
     try:
-        with os.scandir(path) as entries:
+        with scandir(path) as entries:
             rows = sorted(
                 (entry.name, _entry_kind(entry))
                 for entry in entries
@@ -149,7 +169,7 @@ def listing_of(path: str, *, without: frozenset[str] = frozenset()) -> Digest:
     return digest.of_fields("listing", *(text for row in rows for text in row))
 
 
-def _entry_kind(entry: os.DirEntry[str]) -> str:
+def _entry_kind(entry: DirEntry[str]) -> str:
     try:
         return "d" if entry.is_dir() else "f"
     except OSError:
@@ -159,6 +179,6 @@ def _entry_kind(entry: os.DirEntry[str]) -> str:
 def link_of(path: str) -> Digest:
     """Digest of a symbolic link's target."""
     try:
-        return digest.of_fields("link", os.readlink(path))
+        return digest.of_fields("link", readlink(path))
     except (OSError, ValueError):
         return ABSENT

@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib.machinery
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from os import listdir
+from os.path import abspath, dirname, isdir, join
 
 from testcache import digest
 from testcache.inputs.roots import Roots
@@ -20,7 +22,7 @@ def search_names(roots: Roots, path: list[str]) -> str:
     """Name a search path: the project's own entries one by one, everything else as `*`."""
     names: list[str] = []
     for entry in path:
-        folder = os.path.abspath(entry or ".")
+        folder = abspath(entry or ".")
         own = roots.is_first_party(folder + os.sep + "x.py") and not roots.is_installed(folder + os.sep)
         name = roots.name(folder) if own and folder.startswith(roots.rootdir) else REST
         if name not in names:
@@ -46,6 +48,10 @@ class Modules:
         places = self._locate(dotted, search)
         return digest.of_fields("module", *map(self._roots.name, places)) if places else ABSENT
 
+    def listed(self) -> Iterator[str]:
+        """Every folder whose entries have decided where a module is."""
+        yield from self._listings
+
     def forget(self) -> None:
         """Look at the folders anew; tests may have added modules since."""
         self._listings.clear()
@@ -56,7 +62,7 @@ class Modules:
         if key not in self._found:
             parent, _, last = dotted.rpartition(".")
             if parent:
-                folders = [os.path.dirname(p) if "__init__." in p else p for p in self._locate(parent, search)]
+                folders = [dirname(p) if "__init__." in p else p for p in self._locate(parent, search)]
             else:
                 folders = self._folders(search)
             self._found[key] = self._in_folders(folders, last)
@@ -68,7 +74,7 @@ class Modules:
             if entry == REST:
                 path = sys.path if self._search is None else self._search
                 own = self._roots.rootdir + os.sep
-                outside = (os.path.abspath(p) for p in path if p)
+                outside = (abspath(p) for p in path if p)
                 folders += (folder for folder in outside if not (folder + os.sep).startswith(own))
             else:
                 folders.append(self._roots.path(entry))
@@ -79,22 +85,22 @@ class Modules:
         for folder in folders:
             names = self._names(folder)
             if last in names:
-                inside = self._names(os.path.join(folder, last))
+                inside = self._names(join(folder, last))
                 for suffix in _SUFFIXES:
                     if "__init__" + suffix in inside:
-                        return (os.path.join(folder, last, "__init__" + suffix),)
+                        return (join(folder, last, "__init__" + suffix),)
             for suffix in _SUFFIXES:
                 if last + suffix in names:
-                    return (os.path.join(folder, last + suffix),)
-            if last in names and os.path.isdir(os.path.join(folder, last)):
-                portions.append(os.path.join(folder, last))
+                    return (join(folder, last + suffix),)
+            if last in names and isdir(join(folder, last)):
+                portions.append(join(folder, last))
         return tuple(portions)
 
     def _names(self, folder: str) -> frozenset[str]:
         known = self._listings.get(folder)
         if known is None:
             try:
-                known = frozenset(os.listdir(folder))
+                known = frozenset(listdir(folder))
             except OSError:
                 known = frozenset()
             self._listings[folder] = known

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Callable, Collection
+from sys import _getframe
 from types import FrameType
 
 from testcache.recording.recorder import Place, Sink
@@ -100,7 +100,7 @@ class Extents:
     def settle(self) -> None:
         """End the extents of this thread whose functions are no longer on its stack."""
         if self._threads.open and not self._threads.telling:
-            self._drop_stale(sys._getframe(1))
+            self._drop_stale(_getframe(1))
 
     def next_period(self) -> bool:
         """Count anew, unless called from inside a callback (the caller flushes an outer context)."""

@@ -13,9 +13,9 @@ import importlib
 import importlib.machinery
 import importlib.metadata
 import importlib.util
-import os
 import sys
 from collections.abc import Callable, Sequence
+from os.path import abspath, isfile
 from types import ModuleType
 from typing import Any
 
@@ -79,7 +79,7 @@ class Imports:
     def _already_loaded(self, module: ModuleType) -> None:
         """A module imported before us was not observed: all of its text counts, for everybody."""
         file = getattr(module, "__file__", None)
-        if not isinstance(file, str) or not self._is_project(file) or not os.path.isfile(file):
+        if not isinstance(file, str) or not self._is_project(file) or not isfile(file):
             return
         loaded = self._tape.load(file)
         self._charge_file(loaded.context, file)
@@ -102,7 +102,7 @@ class Imports:
             if not isinstance(filename, str) or not self._is_project(filename):
                 original(loader, module)
                 return
-            filename = os.path.abspath(filename)
+            filename = abspath(filename)
             loaded = self._tape.load(filename)
             self._tape.top.links.add(loaded.context)
             self._strangers.asked(self._tape.top, sys._getframe(1).f_globals, [module.__name__])
@@ -151,7 +151,7 @@ class Imports:
     def _imported(self, context: Context, key: tuple[Any, ...], globals: Any, found: bool) -> None:
         name, package, level, fromlist = key
         importer = globals.get("__file__") if globals else None
-        own = isinstance(importer, str) and self._tape.roots.is_first_party(os.path.abspath(importer))
+        own = isinstance(importer, str) and self._tape.roots.is_first_party(abspath(importer))
         if not own:
             own = importer is None and self._origin.find()[1]
         if not own:
@@ -223,7 +223,7 @@ class Imports:
                 self._note_location(context, name)
                 return True
             return False
-        file = os.path.abspath(file)
+        file = abspath(file)
         if tape.roots.is_stdlib(file):
             if "." not in name:
                 self._note_location(context, name)

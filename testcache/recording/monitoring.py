@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection
+from sys import _getframe
 from types import CodeType, FrameType
 
 from testcache.recording.extents import Extents
@@ -143,7 +144,7 @@ class Monitoring:
         elif self._wanted(code.co_filename):
             self._adopt(code)
             # The recording tool does not fire for the run that is just beginning.
-            self._begin(code, sys._getframe(1))
+            self._begin(code, _getframe(1))
         return DISABLE
 
     def _adopt(self, code: CodeType) -> None:
@@ -174,7 +175,7 @@ class Monitoring:
         def ran(code: CodeType, _offset: int) -> object:
             key = id(code)
             if key in bracketed or self._sink is not None:
-                return begin(code, sys._getframe(1))
+                return begin(code, _getframe(1))
             # No other thread can run between this store and the interpreter's disabling of the
             # location (a store and a return do not give up the lock, a call would). If one could:
             # 1. we store, 2. `take` reports and arms again, 3. the location is disabled for ever.
@@ -182,17 +183,17 @@ class Monitoring:
             return DISABLE
 
         def over(code: CodeType, _offset: int, _value: object) -> object:
-            frame = sys._getframe(1)
+            frame = _getframe(1)
             if id(code) in bracketed and extents.is_open(frame):
                 extents.leave(frame)
             return DISABLE if extents.is_flooded(place_of(code)) else None
 
         def thrown(code: CodeType, _offset: int, _error: BaseException) -> None:
             if id(code) in self._codes:
-                begin(code, sys._getframe(1))
+                begin(code, _getframe(1))
             elif self._wanted(code.co_filename):
                 self._adopt(code)
-                begin(code, sys._getframe(1))
+                begin(code, _getframe(1))
 
         return {
             EVENTS.PY_START: ran,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import sys
+from sys import _getframe
 from types import FrameType
 
 from testcache.inputs.roots import Roots
@@ -61,7 +61,7 @@ class Origin:
             as a thread that was given `open`), through library functions of these names;
             (None, False, names): on behalf of the test engine or the import system.
         """
-        frame: FrameType | None = sys._getframe(1)
+        frame: FrameType | None = _getframe(1)
         while frame is not None and frame.f_code.co_filename.startswith(_OBSERVERS):
             frame = frame.f_back
         names: list[str] = []

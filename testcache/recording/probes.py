@@ -6,6 +6,7 @@ import builtins
 import inspect
 import sys
 from collections.abc import Collection
+from sys import _getframe
 from types import CodeType
 from typing import ClassVar
 
@@ -147,7 +148,7 @@ def _audit(event: str, arguments: tuple[object, ...]) -> None:
 
 
 def _entered() -> None:
-    recorder, frame = Probes.active, sys._getframe(1)
+    recorder, frame = Probes.active, _getframe(1)
     place = (frame.f_code.co_filename, frame.f_code.co_firstlineno)
     if recorder is None or not recorder._extents.watches(place):
         return
@@ -160,4 +161,4 @@ def _entered() -> None:
 
 def _left() -> None:
     if Probes.active is not None:
-        Probes.active._extents.leave(sys._getframe(1))
+        Probes.active._extents.leave(_getframe(1))

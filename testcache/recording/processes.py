@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Collection
+from sys import _getframe
 from typing import Any
 
 from testcache.model import Digest, Kind
@@ -218,7 +219,7 @@ class Processes:
     @staticmethod
     def _in_subprocess() -> bool:
         """`subprocess` itself may spawn by posix_spawn; that start was looked at already."""
-        frame: Any = sys._getframe(1)
+        frame: Any = _getframe(1)
         while frame is not None:
             if frame.f_code.co_name == "_execute_child":
                 return True

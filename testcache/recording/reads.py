@@ -43,7 +43,7 @@ class Reads:
             "os.scandir": lambda args: self._listed(args[0]),
             "os.mkdir": lambda args: self._made(args[0]),
             "tempfile.mkdtemp": lambda args: self._created(args[0]),
-            "tempfile.mkstemp": lambda args: self._wrote(args[0]),
+            "tempfile.mkstemp": lambda args: self._created(args[0]),  # a random name: no later run finds it
             "os.rename": self._renamed,
             "os.link": lambda args: self._wrote(args[1]),
             "os.symlink": lambda args: self._wrote(args[1]),
@@ -82,10 +82,9 @@ class Reads:
         if isinstance(raw, int) or raw is None:
             return None
         try:
-            path = os.path.abspath(os.fsdecode(raw))  # type: ignore[arg-type]
+            return fs.absolute(raw) if raw else None  # type: ignore[arg-type]  # "" is nowhere, not the current folder
         except (TypeError, ValueError, OSError):
             return None
-        return path
 
     def _charged(self, path: str | None) -> Context | None:
         """The context that a read of this path is charged to, None if it is no input."""

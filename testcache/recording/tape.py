@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from os.path import dirname
 
 from testcache.inputs import files as fs
 from testcache.inputs.files import Files
@@ -185,11 +185,13 @@ class Tape:
         """Whether a path was made by this run (a temporary folder, an output): no input then."""
         if path in self.top.written or path in self.created:
             return True
+        if path in self.written and any(path in context.written for context in self.top.reachable()):
+            return True
         if not self.created:
             return False
-        folder = os.path.dirname(path)
+        folder = dirname(path)
         while folder not in self.created:
-            parent = os.path.dirname(folder)
+            parent = dirname(folder)
             if parent == folder:
                 return False
             folder = parent

@@ -8,10 +8,8 @@ as if xdist were not there; workers start only if tests are left to run, and run
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from types import FrameType
 from typing import Any
 
 import pytest
@@ -20,31 +18,16 @@ from testcache.model import NodeId, Result
 from testcache.parallel.machine import usable_cores
 from testcache.session.limits import Limits
 from testcache.session.names import path_of
+from testcache.session.orders import ORDERS
 from testcache.session.setups import longest
 from testcache.session.workforce import Work, effort_line
 from testcache.settings import Parallel
 from testcache.storage.effort import Effort
 from testcache.storage.wire import Unpacker
 
-ORDERS = "testcache"
 PLUGIN_NAME = "testcache-distribution"
 
 Deliver = Callable[[list[Result]], None]
-
-
-def worker_orders() -> dict[str, Any] | None:
-    """What the controller told this process to do, if it is an xdist worker; else None.
-
-    xdist sets `config.workerinput` only after plugins and conftest files are loaded, which is too late
-    for a recorder. Until then the same dict is a global of the module that execnet runs.
-    """
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        if frame.f_globals.get("__name__") == "__channelexec__":
-            orders: dict[str, Any] = frame.f_globals["workerinput"].get(ORDERS, {"run": [], "salt": b"", "facts": {}})
-            return orders
-        frame = frame.f_back
-    return None
 
 
 class Distribution:

@@ -104,9 +104,10 @@ class Indexer:
 
     def _number(self, read: Read) -> int | None:
         kind, name = read.input
-        if kind not in _OF_CONTENT or read.digest == ABSENT:
-            return self._fact(int(kind), name, read.digest)
         path = name.partition("::")[0] if kind is Kind.BLOCK else name
+        gone = read.digest == ABSENT and self._world.digest_of(Input(Kind.FILE, path)) == ABSENT
+        if kind not in _OF_CONTENT or gone:
+            return self._fact(int(kind), name, read.digest)
         if path in self._contents:
             return self._contents[path] * 2
         seen = self._world.files.first(self._world.roots.path(path))

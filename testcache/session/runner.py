@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from testcache import report as text
+from testcache.environments import Difference, lines, recorded_elsewhere
 from testcache.errors import BadRecord, StoreError
 from testcache.inputs.world import World
 from testcache.model import Decision, EnvironmentKey, Hit, Miss, NodeId, Result, Trace
@@ -39,7 +40,7 @@ from testcache.storage.history import Run, save_collected, save_run
 from testcache.storage.index import SPACE, IndexedTest, encode_index
 from testcache.storage.store import Store
 from testcache.storage.timings import save_timings
-from testcache.trace import Verifier, all_matter
+from testcache.trace import NEW, Verifier, all_matter
 
 
 class Runner:
@@ -74,6 +75,7 @@ class Runner:
         self.decisions: dict[NodeId, Decision] = {}
         self.hits: dict[NodeId, Trace | IndexedTest] = {}
         self.results: dict[NodeId, Result] = {}
+        self.drift: tuple[Difference, ...] = ()
         self.total = 0
         self.proof = Proof(mode, audit)
         self.warm = warm
@@ -170,6 +172,9 @@ class Runner:
                 self.proof.held[node] = decision.trace
                 decision = Miss(Reason.NO_COVERAGE, (), decision.trace)
             self.decisions[node] = decision
+        new = [node for node, miss in self.decisions.items() if miss == NEW]
+        found, self.drift = recorded_elsewhere(self.store, self.environment, self.notes.facts, new)
+        self.decisions.update(found)
         self.hits.update(self.proof.settle(self.decisions))
 
     def _share(self, items: list[pytest.Item]) -> None:
@@ -343,7 +348,9 @@ class Runner:
 
     def _ran(self) -> Counter[Reason]:
         ran: Counter[Reason] = Counter()
-        for node in self.results:
+        for node, result in self.results.items():
+            if result.problems:
+                continue  # counted as uncacheable
             decision = self.decisions.get(node)
             ran[decision.reason if isinstance(decision, Miss) else Reason.NEW] += 1
         return ran
@@ -366,7 +373,7 @@ class Runner:
             terminalreporter.write_line(line)
         if self.complaint:
             terminalreporter.write_line(self.complaint, yellow=True)
-        for line in self._parallel_lines():
+        for line in (*lines(self.drift), *self._parallel_lines()):
             terminalreporter.write_line(line)
         line = text.closing_line(self.total, len(self.hits), self._ran(), self._not_stored(), self._saved_s())
         terminalreporter.write_line(line)

@@ -10,7 +10,7 @@ from testcache.errors import SettingError
 from testcache.project import NO_SALT, build_world, open_store
 from testcache.quantities import Audit
 from testcache.session.audit import wanted
-from testcache.session.distribution import worker_orders
+from testcache.session.orders import worker_orders
 from testcache.session.warm import WarmRunner, find, invocation_key
 from testcache.settings import load
 

@@ -16,7 +16,7 @@ from testcache.inputs.world import World
 from testcache.session.replay import restore
 from testcache.storage.index import SPACE, Index, IndexedFile, IndexedTest, decode_index
 from testcache.storage.store import Store
-from testcache.storage.tally import Replayed, count
+from testcache.storage.tally import count
 
 
 class CachedItem(pytest.Item):
@@ -166,5 +166,5 @@ class WarmRunner:
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         total = self._warm.index.total
         if self._tally is not None:
-            count(self._tally, Replayed(time.time(), total, self._saved_s))
+            count(self._tally, (time.time(), total, self._saved_s))
         terminalreporter.write_line(text.closing_line(total, total, {}, {}, self._saved_s))

@@ -4,6 +4,7 @@
 <folder>/v1/         cache.db (with SQLite's -wal and -shm), lock
 <folder>/journals/   one file for each living writer
 <folder>/tally       runs in which nothing changed
+<folder>/seal        what must be as it is for a run in which nothing changed
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ import os
 import stat
 from pathlib import Path
 
+from testcache import seal
 from testcache.errors import StoreError
+from testcache.storage import tally
 
 VERSION_FOLDER = "v1"
 DATABASE = "cache.db"
 LOCK = "lock"
 JOURNALS = "journals"
-TALLY = "tally"
 
 _TAG_LINE = "Signature: 8a477f597d28d172789f06886806bc55"  # fixed by the CACHEDIR.TAG convention
 _MARKERS = {
@@ -30,7 +32,7 @@ _MARKERS = {
         " machine.\n`testcache clear` empties it; the folder may be deleted when no test run uses it.\n"
     ),
 }
-_OURS = {*_MARKERS, VERSION_FOLDER, JOURNALS, TALLY}
+_OURS = {*_MARKERS, VERSION_FOLDER, JOURNALS, tally.NAME, seal.NAME}
 _NETWORK = ("nfs", "cifs", "smb", "fuse.sshfs", "afs", "ncpfs")
 _MOUNT_ESCAPES = {"\\040": " ", "\\011": "\t", "\\012": "\n", "\\134": "\\"}
 MOUNTS = Path("/proc/mounts")

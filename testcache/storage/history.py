@@ -47,7 +47,7 @@ class Run:
         mode, recorder: as its header said.
         total, cached: tests collected and replayed.
         saved_s, spent_s: recorded seconds of the replayed tests, and seconds of those that ran.
-        reasons: tests that ran, by slug.
+        reasons: tests that ran and may be stored, or failed, by slug.
         not_stored: tests that ran and were not stored although they did not fail, by slug.
         failed: tests that ran and failed.
         wrong: wrong hits that verifying or an audit found.
@@ -75,6 +75,11 @@ class Run:
     collection: dict[str, list[str]]
     effort: Effort | None = None
     audited: int = 0
+
+    @property
+    def ran(self) -> int:
+        """How many tests ran."""
+        return sum(self.reasons.values()) + sum(self.not_stored.values())
 
 
 @dataclass(frozen=True, slots=True)

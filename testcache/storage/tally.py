@@ -7,13 +7,11 @@ Nothing is decided by it. Of two runs that end while it is shortened one may not
 
 from __future__ import annotations
 
-import contextlib
 import os
 import struct
-from dataclasses import dataclass
-from pathlib import Path
 
-from testcache.storage import folder as layout
+NAME = "tally"
+"""Of the file below the store's folder."""
 
 KEPT = 2_000
 """Runs; a year of eight a working day, in 40 KB."""
@@ -21,44 +19,42 @@ KEPT = 2_000
 _ROW = struct.Struct("<dId")
 
 
-@dataclass(frozen=True, slots=True)
-class Replayed:
-    """A run that replayed all its tests: when (seconds since the epoch), how many, and what that saved."""
-
-    at: float
-    tests: int
-    saved_s: float
+Replayed = tuple[float, int, float]
+"""A run that replayed all its tests: when (seconds since the epoch), how many, and how many seconds that saved."""
 
 
-def count(folder: Path, run: Replayed) -> None:
+def count(folder: str | os.PathLike[str], run: Replayed) -> None:
     """Add a run to the tally of a store; a folder that cannot be written is left alone. Cost: 30 us."""
-    path = folder / layout.TALLY
+    path = os.path.join(folder, NAME)
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-    with contextlib.suppress(OSError):
+    try:
         descriptor = os.open(path, flags, 0o600)
         try:
-            os.write(descriptor, _ROW.pack(run.at, run.tests, run.saved_s))
+            os.write(descriptor, _ROW.pack(*run))
             full = os.fstat(descriptor).st_size >= 2 * KEPT * _ROW.size
         finally:
             os.close(descriptor)
         if full:
-            rows = b"".join(_ROW.pack(kept.at, kept.tests, kept.saved_s) for kept in replayed(folder)[-KEPT:])
-            fresh = path.with_name(f"{layout.TALLY}-{os.getpid()}")
-            fresh.write_bytes(rows)
+            fresh = f"{path}-{os.getpid()}"
+            with open(fresh, "wb") as file:
+                file.write(b"".join(_ROW.pack(*kept) for kept in replayed(folder)[-KEPT:]))
             os.replace(fresh, path)
+    except OSError:
+        return
 
 
-def replayed(folder: Path) -> list[Replayed]:
+def replayed(folder: str | os.PathLike[str]) -> list[Replayed]:
     """The runs of the tally, oldest first; a torn or foreign end is left out."""
     try:
-        with (folder / layout.TALLY).open("rb") as file:
+        with open(os.path.join(folder, NAME), "rb") as file:
             data = file.read(4 * KEPT * _ROW.size)
     except OSError:
         return []
-    return [Replayed(*row) for row in _ROW.iter_unpack(data[: len(data) // _ROW.size * _ROW.size])]
+    return [*_ROW.iter_unpack(data[: len(data) // _ROW.size * _ROW.size])]
 
 
-def forget(folder: Path) -> None:
-    """Remove the tally."""
-    with contextlib.suppress(OSError):
-        (folder / layout.TALLY).unlink()
+def forget(folder: str | os.PathLike[str]) -> None:
+    """Remove the tally. Raises OSError if that cannot be done."""
+    path = os.path.join(folder, NAME)
+    if os.path.lexists(path):
+        os.unlink(path)

@@ -107,7 +107,7 @@ def test_what_cannot_be_stored_says_why(project: Project) -> None:
     """A test that did something unobservable passes, and -v names what it was."""
     project.write("test_it.py", "import os\ndef test_shell(): assert os.system('exit 0') == 0\n")
     run = project.run("-v")
-    assert run.summary == "testcache: 1 test: 0 cached, 1 run (1 new), 1 uncacheable"
+    assert run.summary == "testcache: 1 test: 0 cached, 0 run, 1 uncacheable"
     lines = run.text.splitlines()
     expected = (
         "testcache: test_it.py::test_shell: not stored: it started a process that cannot be observed "
@@ -125,3 +125,12 @@ def test_the_heading_names_mode_recorder_and_store(recorded: Project) -> None:
         recorded.run("--cached=read", "-k", "price").text,
         re.M,
     )
+
+
+def test_another_environment_is_said_to_be_the_reason(recorded: Project) -> None:
+    """A run under other settings does not call its tests new: it names what differs, once."""
+    run = recorded.run("-W", "ignore::DeprecationWarning")
+    assert re.fullmatch(r"testcache: 7 tests: 0 cached, 7 run \(7 other environment\)", run.summary), run.text
+    assert "testcache: environment: not the one that tests were recorded under [environment-changed]" in run.text
+    assert "    option pythonwarnings: " in run.text
+    assert "[environment-changed]" not in recorded.run("-W", "ignore::DeprecationWarning").text

@@ -49,7 +49,7 @@ def run(project: Project) -> int:
     if not kept:
         say("### testcache\n\nNo run was recorded in this job.")
     latest = kept[-1] if kept else None
-    misses = sum(latest.reasons.values()) if latest else 0
+    misses = latest.ran if latest else 0
     outputs.put(
         {
             "hits": str(latest.cached if latest else 0),

@@ -1,0 +1,70 @@
+"""CPU seconds of process trees, measured in turns: what is compared ran under the same load."""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import statistics
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Ran:
+    """One run: CPU seconds of all its processes, megabytes of the largest so far, what it printed, its exit code."""
+
+    cpu_s: float
+    peak_mib: float
+    text: str
+    exit: int
+
+    @property
+    def executed(self) -> str:
+        """How many tests ran, as far as the output says."""
+        cached = re.search(r"^testcache: .* (\d+) run", self.text, re.MULTILINE)
+        passed = re.search(r"(\d+) passed", self.text)
+        return cached[1] if cached else passed[1] if passed else "0"
+
+
+@dataclass
+class Series:
+    """The CPU seconds of repeated runs."""
+
+    seconds: list[float] = field(default_factory=list)
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.seconds)
+
+    def over(self, base: Series) -> tuple[float, float, float]:
+        """Least, median and greatest ratio to the runs of another series, pair by pair."""
+        ratios = [mine / other for mine, other in zip(self.seconds, base.seconds, strict=True)]
+        return min(ratios), statistics.median(ratios), max(ratios)
+
+
+def run(command: list[str | Path], folder: Path, source: str = ".") -> Ran:
+    """Run a command to its end, with nothing in its environment that differs between tools."""
+    env = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder.parent),
+        "LANG": "C.UTF-8",
+        "PYTHONPATH": str(folder / source),
+        "PYTHONHASHSEED": "0",
+    }
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Ran(cpu_s, after.ru_maxrss / 1024, done.stdout + done.stderr, done.returncode)
+
+
+def in_turns(actions: Mapping[str, Callable[[], Ran]], rounds: int) -> dict[str, Series]:
+    """Run all actions one after the other, again and again."""
+    series = {name: Series() for name in actions}
+    for _ in range(rounds):
+        for name, action in actions.items():
+            series[name].seconds.append(action().cpu_s)
+    return series

@@ -1,0 +1,25 @@
+"""What the controller tells a worker of xdist to do, and how the worker learns of it in time."""
+
+from __future__ import annotations
+
+import sys
+from types import FrameType
+from typing import Any
+
+ORDERS = "testcache"
+"""Key among xdist's own orders."""
+
+
+def worker_orders() -> dict[str, Any] | None:
+    """What the controller told this process to do, if it is an xdist worker; else None.
+
+    xdist sets `config.workerinput` only after plugins and conftest files are loaded, which is too late
+    for a recorder. Until then the same dict is a global of the module that execnet runs.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if frame.f_globals.get("__name__") == "__channelexec__":
+            orders: dict[str, Any] = frame.f_globals["workerinput"].get(ORDERS, {"run": [], "salt": b"", "facts": {}})
+            return orders
+        frame = frame.f_back
+    return None
