@@ -27,7 +27,7 @@ EnvironmentKey = NewType("EnvironmentKey", bytes)
 class Kind(enum.IntEnum):
     """What sort of input it is; the numbers are stored and never reused."""
 
-    BODY = 1  # name: path; everything outside the functions of one Python file
+    BODY = 1  # name: path; what runs when one Python file is imported: all but functions and definitions
     BLOCK = 2  # name: path::qualname; one outermost function or method, or one separable class
     FILE = 3  # name: path; the bytes of a file
     EXISTS = 4  # name: path; is it there, and is it a file or a folder
@@ -40,6 +40,11 @@ class Kind(enum.IntEnum):
     MODULE = 11  # name: a dotted module; where an import of it would be found
     OPTION = 12  # name: dest of an option that a conftest file added
     WHOLE = 13  # name: path; the body with all that is separable in it: what an importer of a test file sees
+    DEFINITIONS = 14  # name: path; functions, constants and classes by name; `refine` says which of them matter
+
+
+EVERY = "*"
+"""`DEFINITIONS *`: this test may look up any name; `DEFINITIONS path::*`: any name of that file. Never changes."""
 
 
 class Input(NamedTuple):
@@ -56,6 +61,21 @@ class Read(NamedTuple):
     """One input with the fingerprint it had when the test read it."""
 
     input: Input
+    digest: Digest
+
+
+class Defined(NamedTuple):
+    """What counts in one definition of a Python file.
+
+    Attributes:
+        place: how many statements of the rest of the file come before it.
+        form: "function", "class", "type" (a value that may stand for a type), "value" (that may be the
+            key of a dict) or "object".
+        digest: fingerprint of its statement without the statements of functions in it.
+    """
+
+    place: int
+    form: str
     digest: Digest
 
 
@@ -125,11 +145,15 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One input that is no longer what a trace recorded."""
+    """One input that is no longer what a trace recorded.
+
+    `names` are the definitions that matter, if the input is those of a file; empty if that is not known.
+    """
 
     input: Input
     recorded: Digest
     now: Digest
+    names: tuple[str, ...] = ()
 
     @property
     def reason(self) -> Reason:

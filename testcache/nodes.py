@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import re
+import warnings
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _SELF = ("self", "cls")
@@ -44,6 +46,44 @@ def last_name(node: ast.expr) -> str:
 
 def text_of(node: ast.expr | None) -> str:
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+def is_small(node: ast.expr, limit: int = 10_000) -> bool:
+    """Is it a whole number from 0 to the limit?"""
+    value = node.value if isinstance(node, ast.Constant) else None
+    return type(value) is int and 0 <= value <= limit
+
+
+def is_divisor(node: ast.expr) -> bool:
+    """Is it a number other than 0?"""
+    return isinstance(node, ast.Constant) and type(node.value) in (int, float) and bool(node.value)
+
+
+def is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def is_version(node: ast.Compare) -> bool:
+    """`sys.version_info >= (3, 12)`: all are whole numbers there."""
+    other = node.comparators[0]
+    return (
+        ast.unparse(node.left) == "sys.version_info"
+        and len(node.comparators) == 1
+        and isinstance(other, ast.Tuple)
+        and len(other.elts) <= 3
+        and all(map(is_small, other.elts))
+    )
+
+
+def is_expression(text: str) -> bool:
+    """Can the text be parsed where an annotation may be a text?"""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(text, mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return re.match(r"\s", text) is None
 
 
 _FIELDS = _fields()

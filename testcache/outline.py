@@ -22,7 +22,7 @@ class Definition:
         owner: the class right around it, if any.
         start: index in `Outline.body` of its first token.
         end: index after its last token there: a function has its header in the body (name,
-            decorators, parameters), a class has all but the statements inside its methods.
+            decorators, parameters, docstring), a class has all but the statements inside its methods.
         tokens: the statements of a function; empty for a class.
         members: what a class defines directly, not inside an `if` or a `try`.
     """
@@ -50,12 +50,23 @@ class Definition:
         return self.node.end_lineno or self.node.lineno
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One statement outside functions, and where its tokens are in `Outline.body`: `start` to `end`."""
+
+    node: ast.stmt
+    start: int
+    end: int
+
+
 @dataclass(slots=True)
 class Outline:
     """A file cut up, in the order of the source.
 
     Attributes:
         body: the tokens of everything outside functions.
+        parts: the module's own statements.
+        imported: import statements outside functions, as `imports`, with their place.
         functions: the outermost functions and methods, wherever they are.
         top: functions and classes defined directly by the module.
         imports: import statements outside functions.
@@ -63,6 +74,8 @@ class Outline:
     """
 
     body: list[str] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
+    imported: list[Part] = field(default_factory=list)
     functions: list[Definition] = field(default_factory=list)
     top: list[Definition] = field(default_factory=list)
     imports: list[ast.Import | ast.ImportFrom] = field(default_factory=list)
@@ -90,8 +103,10 @@ class _Cutter:
     ) -> None:
         """Write statements; `members` collects what is defined directly (None inside an `if`)."""
         outline = self.outline
+        body = outline.body
         for statement in statements:
             kind = statement.__class__
+            start = len(body)
             if kind is ast.FunctionDef or kind is ast.AsyncFunctionDef:
                 self._function(statement, owner, prefix, members)  # type: ignore[arg-type]
             elif kind is ast.ClassDef:
@@ -103,15 +118,22 @@ class _Cutter:
                     outline.imports.append(statement)  # type: ignore[arg-type]
                 elif kind is ast.Assign and statement.value.__class__ is ast.Call:  # type: ignore[attr-defined]
                     outline.calls.append(statement)  # type: ignore[arg-type]
-                write([statement], outline.body)
+                write([statement], body)
+                if kind is ast.Import or kind is ast.ImportFrom:
+                    outline.imported.append(Part(statement, start, len(body)))
+            if members is outline.top:
+                outline.parts.append(Part(statement, start, len(body)))
 
     def _function(
         self, node: Function, owner: Definition | None, prefix: str, members: list[Definition] | None
     ) -> None:
         found = self._open(node, owner, prefix, members)
         self.outline.functions.append(found)
+        text = ast.get_docstring(node, clean=False)
+        if text is not None:  # who never calls it may read that: a decorator that makes a command of it, say
+            self.outline.body.append(f"=docstring {text!r}")
         found.end = len(self.outline.body)
-        write([node.body], found.tokens)
+        write([node.body if text is None else node.body[1:]], found.tokens)
 
     def _class(
         self, node: ast.ClassDef, owner: Definition | None, prefix: str, members: list[Definition] | None

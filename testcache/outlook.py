@@ -28,7 +28,9 @@ from testcache.model import (
     Trace,
 )
 from testcache.project import Project, build_world
+from testcache.reach import Reach
 from testcache.reasons import Reason
+from testcache.storage.definitions import load_definitions
 from testcache.storage.history import Run, Uncached, collected, facts_of, runs, uncached
 from testcache.storage.manifests import known_files, load_manifests
 from testcache.storage.quarantine import Quarantine
@@ -83,8 +85,9 @@ class Outlook:
         for node in self.uncached:
             self._unstored.setdefault(node.partition("::")[0], []).append(node)
         self.corrupt = 0
-        self._verifier = Verifier(self.world.digest_of)
-        self._quarantine = Quarantine(store, self.environment, self.world.digest_of)
+        reach = Reach(self.world.source, load_definitions(store))
+        self._verifier = Verifier(self.world.digest_of, reach)
+        self._quarantine = Quarantine(store, self.environment, self.world.digest_of, reach)
         self._manifests: dict[str, Manifest] = {}
 
     @classmethod

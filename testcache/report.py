@@ -8,12 +8,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from testcache.model import Change, Digest, Hit, Input, Kind, Miss, NodeId
+from testcache.model import EVERY, Change, Digest, Hit, Input, Kind, Miss, NodeId
 from testcache.reasons import Group, Reason
 
 NOUNS = {
     Kind.BLOCK: "function",
     Kind.BODY: "module body",
+    Kind.DEFINITIONS: "set of definitions",
     Kind.WHOLE: "whole module",
     Kind.FILE: "file",
     Kind.LISTING: "folder listing",
@@ -27,6 +28,10 @@ NOUNS = {
     Kind.DISTRIBUTION: "distribution",
 }
 """A word for each kind of input, in the order in which a reader looks for them."""
+
+
+_NAMES = 3
+"""Changed definitions of one file that are named; more would fill the line."""
 
 
 def seconds(value: float) -> str:
@@ -70,6 +75,10 @@ def closing_line(
 
 def place(change: Change) -> str:
     """A changed input in a reader's words: `src/shop/auth.py, function login`."""
+    if change.input.kind is Kind.DEFINITIONS and change.names:
+        shown = ", ".join(change.names[:_NAMES])
+        more = f" and {len(change.names) - _NAMES} more" if len(change.names) > _NAMES else ""
+        return f"{change.input.name}, definition{'s' * (len(change.names) > 1)} {shown}{more}"
     return words_of(change.input)
 
 
@@ -81,6 +90,7 @@ def words_of(asked: Input) -> str:
     words = {
         Kind.BODY: "{}, outside its functions",
         Kind.WHOLE: "{}, seen as a whole by a file that imports it",
+        Kind.DEFINITIONS: "{}, its definitions",
         Kind.FILE: "file {}",
         Kind.EXISTS: "whether {} is there",
         Kind.STAT: "size or mode of {}",
@@ -92,6 +102,8 @@ def words_of(asked: Input) -> str:
         Kind.MODULE: "where module {} is found",
         Kind.OPTION: "option {}",
     }
+    if kind is Kind.DEFINITIONS and name.endswith(EVERY):
+        return "any name at all" if name == EVERY else f"{name.removesuffix('::*')}, any of its names"
     if asked == (Kind.DISTRIBUTION, "*"):
         return "which distributions are installed"
     cut = {Kind.MODULE: "@", Kind.VARIABLE: "="}.get(kind)  # behind it: for which importer, with which salt

@@ -1,4 +1,4 @@
-"""What counts in one Python file: fingerprints of its body and of each of its functions."""
+"""What counts in one Python file: fingerprints of its body, its definitions, and each of its functions."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import ast
 import warnings
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from testcache import memos, outline, separable
-from testcache.digest import of_bytes, of_text
-from testcache.model import Digest
+from testcache import definitions, memos, outline, reflection, separable
+from testcache.definitions import Split
+from testcache.digest import of_bytes, of_fields, of_text
+from testcache.model import Defined, Digest
 from testcache.outline import Definition, Outline
-from testcache.scope import ANY
+from testcache.reflection import ANY, Imported, Look
 from testcache.separable import without
 from testcache.syntax import mentions
 
@@ -20,19 +21,24 @@ WHOLE = "*"
 """Name of the block that is the body of a collected file as if nothing in it were separable."""
 
 
+def digest_of(found: dict[str, Defined]) -> Digest:
+    """The fingerprint of all definitions of a file, in whatever order they stand."""
+    return of_fields("definitions", *((name, *found[name]) for name in sorted(found)))
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """What counts in one Python file.
 
     Comments, formatting and positions never count. A *block* is an outermost function or method,
-    with all that is inside it. Its statements count in its own fingerprint; its header (name,
-    decorators, parameters) counts in the body, so that adding, renaming or re-decorating a function
-    changes the body, and editing its statements changes only the block. In files that pytest
-    collects, tests, fixtures and test classes that provably stand alone are *separable*: their
-    header counts in their block, and they leave no trace in the body.
+    with all that is inside it; its statements count in its own fingerprint. A *definition* is a
+    function, constant or class of which nobody can tell that it is there but by its name: its header
+    (decorators, parameters, bases, attributes, methods) counts under that name. The *body* is the rest:
+    what runs when the file is imported. In files that pytest collects, tests, fixtures and test
+    classes that provably stand alone are *separable*: their header counts in their block.
 
     Attributes:
-        body: everything outside functions that is not separable.
+        body: everything outside functions that is neither a definition nor separable, in order.
         blocks: fingerprint of each block by name: `f`, `Class.method`, `Outer.Inner.m`, `TestX` for
             a separable class (`TestX.Inner` for one inside it, of the same value), `f#2` for the
             second definition of `f`, and in a collected file `*` for `whole`.
@@ -40,10 +46,16 @@ class Source:
             has a span for each stretch of lines between its methods.
         memos: functions that may fill state that outlives a test: names of that state, by line of
             the function (as `co_firstlineno` has it). "*" is any name.
-        mentions: names that each block mentions, "" for the body: names read, attributes, imports,
-            and texts that are a name or a dotted path. {"*"} if not known.
+        mentions: names that each block mentions, "" for the body: names read, attributes, imports
+            (but not those of the body), and texts that are a name or a dotted path; and what
+            `testcache.reflection` says. {"*"} if not known.
         parsed: False if Python cannot parse the file, or only with more stack: `body` is then
-            the digest of its bytes, and there are no blocks.
+            the digest of its bytes, and there are no blocks and no definitions.
+        definitions: each definition by name.
+        defined: fingerprint of all definitions.
+        uses: names that each definition mentions; and what stands behind an imported name: `y` uses
+            `x` after `from m import x as y`.
+        imported: names that this file needs from other files to be imported.
     """
 
     body: Digest
@@ -52,6 +64,10 @@ class Source:
     memos: dict[int, frozenset[str]]
     mentions: dict[str, frozenset[str]]
     parsed: bool
+    definitions: dict[str, Defined] = field(default_factory=dict)
+    defined: Digest = digest_of({})  # noqa: RUF009
+    uses: dict[str, frozenset[str]] = field(default_factory=dict)
+    imported: frozenset[str] = frozenset()
 
     @property
     def whole(self) -> Digest:
@@ -94,54 +110,87 @@ def _unparsed(data: bytes) -> Source:
 def _source(tree: ast.Module, collected: bool) -> Source:
     cut = outline.draw(tree)
     alone = separable.find(cut, tree) if collected else {}
-    renamed = _renamed(cut)
-    whole = of_text("\n".join(cut.body))
-    blocks: dict[str, Digest] = {WHOLE: whole} if collected else {}
+    reach = _Mentions(cut)
+    parts = definitions.split(cut, reach.parts, reach.declared, alone, collected=collected)
+    whole = _rest(cut, parts, without(cut.body, 0, len(cut.body), parts.ranges))
+    blocks: dict[str, Digest] = {WHOLE: of_text("\n".join(whole))} if collected else {}
     mentioned: dict[str, frozenset[str]] = {}
     spans = [(item.first_line, item.last_line, item.block) for item in cut.functions]
     for item in cut.functions:
         if item.block not in alone:
             blocks[item.block] = of_text("\n".join(item.tokens))
-            mentioned[item.block] = _mentions(item.tokens, renamed)
-    removed: list[tuple[int, int]] = []
-    gone = 0
+            mentioned[item.block] = reach.of_block(item, item.tokens)
+    removed = sorted([*parts.ranges, *((item.start, item.end) for item in cut.top if item.block in alone)])
     for item in cut.top:
         if item.block not in alone:
             continue
-        place = item.start - gone  # of what stays in the body, how much is before it
-        for block, tokens in _separate(item, cut, alone, place):
-            blocks[block] = of_text("\n".join(tokens))
-            mentioned[block] = _mentions(tokens, renamed)
+        # of what stays in the body, how much is before it
+        place = item.start - sum(end - start for start, end in removed if end <= item.start)
+        for definition, tokens in _separate(item, cut, alone, place, parts.above[item.start]):
+            blocks[definition.block] = of_text("\n".join(tokens))
+            mentioned[definition.block] = reach.of_block(definition, tokens) | reach.of_statement(item)
         if isinstance(item.node, ast.ClassDef):
             spans += _gaps(item, cut)
             for inner in _classes(item):
                 blocks[inner.block] = blocks[item.block]
-        removed.append((item.start, item.end))
-        gone += item.end - item.start
-    body = without(cut.body, 0, len(cut.body), removed)
-    mentioned[""] = _mentions(body, renamed)
+    body = _rest(cut, parts, without(cut.body, 0, len(cut.body), removed))
+    found, uses = _definitions(cut, parts, reach)
+    mentioned[""] = reach.of_rest(removed, parts)
     return Source(
-        body=of_text("\n".join(body)) if removed else whole,
+        body=of_text("\n".join(body)),
         blocks=blocks,
         spans=tuple(sorted(spans)),
         memos=memos.find(cut),
         mentions=mentioned,
         parsed=True,
+        definitions=found,
+        defined=digest_of(found),
+        uses=uses,
+        imported=parts.imported,
     )
 
 
-def _separate(item: Definition, cut: Outline, alone: dict[str, bool], place: int) -> list[tuple[str, list[str]]]:
-    """The tokens of a separable function, or of a separable class and each of its separable methods."""
-    start = f"(separable {place}" if alone[item.block] else "(separable"
+def _rest(cut: Outline, parts: Split, tokens: list[str]) -> list[str]:
+    """The tokens of what is left, and what the definitions need from it."""
+    return [*tokens, *(f"(needs {place} {guard}" for guard, place in parts.guards)]
+
+
+def _definitions(cut: Outline, parts: Split, reach: _Mentions) -> tuple[dict[str, Defined], dict[str, frozenset[str]]]:
+    found: dict[str, Defined] = {}
+    uses = reach.renamed()
+    for part, names, form, place in parts.definitions:
+        tokens = cut.body[part.start : part.end]
+        digest = of_text("\n".join(tokens))
+        mentioned = frozenset() if names == ("__all__",) else reach.of_part(part.start, tokens)
+        for name in names:
+            before = found.get(name)  # of an overloaded function
+            found[name] = Defined(place, form, digest if before is None else of_fields(before.digest, digest))
+            uses[name] = uses.get(name, frozenset()) | mentioned
+    return found, uses
+
+
+def _separate(
+    item: Definition, cut: Outline, alone: dict[str, bool], place: int, above: frozenset[str]
+) -> list[tuple[Definition, list[str]]]:
+    """A separable function, or a separable class and each of its separable methods, with their tokens."""
+
+    def start(definition: Definition, tokens: list[str], *places: int) -> str:
+        if not alone[definition.block]:
+            return "(separable"
+        return " ".join(["(separable", *map(str, places), *sorted(mentions(tokens)[0] & above)])
+
     if not isinstance(item.node, ast.ClassDef):
-        return [(item.block, [start, *cut.body[item.start : item.end], "{body", *item.tokens])]
+        tokens = cut.body[item.start : item.end]
+        return [(item, [start(item, tokens, place), *tokens, "{body", *item.tokens])]
     methods = [member for member in item.members if member.block in alone]
     ranges = [(method.start, method.end) for method in methods]
-    found = [(item.block, [start, *without(cut.body, item.start, item.end, ranges)])]
+    tokens = without(cut.body, item.start, item.end, ranges)
+    found = [(item, [start(item, tokens, place), *tokens])]
     gone = 0
     for method in methods:
-        start = f"(separable {place} {method.start - item.start - gone}" if alone[method.block] else "(separable"
-        found.append((method.block, [start, *cut.body[method.start : method.end], "{body", *method.tokens]))
+        tokens = cut.body[method.start : method.end]
+        first = start(method, tokens, place, method.start - item.start - gone)
+        found.append((method, [first, *tokens, "{body", *method.tokens]))
         gone += method.end - method.start
     return found
 
@@ -168,14 +217,52 @@ def _gaps(item: Definition, cut: Outline) -> list[tuple[int, int, str]]:
     return gaps
 
 
-def _mentions(tokens: list[str], renamed: dict[str, list[str]]) -> frozenset[str]:
-    names, others, requested = mentions(tokens)
-    for name in names & renamed.keys():
-        others.update(renamed[name])
-    return frozenset().union(names, others, requested)
+class _Mentions:
+    """Which names each piece of one file mentions."""
 
+    def __init__(self, cut: Outline) -> None:
+        self._cut = cut
+        self.parts: list[Look] = [reflection.at_statement(part.node) for part in cut.parts]
+        self._by_start = {part.start: look for part, look in zip(cut.parts, self.parts, strict=True)}
+        self._by_block = {id(item): reflection.at_block(item.node) for item in cut.functions}  # type: ignore[arg-type]
+        looks = [*self.parts, *self._by_block.values()]
+        self._imported = Imported(looks)
+        self.declared: set[str] = set().union(*(look.declared | look.deleted for look in looks))
+        self._renamed: dict[str, set[str]] = {}
+        for statement in cut.imports:
+            for alias in statement.names:
+                if alias.asname and alias.asname != alias.name:
+                    self._renamed.setdefault(alias.asname, set()).update(alias.name.split("."))
 
-def _renamed(cut: Outline) -> dict[str, list[str]]:
-    """What stands behind the names of `import x.y as z`: who mentions z mentions x and y."""
-    aliases = [alias for statement in cut.imports for alias in statement.names]
-    return {alias.asname: alias.name.split(".") for alias in aliases if alias.asname}
+    def renamed(self) -> dict[str, frozenset[str]]:
+        """What stands behind imported names, also where a module of that name is handed on."""
+        uses = {name: frozenset(origins) for name, origins in self._renamed.items()}
+        handed = self._imported.renamed.items()
+        return uses | {ANY + name: frozenset(ANY + origin for origin in origins) for name, origins in handed}
+
+    def of_block(self, item: Definition, tokens: list[str]) -> frozenset[str]:
+        look = self._by_block.get(id(item))
+        return self._of(tokens, [look] if look is not None else [])
+
+    def of_statement(self, item: Definition) -> frozenset[str]:
+        return self._of([], [self._by_start[item.start]])
+
+    def of_part(self, start: int, tokens: list[str]) -> frozenset[str]:
+        return self._of(tokens, [self._by_start[start]])
+
+    def of_rest(self, removed: list[tuple[int, int]], parts: Split) -> frozenset[str]:
+        """What is run by an import; what import statements name is in `Source.imported` instead."""
+        cut = self._cut
+        starts = {start for start, _ in removed}
+        ranges = sorted([*removed, *((part.start, part.end) for part in cut.imported if part.start not in starts)])
+        looks = [look for start, look in self._by_start.items() if start not in starts]
+        return self._of(without(cut.body, 0, len(cut.body), ranges), looks) | parts.needed
+
+    def _of(self, tokens: list[str], looks: list[Look]) -> frozenset[str]:
+        names, others, requested = mentions(tokens)
+        for name in names & self._renamed.keys():
+            others |= self._renamed[name]
+        found = names | others | requested
+        for look in looks:
+            found |= self._imported.mentions(look, names)
+        return frozenset(found)

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from testcache.model import Change, Decision, Digest, Hit, Input, Manifest, Miss, NodeId, Read, Trace
+from testcache.model import Change, Decision, Digest, Hit, Input, Kind, Manifest, Miss, NodeId, Read, Trace
 from testcache.reasons import Reason
 
 DigestOf = Callable[[Input], Digest]
+
+Refine = Callable[[Trace, Sequence[Read]], Mapping[Input, tuple[str, ...]]]
+"""Which of a trace's changed reads of definitions matter to it, and for which names (`testcache.reach`)."""
+
+
+def all_matter(trace: Trace, changed: Sequence[Read]) -> dict[Input, tuple[str, ...]]:
+    """Take every changed definition for one that matters: always safe."""
+    return {read.input: () for read in changed}
+
+
+_NONE: Mapping[Input, tuple[str, ...]] = {}
 
 
 NEW = Miss(Reason.NEW)
@@ -18,38 +29,56 @@ class Verifier:
     """Verifies traces; a set of reads that several traces share is checked once.
 
     `digest_of` gives an input's fingerprint now, ABSENT if there is nothing; it is asked at most
-    once an input and part. Source: the matching step of constructCT on terminal inputs (Mokhov,
-    Mitchell and Peyton Jones, "Build Systems a la Carte", JFP 2020, section 5.3-5.4).
+    once an input and part. If nothing but definitions has changed, `refine` says whether that matters.
+    Source: the matching step of constructCT on terminal inputs (Mokhov, Mitchell and Peyton Jones,
+    "Build Systems a la Carte", JFP 2020, section 5.3-5.4).
     """
 
-    def __init__(self, digest_of: DigestOf) -> None:
+    def __init__(self, digest_of: DigestOf, refine: Refine = all_matter) -> None:
         self._digest_of = digest_of
-        self._checked: dict[int, tuple[frozenset[Read], Read | None]] = {}
+        self._refine = refine
+        self._checked: dict[int, tuple[frozenset[Read], Read | None, tuple[Read, ...]]] = {}
+        self._refined: dict[int, tuple[Trace, Mapping[Input, tuple[str, ...]]]] = {}
 
     def verify(self, trace: Trace) -> Read | None:
         """The first read that is no longer true, or None: the trace holds."""
+        soft: list[Read] = []
         for part in trace.parts:
             known = self._checked.get(id(part))
             if known is None:
-                known = (part, self._first_change(part))
-                self._checked[id(part)] = known  # keeps the part alive, so its id stays its own
+                known = self._checked[id(part)] = (part, *self._check(part))  # keeps the part, so its id, alive
             if known[1] is not None:
                 return known[1]
-        return None
+            soft += known[2]
+        matter = self._matter(trace, soft)
+        return next((read for read in soft if read.input in matter), None)
 
-    def _first_change(self, part: frozenset[Read]) -> Read | None:
+    def _check(self, part: frozenset[Read]) -> tuple[Read | None, tuple[Read, ...]]:
+        """The first read that has changed for good, else those that `refine` has to look at."""
         digest_of = self._digest_of
+        soft: list[Read] = []
         for read in part:
             if digest_of(read.input) != read.digest:
-                return read
-        return None
+                if read.input.kind is not Kind.DEFINITIONS:
+                    return read, ()
+                soft.append(read)
+        return None, tuple(soft)
+
+    def _matter(self, trace: Trace, soft: Sequence[Read]) -> Mapping[Input, tuple[str, ...]]:
+        if not soft:
+            return _NONE
+        known = self._refined.get(id(trace))
+        if known is None:
+            known = self._refined[id(trace)] = (trace, self._refine(trace, soft))
+        return known[1]
 
     def changes(self, trace: Trace) -> Iterator[Change]:
-        """All the differences between a trace and the world, sorted by input."""
-        for read in sorted(trace.reads):
-            now = self._digest_of(read.input)
-            if now != read.digest:
-                yield Change(read.input, read.digest, now)
+        """All the differences between a trace and the world that matter to it, sorted by input."""
+        different = [(read, now) for read in sorted(trace.reads) if (now := self._digest_of(read.input)) != read.digest]
+        matter = self._matter(trace, [read for read, _ in different if read.input.kind is Kind.DEFINITIONS])
+        for read, now in different:
+            if read.input.kind is not Kind.DEFINITIONS or read.input in matter:
+                yield Change(read.input, read.digest, now, matter.get(read.input, ()))
 
     def decide_test(self, manifest: Manifest, node: NodeId, *, now_s: float, everything: bool = False) -> Decision:
         """`decide` for one test of a manifest: a miss of a test that failed the last time is for that reason."""
@@ -90,5 +119,7 @@ class Verifier:
             nearest = traces[0]
             read = self.verify(nearest)
             assert read is not None
-            changes = (Change(read.input, read.digest, self._digest_of(read.input)),)
+            known = self._refined.get(id(nearest))
+            names = known[1].get(read.input, ()) if known is not None else ()
+            changes = (Change(read.input, read.digest, self._digest_of(read.input), names),)
         return Miss(changes[0].reason, changes, nearest)

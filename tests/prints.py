@@ -15,12 +15,19 @@ def read(code: str, *, collected: bool = False) -> Source:
 
 
 def changed(before: str, after: str, *, collected: bool = False) -> set[str]:
-    """The names of all fingerprints that differ; "" is the body. The whole of a test file is left out."""
+    """The names of all fingerprints that differ; "" is the body, "=X" the definition X.
+
+    The whole of a test file is left out.
+    """
     assert before != after
     old, new = (read(code, collected=collected) for code in (before, after))
-    left = {"": old.body, **old.blocks}
-    right = {"": new.body, **new.blocks}
+    left, right = _fingerprints(old), _fingerprints(new)
     return {name for name in left.keys() | right.keys() if left.get(name) != right.get(name)} - {"*"}
+
+
+def _fingerprints(source: Source) -> dict[str, object]:
+    found = {f"={name}": defined for name, defined in source.definitions.items()}
+    return {"": source.body, **source.blocks, **found}
 
 
 def is_separable(code: str, block: str) -> bool:

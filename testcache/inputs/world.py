@@ -13,7 +13,7 @@ from testcache.inputs.modules import Modules
 from testcache.inputs.roots import Roots
 from testcache.inputs.sources import Sources
 from testcache.inputs.variables import Variables
-from testcache.model import ABSENT, Digest, Input, Kind
+from testcache.model import ABSENT, EVERY, Digest, Input, Kind
 
 if TYPE_CHECKING:
     from testcache.source import Source
@@ -43,6 +43,7 @@ class World:
         self._of: dict[Kind, Callable[[str], Digest]] = {
             Kind.BODY: self._body,
             Kind.WHOLE: self._whole,
+            Kind.DEFINITIONS: self._definitions,
             Kind.BLOCK: self._block,
             Kind.FILE: lambda name: files.digest(roots.path(name)),
             Kind.EXISTS: lambda name: fs.kind_of(roots.path(name)),
@@ -91,6 +92,10 @@ class World:
     def _whole(self, name: str) -> Digest:
         source = self.source(name)
         return source.whole if source is not None else ABSENT
+
+    def _definitions(self, name: str) -> Digest:
+        source = self.source(name) if not name.endswith(EVERY) else None
+        return source.defined if source is not None else ABSENT
 
     def _block(self, name: str) -> Digest:
         path, _, block = name.partition("::")

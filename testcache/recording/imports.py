@@ -27,6 +27,7 @@ from testcache.model import Kind
 from testcache.reasons import Reason
 from testcache.recording.context import Context, Problem
 from testcache.recording.origin import Origin
+from testcache.recording.strangers import Strangers
 from testcache.recording.tape import Tape
 
 
@@ -41,6 +42,7 @@ class Imports:
         self._search: tuple[tuple[str, ...], str] = ((), "")
         self._needed: dict[str, frozenset[str]] = {}
         self._foreign: dict[object, bool] = {}
+        self._strangers = Strangers(tape)
         self._restore: list[tuple[Any, str, Any]] = []
         self._import: Callable[..., Any] = builtins.__import__
 
@@ -103,6 +105,7 @@ class Imports:
             filename = abspath(filename)
             loaded = self._tape.load(filename)
             self._tape.top.links.add(loaded.context)
+            self._strangers.asked(self._tape.top, sys._getframe(1).f_globals, [module.__name__])
             with self._tape.charge(loaded.context):
                 original(loader, module)
             signature = loaded.context.signatures.get(filename)
@@ -123,12 +126,17 @@ class Imports:
 
     def _statement(self, name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
         importer = globals.get("__name__") if globals else None
-        if self._foreign.get(importer, False):
-            return self._import(name, globals, locals, fromlist, level)
         context = self._tape.top
+        foreign = self._foreign.get(importer)
+        if foreign:
+            module = self._import(name, globals, locals, fromlist, level)
+            if level == 0:
+                self._strangers.asked(context, globals, (name, *(f"{name}.{part}" for part in fromlist or ())))
+            return module
+        asker = globals if globals is not None else sys._getframe(1).f_globals
         package = globals.get("__package__") if level and globals else None
         key = (name, package, level, tuple(fromlist) if fromlist else ())
-        if key in context.imports:
+        if key in context.imports and foreign is False:
             return self._import(name, globals, locals, fromlist, level)
         found = False
         try:
@@ -137,6 +145,8 @@ class Imports:
             return module
         finally:
             self._imported(context, key, globals, found)
+            if level == 0 and self._foreign.get(importer) is not False:
+                self._strangers.asked(context, asker, (name, *(f"{name}.{part}" for part in fromlist or ())))
 
     def _imported(self, context: Context, key: tuple[Any, ...], globals: Any, found: bool) -> None:
         name, package, level, fromlist = key
@@ -148,6 +158,8 @@ class Imports:
             if isinstance(importer, str):
                 self._foreign[globals.get("__name__")] = True
             return
+        if isinstance(importer, str) and not importer.startswith("<"):  # not a program given to `python -`
+            self._foreign[globals.get("__name__")] = False
         if found:
             context.imports.add(key)
         try:
@@ -173,6 +185,7 @@ class Imports:
     def _import_module(self, original: Callable[..., ModuleType]) -> Callable[..., ModuleType]:
         def import_module(name: str, package: str | None = None) -> ModuleType:
             context = self._tape.top
+            asker = sys._getframe(1).f_globals
             try:
                 return original(name, package)
             finally:
@@ -182,6 +195,7 @@ class Imports:
                     full = ""
                 if full and self._origin.find()[1]:
                     self._edge(context, full)
+                self._strangers.asked(context, asker, [full])
 
         return import_module
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from testcache.inputs import files as fs
-from testcache.model import Input, Kind, Read
+from testcache.model import ABSENT, EVERY, Input, Kind, Read
 from testcache.reasons import Reason
 from testcache.recording.context import Context, Place, Problem
 from testcache.recording.tape import Tape
@@ -123,7 +123,7 @@ class Ledger:
         known = self._reached.get(place)
         if known is None or known[0] != version:
             index = self._fill_index()
-            names = code.mentions & index.keys()
+            names = (code.mentions - {EVERY}) & index.keys()  # what may look up any name hardly looks for memos
             known = (version, tuple({context for name in names for context in index[name]}))
             self._reached[place] = known
         return known[1]
@@ -196,12 +196,16 @@ class Ledger:
         name = tape.roots.name(file)
         loaded = tape.loaded.get(file)
         if loaded is None:  # code compiled from a file that is no module, such as a template
-            return _Code((Read(Input(Kind.FILE, name), tape.files.digest(file)),), None, frozenset())
-        reads = [Read(Input(Kind.BODY, name), loaded.source.body)]
-        block = loaded.source.block_at(line)
-        if block:
-            reads.append(Read(Input(Kind.BLOCK, f"{name}::{block}"), loaded.source.blocks[block]))
-        return _Code(tuple(reads), loaded.context, loaded.source.mentions.get(block, frozenset()))
+            content = Read(Input(Kind.FILE, name), tape.files.digest(file))
+            return _Code((content, Read(Input(Kind.DEFINITIONS, EVERY), ABSENT)), None, frozenset())
+        source = loaded.source
+        reads = [Read(Input(Kind.BODY, name), source.body), Read(Input(Kind.DEFINITIONS, name), source.defined)]
+        block = source.block_at(line)
+        if not block:  # a lambda in a table, say
+            mentions = source.mentions.get("", frozenset()).union(*source.uses.values())
+            return _Code(tuple(reads), loaded.context, mentions)
+        reads.append(Read(Input(Kind.BLOCK, f"{name}::{block}"), source.blocks[block]))
+        return _Code(tuple(reads), loaded.context, source.mentions.get(block, frozenset()))
 
     def _join(self, sums: frozenset[frozenset[Read]]) -> frozenset[Read]:
         known = self._joined.get(sums)

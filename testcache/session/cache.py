@@ -12,6 +12,7 @@ from testcache.model import TRACES_PER_TEST, Decision, EnvironmentKey, Hit, Mani
 from testcache.session.names import path_of
 from testcache.source import Source
 from testcache.storage.codec import decode_manifest, encode_manifest, encode_source
+from testcache.storage.definitions import save_definitions
 from testcache.storage.journal import Journal, recover
 from testcache.storage.manifests import MANIFEST, load_manifests, manifest_key, merged
 from testcache.storage.merge import merge_manifests
@@ -101,8 +102,15 @@ class Cache:
             key = manifest_key(self._environment, result.path)
             self._distrusted.setdefault(key, set()).add(result.node_id)
 
-    def commit(self, sources: Iterable[tuple[bytes, Source]] = ()) -> None:
-        """Merge the results into the store, in one transaction, and drop the journal."""
+    def commit(
+        self,
+        sources: Iterable[tuple[bytes, Source]] = (),
+        source_of: Callable[[str], Source | None] = lambda _: None,
+    ) -> None:
+        """Merge the results into the store, in one transaction, and drop the journal.
+
+        `sources` are new ones; `source_of` gives those behind the results by the stored name of the file.
+        """
         if self._store.readonly:
             return
         if self._distrusted:
@@ -114,6 +122,8 @@ class Cache:
             self._store.update_many((MANIFEST, key, partial(merged, new=new, limit=limit)) for key, new in taken)
         self._merge(self._environment, self._results.values())
         self._store.put_many(("source", key, encode_source(source)) for key, source in sources)
+        traces = (result.trace for result in self._results.values() if result.trace is not None)
+        save_definitions(self._store, traces, source_of)
         if self._store.volume() > self._store.size_limit_bytes:
             room = int(self._store.size_limit_bytes * 0.9)  # so that not every run has to prune
             self._store.prune(max_bytes=room, max_age_s=None, now=time.time())

@@ -12,7 +12,7 @@ from testcache.inputs.world import World
 from testcache.model import ABSENT, EnvironmentKey, Input, Kind, Read, Trace
 from testcache.storage.index import INDEX_FORMAT, Content, Fact, Index, IndexedFile, IndexedTest
 
-_OF_CONTENT = frozenset({Kind.BODY, Kind.BLOCK, Kind.FILE, Kind.WHOLE})
+_OF_CONTENT = frozenset({Kind.BODY, Kind.BLOCK, Kind.FILE, Kind.WHOLE, Kind.DEFINITIONS})
 _PLAIN = frozenset({"$report_type", "when", "duration"})
 
 
@@ -31,7 +31,9 @@ class Collected:
 class Indexer:
     """Numbers reads and writes test files down in terms of them."""
 
-    def __init__(self, world: World, environment: EnvironmentKey) -> None:
+    def __init__(self, world: World, environment: EnvironmentKey, decided: Iterable[Trace] = ()) -> None:
+        """`decided` are traces that hold: which of their definitions have changed did not matter to them."""
+        self._decided = {id(part) for trace in decided for part in trace.parts}
         self._world = world
         self._environment = environment
 
@@ -89,8 +91,10 @@ class Indexer:
 
     def _numbers_of(self, part: frozenset[Read]) -> frozenset[int] | None:
         numbers = set()
+        decided = id(part) in self._decided
         for read in part:
-            if self._world.digest_of(read.input) != read.digest:
+            changed = self._world.digest_of(read.input) != read.digest
+            if changed and not (decided and read.input.kind is Kind.DEFINITIONS):
                 return None
             number = self._number(read)
             if number is None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from testcache.inputs import files as fs
-from testcache.model import ABSENT, Input, Kind, Read
+from testcache.model import ABSENT, EVERY, Input, Kind, Read
 from testcache.recording.context import Context
 from testcache.recording.observer import Observer
 from testcache.session import marker
@@ -55,6 +55,7 @@ class ItemInputs:
         yield from self._chain(own_file)[1]
         if not isinstance(item, pytest.Function):
             yield Read(Input(Kind.FILE, tape.roots.name(own_file)), tape.files.digest(own_file))
+            yield Read(Input(Kind.DEFINITIONS, EVERY), ABSENT)  # a doctest, say: its code is a text
         yield from self._by_name(own_file, frozenset((*getattr(item, "fixturenames", ()), *asked)))
         cls = getattr(item, "cls", None)
         if cls is not None:

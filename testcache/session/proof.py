@@ -13,7 +13,7 @@ from testcache.session import audit as audits
 from testcache.session.names import path_of
 from testcache.storage.quarantine import Quarantine
 from testcache.storage.store import Store
-from testcache.trace import DigestOf
+from testcache.trace import DigestOf, Refine
 
 FORCED = {"refresh": Reason.REFRESH, "verify": Reason.VERIFY}
 _CHECKED = {Reason.VERIFY: "--cached=verify", Reason.AUDIT: "--cached-audit"}
@@ -78,9 +78,9 @@ class Proof:
         self.decisions: dict[NodeId, Decision] = {}
         self.held: dict[NodeId, Trace] = {}
 
-    def begin(self, store: Store, environment: EnvironmentKey, digest_of: DigestOf) -> None:
+    def begin(self, store: Store, environment: EnvironmentKey, digest_of: DigestOf, refine: Refine) -> None:
         """Load what lied before. Raises StoreError."""
-        self._quarantine = Quarantine(store, environment, digest_of)
+        self._quarantine = Quarantine(store, environment, digest_of, refine)
 
     def settle(self, decisions: dict[NodeId, Decision]) -> dict[NodeId, Trace]:
         """Turn hits that must run into misses, in place; return the hits that are left."""

@@ -17,6 +17,7 @@ from testcache.errors import BadRecord, StoreError
 from testcache.inputs.world import World
 from testcache.model import Decision, EnvironmentKey, Hit, Miss, NodeId, Result, Trace
 from testcache.quantities import Audit
+from testcache.reach import Reach
 from testcache.reasons import Reason
 from testcache.recording.observer import Observer
 from testcache.session import environment, neighbours, replay
@@ -34,11 +35,12 @@ from testcache.session.setups import longest
 from testcache.session.warm import CachedItem, CachedModule, Warm, held_file, may_skip
 from testcache.session.workforce import Work, Workforce
 from testcache.settings import Settings
+from testcache.storage.definitions import load_definitions
 from testcache.storage.history import Run, save_collected, save_run
 from testcache.storage.index import SPACE, IndexedTest, encode_index
 from testcache.storage.store import Store
 from testcache.storage.timings import save_timings
-from testcache.trace import NEW, Verifier
+from testcache.trace import NEW, Verifier, all_matter
 
 
 class Runner:
@@ -139,10 +141,13 @@ class Runner:
     def _decide(self, items: list[pytest.Item]) -> None:
         if self.store is None:
             return
+        # Recorded lines are numbers: a definition that comes or goes moves those below it.
+        exact = self.recording.totals is not None
+        reach = all_matter if exact else Reach(self.world.source, load_definitions(self.store))
         self.cache = Cache(
             self.store,
             self.environment,
-            Verifier(self.world.digest_of),
+            Verifier(self.world.digest_of, reach),
             traces_per_test=self.recording.settings.traces_per_test,
             shared=self.config.pluginmanager.get_plugin("testcache-shared"),
         )
@@ -153,7 +158,7 @@ class Runner:
             self.complaint = (
                 f"testcache: {corrupt} stored entries do not decode; their tests run [{Reason.ENTRY_CORRUPT.slug}]"
             )
-        self.proof.begin(self.store, self.environment, self.world.digest_of)
+        self.proof.begin(self.store, self.environment, self.world.digest_of, reach)
         totals = self.recording.totals
         for item in items:
             node = node_id(item)
@@ -281,7 +286,7 @@ class Runner:
         if self.cache is not None and self.store is not None and self.mode != "read":
             try:
                 self.cache.distrust(self.proof.untrue(self.results))
-                self.cache.commit(self.world.sources.new())
+                self.cache.commit(self.world.sources.new(), self.world.source)
                 self.proof.save(self.results)
                 self.cache.share(self.proof.may_index)
                 if not self.config.option.collectonly:
@@ -307,8 +312,8 @@ class Runner:
         done = len(self.hits.keys() | self.results.keys()) == len(self._collected)
         if self._invocation is None or not complete or not done or self.recording.totals is not None:
             return
-        indexer = Indexer(self.world, self.environment)
         traces = {node: hit for node, hit in self.hits.items() if isinstance(hit, Trace)}
+        indexer = Indexer(self.world, self.environment, traces.values())
         traces |= {node: result.trace for node, result in self.results.items() if result.trace is not None}
         traces = {node: trace for node, trace in traces.items() if self.proof.may_index(node, trace)}
         for file in self.recording.collected(self._collected, traces):

@@ -18,7 +18,7 @@ are taken out of the template.
 Decoding is typed and bounded: bytes from anywhere give a value or BadRecord, in bounded memory, and run
 no code.
 
-Format history: 1 (first).
+Format history: 1 (first); sources 2: definitions; sources 3: docstrings.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from testcache.source import Source
 
 MANIFEST_FORMAT = 1
-SOURCE_FORMAT = 1
+SOURCE_FORMAT = 3
 MAX_RECORD_BYTES = 64 << 20
 MAX_EXPANDED_BYTES = 256 << 20
 """Names that share prefixes and reports that share templates may unfold to this much in all."""

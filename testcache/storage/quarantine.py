@@ -15,7 +15,7 @@ from testcache.model import TRACES_PER_TEST, EnvironmentKey, Manifest, NodeId, T
 from testcache.storage.codec import decode_manifest, encode_manifest
 from testcache.storage.index import SPACE as INDEX
 from testcache.storage.store import Store
-from testcache.trace import DigestOf, Verifier
+from testcache.trace import DigestOf, Refine, Verifier, all_matter
 
 QUARANTINE = "quarantine"
 NEIGHBOURS = "neighbours"
@@ -25,10 +25,12 @@ _KEY_BYTES = 16
 class Quarantine:
     """What is known of one environment; loaded at once, as there are few. Raises StoreError."""
 
-    def __init__(self, store: Store, environment: EnvironmentKey, digest_of: DigestOf) -> None:
+    def __init__(
+        self, store: Store, environment: EnvironmentKey, digest_of: DigestOf, refine: Refine = all_matter
+    ) -> None:
         self._store = store
         self._environment = environment
-        self._verifier = Verifier(digest_of)
+        self._verifier = Verifier(digest_of, refine)
         self._lies: dict[NodeId, list[Trace]] = {}
         self._told: set[NodeId] = set()
         own = [key for key in store.keys(QUARANTINE) if key.startswith(environment)]

@@ -86,11 +86,11 @@ def test_each_miss_names_the_input_and_what_became_of_it(recorded: Project) -> N
     assert "test_it.py::test_slow: " not in text
 
 
-def test_a_constant_is_named_as_code_outside_functions(recorded: Project) -> None:
-    """An edit outside functions is told apart from one inside."""
+def test_a_constant_is_named(recorded: Project) -> None:
+    """A reader sees which name of the file it was."""
     recorded.edit("shop.py", "RATE = 3", "RATE = 1 + 2")
     text = recorded.run("-v").text
-    assert reason(text, "rate")[1].startswith("shop.py, outside its functions: ")
+    assert reason(text, "rate")[1].startswith("shop.py, definition RATE: ")
 
 
 def test_what_is_gone_is_said_to_be_gone(recorded: Project) -> None:

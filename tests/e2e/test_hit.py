@@ -57,9 +57,17 @@ def test_one_edit_runs_its_dependants_and_reverting_replays_all(shop: Project) -
 
 
 def test_code_outside_functions_counts_for_whoever_imports_it(shop: Project) -> None:
-    """A changed constant runs every test of the files that import its module, and no other."""
-    shop.edit("shop.py", "RATE = 3", "RATE = 1 + 2")
+    """A call at module level runs every test of the files that import its module, and no other."""
+    shop.edit("shop.py", "RATE = 3", "RATE = max(1, 3)")
     assert shop.run().executed == {PRICE, TAX, BOTH}
+
+
+def test_a_definition_counts_for_whoever_may_reach_its_name(shop: Project) -> None:
+    """A changed constant runs the tests whose code mentions it; a new function runs none."""
+    shop.edit("shop.py", "RATE = 3", "RATE = 1 + 2")
+    assert shop.run().executed == {TAX, BOTH}
+    shop.edit("shop.py", "RATE = 1 + 2", "RATE = 1 + 2\n\ndef other(a=RATE):\n    return a\n")
+    assert shop.run().executed == set()
 
 
 def test_an_edit_of_a_test_runs_it_alone(shop: Project) -> None:

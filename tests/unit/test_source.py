@@ -75,30 +75,30 @@ def test_formatting_does_not_count(old: str, new: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "names"),
     [
-        ("LIMIT = 3", "LIMIT = 4", {""}),
+        ("LIMIT = 3", "LIMIT = 4", {"=LIMIT"}),
         ("import os", "import os.path", {""}),
         ("size = 3", "size = 4", {""}),
         ("(Base,", "(Other,", {""}),
         ("Meta", "Type", {""}),
         ("decorate(1)", "decorate(2)", {""}),
         ('"A class."', '"Another."', {""}),
-        ('"Add."', '"Sum."', {"f"}),
+        ('"Add."', '"Sum."', {"=f"}),
         ("a + b", "a - b", {"f"}),
         ("a + b", "b + a", {"f"}),
-        ("b=1", "b=2", {""}),
+        ("b=1", "b=2", {"=f"}),
         ("int = 2", "float = 2", {""}),
         ("-> str", "-> bytes", {""}),
         ("async def n", "def n", {""}),
         ("lambda: 1", "lambda: 2", {"C.m"}),
         ("def inner()", "def inner(x)", {"C.m"}),
         ("            pass", "            return", {"C.Inner.m"}),
-        ("def f(", "def g(", {"", "f", "g"}),
+        ("def f(", "def g(", {"=f", "=g", "f", "g"}),
         ("def n(", "def nn(", {"", "C.n", "C.nn"}),
         ("    def m(self):\n        def", "    @static\n    def m(self):\n        def", {""}),
     ],
 )
 def test_a_change_shows_in_exactly_one_place(old: str, new: str, names: set[str]) -> None:
-    """Statements of a function count in its block; its header and all else count in the body."""
+    """Statements of a function count in its block, header and docstring in its definition, all else in the body."""
     assert MODULE.count(old) == 1
     after = MODULE.replace(old, new)
     if old == "async def n":
@@ -107,10 +107,12 @@ def test_a_change_shows_in_exactly_one_place(old: str, new: str, names: set[str]
     assert changed(MODULE, after) == names
 
 
-def test_order_of_definitions_counts_in_the_body() -> None:
-    """Moving a function past another changes the body and neither block."""
-    assert changed("def f(): return 1\ndef g(): return 2\n", "def g(): return 2\ndef f(): return 1\n") == {""}
-    assert changed("def f(): return 1\nX = 2\n", "X = 2\ndef f(): return 1\n") == {""}
+def test_order_of_definitions_does_not_count() -> None:
+    """Moving a function past another, or past a constant that it does not need, changes nothing."""
+    first, second = read("def f(): return 1\ndef g(): return 2\n"), read("def g(): return 2\ndef f(): return 1\n")
+    assert (first.body, first.defined, first.blocks) == (second.body, second.defined, second.blocks)
+    assert read("def f(): return 1\nX = 2\n").defined == read("X = 2\ndef f(): return 1\n").defined
+    assert changed("def f(): return 1\nrun(f)\n", "run(f)\ndef f(): return 1\n") == {"=f"}
 
 
 def test_adding_and_removing_a_method_changes_the_body() -> None:
@@ -286,8 +288,17 @@ def test_mentions_are_what_a_block_can_reach() -> None:
             from deep.er import thing
         """
     )
-    assert {"a", "b", "d", "e", "listed"} <= source.mentions[""]
-    assert "TABLE" not in source.mentions[""]
+    assert source.mentions[""] == frozenset()
+    assert source.imported == {"a", "b", "d", "e"}
+    assert source.uses == {
+        "c": {"a", "b"},
+        "*c": {"*b"},
+        "e2": {"e"},
+        "*e2": {"*e"},
+        "TABLE": set(),
+        "__all__": set(),
+        "f": set(),
+    }
     assert source.mentions["f"] == frozenset(
         [
             "G",
@@ -322,8 +333,10 @@ def test_mentions_of_an_alias_are_those_of_what_it_stands_for() -> None:
 
 
 GOLDEN = {
-    "": "3ec7820fce6a89c7180da9c308828d86",
-    "f": "b0a6515e49c8c77b07c3678499644eb0",
+    "": "a24b3e1922f1ce63c77a2e9bb70c6766",
+    "=LIMIT": "473d096ff4a34f9352695205fc46d18a",
+    "=f": "07a75562a90a8108ad35767bbd329792",
+    "f": "75598bcfa0d37b36fc5ceb432aa13489",
     "C.m": "8f255795f6cf503f5f138c5dea180b73",
     "C.n": "d9b1a634e621fa3a3e50640e3f29f5e6",
     "C.Inner.m": "d1c9fc70ca763d97d71143fcc076fd01",
@@ -333,4 +346,6 @@ GOLDEN = {
 def test_golden_digests() -> None:
     """Fingerprints are the same on every version of Python; raise DIGEST_FORMAT when these change."""
     source = read(MODULE)
-    assert {"": source.body.hex(), **{name: value.hex() for name, value in source.blocks.items()}} == GOLDEN
+    found = {name: value.hex() for name, value in source.blocks.items()}
+    found |= {f"={name}": defined.digest.hex() for name, defined in source.definitions.items()}
+    assert {"": source.body.hex(), **found} == GOLDEN

@@ -1,0 +1,131 @@
+"""Calls that register nothing and cannot fail: which, with what arguments, and what they give."""
+
+from __future__ import annotations
+
+import ast
+import collections
+import datetime
+import decimal
+import fractions
+import re
+import struct
+import uuid
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+
+_TRIES: dict[str, tuple[Callable[..., object], str]] = {
+    "re.compile": (re.compile, "frozen"),
+    "collections.namedtuple": (collections.namedtuple, "class"),
+    "decimal.Decimal": (decimal.Decimal, "frozen"),
+    "fractions.Fraction": (fractions.Fraction, "frozen"),
+    "datetime.timedelta": (datetime.timedelta, "frozen"),
+    "datetime.date": (datetime.date, "frozen"),
+    "datetime.time": (datetime.time, "frozen"),
+    "datetime.datetime": (datetime.datetime, "frozen"),
+    "uuid.UUID": (uuid.UUID, "frozen"),
+    "struct.Struct": (struct.Struct, "frozen"),
+    "builtins.int": (int, "int"),
+    "builtins.float": (float, "float"),
+    "builtins.range": (range, "frozen"),
+}
+TRIED = {name: sort for name, (_, sort) in _TRIES.items()}
+"""Calls that are made here, if all their arguments are constants, to see whether they fail."""
+
+_LONGEST = 20_000
+"""More text than that is not tried: compiling a pattern takes about a second per megabyte."""
+
+_NOTHING = {
+    **dict.fromkeys(
+        (  # noqa: SIM905
+            "builtins.object threading.Lock threading.RLock threading.local threading.Event asyncio.Lock "
+            "weakref.WeakKeyDictionary weakref.WeakValueDictionary weakref.WeakSet itertools.count "
+            "collections.deque collections.Counter builtins.str builtins.bytes builtins.bytearray"
+        ).split(),
+        "object",
+    ),
+    "builtins.list": "list",
+    "builtins.tuple": "tuple",
+    "builtins.set": "set",
+    "builtins.frozenset": "frozenset",
+    "builtins.dict": "dict",
+    "collections.OrderedDict": "dict",
+    "collections.defaultdict": "dict",
+}
+"""What calls without any argument give."""
+
+_PATHS = frozenset({"pathlib.Path", "pathlib.PurePath", "pathlib.PurePosixPath"})
+_ITERABLE = frozenset({"str", "bytes", "tuple", "row", "list", "dict", "set", "frozenset"})
+TYPE_VARIABLES = frozenset(f"{m}.{n}" for m in ("typing", "typing_extensions") for n in ("TypeVar", "ParamSpec"))
+_OS_PATH = frozenset(f"os.path.{name}" for name in ("dirname", "basename", "abspath", "realpath", "normpath"))
+
+
+def succeeds(name: str, node: ast.Call) -> bool:
+    """Does one of `TRIED` succeed with its arguments? False if these are no constants."""
+    try:
+        args = [_constant(part) for part in node.args]
+        options = {keyword.arg or "": _constant(keyword.value) for keyword in node.keywords}
+        if "" in options or sum(len(value) for value in args if isinstance(value, str | bytes)) > _LONGEST:
+            return False
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # a run under -W error would fail
+            _TRIES[name][0](*args, **options)
+    except Exception:  # whatever it is, the call may fail
+        return False
+    return True
+
+
+def _constant(node: ast.expr) -> object:
+    """The value of a constant expression, or of flags such as `re.I | re.X`. Raises ValueError."""
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "re":
+        return re.RegexFlag[node.attr]
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+        left, right = _constant(node.left), _constant(node.right)
+        if isinstance(left, re.RegexFlag) and isinstance(right, re.RegexFlag):
+            return left | right
+    return ast.literal_eval(node)
+
+
+def sort_of(name: str, args: Sequence[str], keywords: Mapping[str, str | None]) -> str | None:
+    """The sort of what a call gives, by the sorts of its arguments; None if it may fail or is not known.
+
+    The sorts are those of `testcache.evaluation`.
+    """
+    if not args and not keywords:
+        return "path" if name in _PATHS else _NOTHING.get(name)
+    if name == "builtins.dict" and not args:
+        return "dict"
+    if name in TYPE_VARIABLES:
+        fits = [*args[:1]] == ["str"] and len(args) != 2 and keywords.keys() <= {"bound"}
+        fits = fits and (len(args) == 1 or not (keywords or name.endswith("ParamSpec")))
+        return "typevar" if fits else None
+    if name == "contextvars.ContextVar":
+        return "frozen" if [*args] == ["str"] and keywords.keys() <= {"default"} else None
+    if keywords:
+        return None
+    first = args[0]
+    one = len(args) == 1
+    if name == "logging.getLogger" and one and first in ("str", "none"):
+        return "frozen"
+    if name in ("typing.NewType", "typing_extensions.NewType") and len(args) == 2 and first == "str":
+        return "class"
+    if name in _PATHS and set(args) <= {"str", "path"}:
+        return "path"
+    if (name in _OS_PATH and one and first == "str") or (name == "os.path.join" and set(args) == {"str"}):
+        return "str"
+    if name in ("builtins.list", "builtins.tuple") and one and first in _ITERABLE:
+        return "list" if name == "builtins.list" else "row"
+    if name == "builtins.str" and one and first in ("str", "int", "float", "bool", "none", "path"):
+        return "str"
+    if name == "builtins.len" and one and first in _ITERABLE:
+        return "int"
+    if name == "builtins.type" and one:
+        return "class"
+    if name == "types.MappingProxyType" and one and first == "dict":
+        return "object"
+    if name == "collections.defaultdict" and one and first in ("class", "function", "none"):
+        return "dict"
+    if name == "functools.partial" and first in ("class", "function"):
+        return "function"
+    if name in ("operator.itemgetter", "operator.attrgetter") and set(args) <= {"str", "int"}:
+        return "function" if name == "operator.itemgetter" or set(args) == {"str"} else None
+    return None

@@ -1,0 +1,379 @@
+"""Which expressions can be evaluated without any effect and without an exception, and to what sort of value.
+
+A definition leaves the body of its file only if evaluating it cannot be noticed: an edit that makes
+an import fail must reach everybody who imports, also those who never mention the name. So a value is
+sure only if each name in it is surely bound by then, each operator fits the sorts of its operands, and
+each call is known and its arguments were tried here, where they are constants.
+
+That an imported value has an attribute (`np.ndarray`, `settings.LIMIT`), or is a type where one is
+wanted (`Rate | None`), or can be the key of a dict, cannot be proved from here. These are *guards*:
+accepted, and noted, so that the body of the file says which ones it needs.
+
+Does not see: operators, `__format__` and attributes to which a project gave an effect.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from testcache import calls, generics
+from testcache.nodes import is_divisor, is_expression, is_small, is_text, is_version, text_of
+from testcache.origins import Origins
+
+UNKNOWN = "unknown"
+"""A value that is there and of which nothing else is known."""
+
+HASHABLE = frozenset(
+    "none bool int float str bytes function class typevar path tuple frozen".split()  # noqa: SIM905
+)
+_NUMBERS = frozenset({"bool", "int", "float"})
+_TYPES = frozenset({"class", "typevar", "none", "type", UNKNOWN})
+_SIZED = frozenset({"str", "bytes", "tuple", "row", "list", "dict", "set", "frozenset"})
+_CONSTANTS = {"NoneType": "none", "ellipsis": "frozen"}
+_PATH_PARTS = {"parent": "path", "name": "str", "stem": "str", "suffix": "str", "parts": "tuple"}
+_NAMESPACE = {"__name__": "str", "__file__": "str", "__package__": UNKNOWN}
+_ATTRIBUTES = {
+    "sys.version_info": "tuple",
+    "sys.platform": "str",
+    "sys.maxsize": "int",
+    "os.sep": "str",
+    "os.name": "str",
+    "math.pi": "float",
+    "math.inf": "float",
+    "math.nan": "float",
+}
+_BUILTINS = {
+    name: "class" if isinstance(value, type) else "function"
+    for name, value in vars(builtins).items()
+    if callable(value) and name not in ("PythonFinalizationError", "_IncompleteInputError", "exit", "quit", "_")
+}
+"""Without those that are new in 3.13 or that only `site` adds."""
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """What is known of a module at one of its statements.
+
+    Attributes:
+        origins: where imported names come from.
+        sorts: the sort of the value behind each name that is surely bound here.
+        imports: names that nothing but imports bind.
+        members: the sorts of the attributes that classes of this file surely have.
+        generics: how many types the generic classes of this file take.
+        lazy: whether annotations are texts (`from __future__ import annotations`).
+        guards: what was needed of imported names so far: `np.ndarray` has to be there, `|Rate` to be a
+            type, `#Level.LOW` to keep what it is.
+    """
+
+    origins: Origins
+    sorts: dict[str, str]
+    imports: frozenset[str]
+    members: dict[str, dict[str, str]] = field(default_factory=dict)
+    generics: dict[str, int] = field(default_factory=dict)
+    lazy: bool = False
+    guards: set[str] = field(default_factory=set)
+
+    def inside(self, extra: Mapping[str, str]) -> Surroundings:
+        """The same inside a class that bound these names."""
+        if not extra:
+            return self
+        hidden = self.origins.without(set(extra))
+        members = {name: known for name, known in self.members.items() if name not in extra}
+        generics = {name: count for name, count in self.generics.items() if name not in extra}
+        sorts = {**self.sorts, **extra}
+        imports = self.imports - extra.keys()
+        return Surroundings(hidden, sorts, imports, members, generics, self.lazy, self.guards)
+
+    def sort_of(self, node: ast.AST) -> str | None:
+        """The sort of an expression's value, None if evaluating it might fail or do something."""
+        rule = _RULES.get(node.__class__)
+        return None if rule is None else rule(self, node)
+
+    def is_sure(self, *nodes: ast.AST | None) -> bool:
+        """Can all of these be evaluated? None stands for nothing."""
+        return all(node is None or self.sort_of(node) is not None for node in nodes)
+
+    def hiding(self, names: Iterable[str]) -> Surroundings:
+        """The same where these names cannot be told from others: in a class inside the class that bound them."""
+        blocked = self.inside(dict.fromkeys(names, UNKNOWN))
+        for name in names:
+            del blocked.sorts[name]
+        return blocked
+
+    def is_hashable(self, node: ast.AST) -> bool:
+        """Can the value be the key of a dict?"""
+        sort = self.sort_of(node)
+        if sort == UNKNOWN and isinstance(node, ast.Name | ast.Attribute):
+            self.guards.add("#" + ast.unparse(node))
+            return True
+        return sort in HASHABLE
+
+    def is_type_variable(self, node: ast.AST) -> bool:
+        """Is it the name of a type variable of this file, or of an imported one?"""
+        sort = self.sort_of(node) if isinstance(node, ast.Name) else None
+        if sort == UNKNOWN:
+            self.guards.add("#" + ast.unparse(node) + "[]")
+        return sort in ("typevar", UNKNOWN)
+
+    def is_annotation(self, node: ast.expr | None) -> bool:
+        """Can an annotation be evaluated?"""
+        return node is None or self.lazy or self.sort_of(node) is not None
+
+    def is_sure_header(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+        """Can the defaults and annotations of a function be evaluated? Decorators are not looked at."""
+        given = node.args
+        extra = [argument for argument in (given.vararg, given.kwarg) if argument]
+        arguments = [*given.posonlyargs, *given.args, *given.kwonlyargs, *extra]
+        return (
+            not getattr(node, "type_params", None)
+            and self.is_sure(*given.defaults, *given.kw_defaults)
+            and all(self.is_annotation(argument.annotation) for argument in arguments)
+            and self.is_annotation(node.returns)
+        )
+
+    # -- names
+
+    def _name(self, node: ast.AST) -> str | None:
+        assert isinstance(node, ast.Name)
+        name = node.id
+        if name.startswith("__") and not name.endswith("__"):
+            return None  # another name inside a class
+        if name in self.sorts:
+            return self.sorts[name]
+        if self.origins.bound[name]:
+            return None  # bound later, or not in every case
+        return _NAMESPACE.get(name) or _BUILTINS.get(name)
+
+    def dotted(self, node: ast.expr) -> str:
+        """The absolute name of what is imported or built in, "" if that is not sure here."""
+        first: ast.expr = node
+        while isinstance(first, ast.Attribute):
+            first = first.value
+        if not isinstance(first, ast.Name) or self._name(first) is None:
+            return ""
+        if first.id not in self.origins.imported and first.id in _BUILTINS and not self.origins.bound[first.id]:
+            return f"builtins.{ast.unparse(node)}"
+        return self.origins.dotted(node)
+
+    def _attribute(self, node: ast.AST) -> str | None:
+        assert isinstance(node, ast.Attribute)
+        if isinstance(node.value, ast.Name) and node.value.id in self.members:
+            return self.members[node.value.id].get(node.attr)
+        first: ast.expr = node
+        while isinstance(first, ast.Attribute):
+            first = first.value
+        if isinstance(first, ast.Name) and first.id in self.imports and first.id in self.sorts:
+            name = self.origins.dotted(node)
+            if name not in _ATTRIBUTES:
+                self.guards.add(ast.unparse(node))
+            return _ATTRIBUTES.get(name, UNKNOWN)
+        return _PATH_PARTS.get(node.attr) if self.sort_of(node.value) == "path" else None
+
+    # -- values
+
+    def _constant(self, node: ast.AST) -> str | None:
+        assert isinstance(node, ast.Constant)
+        name = type(node.value).__name__
+        return _CONSTANTS.get(name, name)
+
+    def _row(self, node: ast.AST) -> str | None:
+        assert isinstance(node, ast.Tuple | ast.List)
+        sorts = [self._element(part) for part in node.elts]
+        if None in sorts:
+            return None
+        if isinstance(node, ast.List):
+            return "list"
+        return "tuple" if HASHABLE.issuperset(filter(None, sorts)) else "row"
+
+    def _element(self, node: ast.expr) -> str | None:
+        if not isinstance(node, ast.Starred):
+            return self.sort_of(node)
+        return UNKNOWN if self.sort_of(node.value) in _SIZED else None
+
+    def _set(self, node: ast.AST) -> str | None:
+        assert isinstance(node, ast.Set)
+        return "set" if all(map(self.is_hashable, node.elts)) else None
+
+    def _dict(self, node: ast.AST) -> str | None:
+        assert isinstance(node, ast.Dict)
+        for key, value in zip(node.keys, node.values, strict=True):
+            sort = self.sort_of(value)
+            if sort is None or (key is None and sort != "dict") or (key is not None and not self.is_hashable(key)):
+                return None
+        return "dict"
+
+    def _unary(self, node: ast.AST) -> str | None:
+        assert isinstance(node, ast.UnaryOp)
+        sort = self.sort_of(node.operand)
+        if isinstance(node.op, ast.Not):
+            return None if sort in (None, UNKNOWN) else "bool"
+        if isinstance(node.op, ast.Invert):
+            return "int" if sort == "int" else None
+        return sort if sort in ("int", "float") else None
+
+    def _binary(self, node: ast.AST) -> str | None:
+        assert isinstance(node, ast.BinOp)
+        if isinstance(node.op, ast.BitOr) and self.is_type(node):
+            return "type"
+        left, right = self.sort_of(node.left), self.sort_of(node.right)
+        if left is None or right is None:
+            return None
+        if isinstance(node.op, ast.Add | ast.Sub | ast.Mult) and {left, right} <= _NUMBERS:
+            return "float" if "float" in (left, right) else "int"
+        match node.op:
+            case ast.Add() if left == right and left in ("str", "bytes", "list", "tuple", "row"):
+                return left
+            case ast.Mult() if left in ("str", "bytes", "list", "tuple") and is_small(node.right):
+                return left
+            case ast.Div() if left == "path" and right in ("str", "path"):
+                return "path"
+            case ast.Div() | ast.FloorDiv() | ast.Mod() if {left, right} <= _NUMBERS and is_divisor(node.right):
+                return "float"
+            case ast.Pow() | ast.LShift() if is_small(node.left) and is_small(node.right, limit=64):
+                return "int"
+            case ast.BitOr() | ast.BitAnd() | ast.Sub() if left == right and left in ("set", "frozenset", "int"):
+                return left
+            case ast.BitOr() if left == right == "dict":
+                return left
+        return None
+
+    def _comparison(self, node: ast.AST) -> str | None:
+        assert isinstance(node, ast.Compare)
+        sorts = {self.sort_of(part) for part in (node.left, *node.comparators)}
+        if None in sorts:
+            return None
+        plain = sorts <= _NUMBERS or sorts in ({"str"}, {"tuple"}, {"bytes"})
+        same = (ast.Is, ast.IsNot, *((ast.Eq, ast.NotEq) if UNKNOWN not in sorts else ()))
+        order = (ast.Lt, ast.LtE, ast.Gt, ast.GtE) if plain and sorts != {"tuple"} else ()
+        return "bool" if all(isinstance(op, (*same, *order)) for op in node.ops) or is_version(node) else None
+
+    def _choice(self, node: ast.AST) -> str | None:
+        parts = node.values if isinstance(node, ast.BoolOp) else [node.test, node.body, node.orelse]  # type: ignore[attr-defined]
+        sorts = [self.sort_of(part) for part in parts]
+        if None in sorts or UNKNOWN in (sorts[:-1] if isinstance(node, ast.BoolOp) else sorts[:1]):
+            return None
+        results = set(sorts) if isinstance(node, ast.BoolOp) else set(sorts[1:])
+        return results.pop() if len(results) == 1 else UNKNOWN
+
+    def _formatted(self, node: ast.AST) -> str | None:
+        assert isinstance(node, ast.JoinedStr)
+        for part in node.values:
+            if isinstance(part, ast.FormattedValue) and (part.format_spec or self.sort_of(part.value) is None):
+                return None
+        return "str"
+
+    def _lambda(self, node: ast.AST) -> str | None:
+        assert isinstance(node, ast.Lambda)
+        return "function" if self.is_sure(*node.args.defaults, *node.args.kw_defaults) else None
+
+    def _subscript(self, node: ast.AST) -> str | None:
+        return "type" if self.is_type(node) else None
+
+    # -- types
+
+    def is_type(self, node: ast.AST) -> bool:
+        """Can the expression be evaluated, and stand where a type is wanted?"""
+        if isinstance(node, ast.Constant):
+            return node.value is None or (isinstance(node.value, str) and is_expression(node.value))
+        if isinstance(node, ast.BinOp):
+            sides = (node.left, node.right)
+            if not isinstance(node.op, ast.BitOr) or not all(map(self.is_type, sides)):
+                return False
+            return not all(isinstance(side, ast.Constant) for side in sides) and not any(map(is_text, sides))
+        if isinstance(node, ast.Subscript):
+            return self._is_generic(node)
+        sort = self.sort_of(node) if isinstance(node, ast.Name | ast.Attribute) else None
+        if sort == UNKNOWN:
+            self.guards.add("|" + ast.unparse(node))
+        return sort in _TYPES
+
+    def _is_generic(self, node: ast.Subscript) -> bool:
+        base = self.dotted(node.value)
+        args = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        module, _, name = base.rpartition(".")
+        typing = module in ("typing", "typing_extensions")
+        if name == "Callable" and (typing or module == "collections.abc"):
+            if len(args) != 2 or not self.is_type(args[1]):
+                return False
+            first = args[0]
+            return text_of(first) == "" and (
+                (isinstance(first, ast.Constant) and first.value is ...)
+                or (isinstance(first, ast.List) and all(map(self.is_type, first.elts)))
+            )
+        if typing and name == "Literal":
+            return all(isinstance(part, ast.Constant) for part in args)
+        if typing and name == "Annotated":
+            return len(args) > 1 and self.is_type(args[0]) and self.is_sure(*args[1:])
+        dots = bool(args) and isinstance(args[-1], ast.Constant) and args[-1].value is ...
+        if dots and name.lower() == "tuple" and len(args) == 2:
+            args = args[:1]
+        if not all(map(self.is_type, args)):
+            return False
+        if generics.takes_anything(base):
+            return True
+        if isinstance(node.value, ast.Name) and node.value.id in self.generics:
+            return len(args) == self.generics[node.value.id]
+        if not typing and self.sort_of(node.value) == UNKNOWN and isinstance(node.value, ast.Name | ast.Attribute):
+            self.guards.add("|" + ast.unparse(node))
+            return True
+        return typing and generics.takes(name, len(args))
+
+    # -- calls
+
+    def _call(self, node: ast.AST) -> str | None:
+        assert isinstance(node, ast.Call)
+        name = self.dotted(node.func)
+        if name.startswith("pytest.mark.") or name == "pytest.param":
+            return self._pytest(node)
+        if name in calls.TRIED:
+            return calls.TRIED[name] if calls.succeeds(name, node) else None
+        sorts = [self._element(part) for part in node.args]
+        keywords = {keyword.arg or "**": self.sort_of(keyword.value) for keyword in node.keywords}
+        if None in sorts or None in keywords.values() or "**" in keywords:
+            return None
+        known = [sort for sort in sorts if sort is not None]
+        if any(isinstance(part, ast.Starred) for part in node.args):
+            return None
+        if name in ("builtins.set", "builtins.frozenset") and len(node.args) == 1 and not keywords:
+            part = node.args[0]
+            listed = isinstance(part, ast.List | ast.Tuple | ast.Set) and all(map(self.is_hashable, part.elts))
+            return name[9:] if listed or known[0] in ("str", "set", "frozenset", "tuple", "dict") else None
+        if isinstance(node.func, ast.Attribute) and self.sort_of(node.func.value) == "path":
+            return "path" if node.func.attr in ("resolve", "absolute") and not known and not keywords else None
+        if name in calls.TYPE_VARIABLES:
+            types = (*node.args[1:], *(keyword.value for keyword in node.keywords))
+            return calls.sort_of(name, known, keywords) if all(map(self.is_type, types)) else None
+        return calls.sort_of(name, known, keywords)
+
+    def _pytest(self, node: ast.Call) -> str | None:
+        """Marks and parameters only keep what they are given; a mark that is not registered is a guard."""
+        self.guards.add(ast.unparse(node.func))
+        for keyword in node.keywords:
+            if keyword.arg is None or (keyword.arg == "id" and not text_of(keyword.value)):
+                return None
+        sure = self.is_sure(*node.args, *(keyword.value for keyword in node.keywords))
+        return UNKNOWN if sure else None
+
+
+_Rule = Callable[[Surroundings, ast.AST], "str | None"]
+_RULES: dict[type[ast.AST], _Rule] = {
+    ast.Constant: Surroundings._constant,
+    ast.Name: Surroundings._name,
+    ast.Attribute: Surroundings._attribute,
+    ast.Tuple: Surroundings._row,
+    ast.List: Surroundings._row,
+    ast.Set: Surroundings._set,
+    ast.Dict: Surroundings._dict,
+    ast.UnaryOp: Surroundings._unary,
+    ast.BinOp: Surroundings._binary,
+    ast.Compare: Surroundings._comparison,
+    ast.BoolOp: Surroundings._choice,
+    ast.IfExp: Surroundings._choice,
+    ast.JoinedStr: Surroundings._formatted,
+    ast.Lambda: Surroundings._lambda,
+    ast.Subscript: Surroundings._subscript,
+    ast.Call: Surroundings._call,
+}

@@ -1,0 +1,146 @@
+"""Definitions count by name: real runs on a project whose core everybody imports."""
+
+from __future__ import annotations
+
+import pytest
+from harness import Project
+
+CORE = """
+import functools
+
+RATE = 3
+LIMIT = 10
+
+class Account:
+    fee = 1
+    def total(self, amount):
+        return amount + self.fee
+
+def tax(amount, rate=RATE):
+    return amount * rate
+"""
+
+USE = """
+import core
+from core import Account as Holder
+
+def charged(amount):
+    return core.tax(amount)
+
+def held(amount):
+    return Holder().total(amount)
+
+def by_name(name):
+    return getattr(core, name)
+"""
+
+TESTS = """
+import use
+
+def test_tax(): assert use.charged(2) == 6
+def test_account(): assert use.held(2) == 3
+def test_alone(): assert True
+"""
+
+LATE_TEST = """
+def test_late():
+    import late
+    assert late.VALUE == 1
+"""
+
+TAX, ACCOUNT, ALONE = (f"test_use.py::test_{name}" for name in ("tax", "account", "alone"))
+BY_NAME, LATE = "test_by_name.py::test_by_name", "test_late.py::test_late"
+ALL = {TAX, ACCOUNT, BY_NAME, LATE, ALONE}
+
+
+@pytest.fixture
+def bank(project: Project) -> Project:
+    """A project whose tests have been recorded once."""
+    project.write("core.py", CORE)
+    project.write("use.py", USE)
+    project.write("late.py", "import core\nVALUE = 1\ndef spare(a=core.LIMIT): return a\n")
+    project.write("test_use.py", TESTS)
+    project.write("test_late.py", LATE_TEST)
+    project.write("test_by_name.py", "import use\ndef test_by_name(): assert use.by_name('LIMIT') == 10\n")
+    first = project.run()
+    assert (first.exit, first.executed) == (0, ALL)
+    return project
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "executed"),
+    [
+        ("RATE = 3", "RATE = 1 + 2", {TAX, BY_NAME}),
+        ("fee = 1", "fee = 2 - 1", {ACCOUNT, BY_NAME}),
+        ("rate=RATE", "rate=3", {TAX, BY_NAME}),
+        ("LIMIT = 10", "LIMIT = 10\nNEW = 1", {BY_NAME}),
+        ("    fee = 1", "    fee = 1\n    def extra(self): return 1", {ACCOUNT, BY_NAME}),
+        ("LIMIT = 10", "LIMIT = max(10, 1)", ALL),
+    ],
+)
+def test_an_edit_of_a_core_module_runs_who_may_reach_it(bank: Project, old: str, new: str, executed: set[str]) -> None:
+    """The tests that mention the name, and those that look names up; what an import would run, runs all."""
+    bank.edit("core.py", old, new)
+    edited = bank.run()
+    assert (edited.exit, edited.executed) == (0, executed)
+    bank.edit("core.py", new, old)
+    assert bank.run().executed == set()
+
+
+def test_a_module_that_cannot_be_imported_any_more_is_noticed(bank: Project) -> None:
+    """Only one test imports it, and never looks at the name that fails: it runs, and fails."""
+    bank.edit("late.py", "VALUE = 1\n", "VALUE = 1\nOTHER = 1 / 0\n")
+    edited = bank.run()
+    assert edited.executed == {LATE}
+    assert edited.outcomes[LATE] == "failed"
+
+
+def test_a_name_that_an_import_needs_is_noticed_when_it_goes(bank: Project) -> None:
+    """The default of a function that nobody calls wants it: whoever imports that file runs."""
+    bank.edit("core.py", "LIMIT = 10", "LIMITS = 10")
+    edited = bank.run()
+    assert edited.outcomes[LATE] == "failed"
+    assert edited.outcomes[BY_NAME] == "failed"
+    assert edited.executed == {BY_NAME, LATE}
+
+
+@pytest.mark.parametrize("given", ["[sys.executable, '-c', CODE], ", "[sys.executable, '-'], input=CODE, text=True, "])
+def test_code_that_is_in_no_file_may_reach_anything(project: Project, given: str) -> None:
+    """A child that is given its program as a text mentions what it does not say: its test runs."""
+    project.write("core.py", "A = 1\nB = 2\n")
+    project.write(
+        "test_child.py",
+        "import subprocess, sys\n"
+        "CODE = ''.join(['imp', 'ort core; as', 'sert core.', 'A == 1'])\n"
+        f"def test_child(): subprocess.run({given}check=True)\n"
+        "def test_core():\n    import core\n    assert core.B == 2\n",
+    )
+    assert project.run().exit == 0
+    project.edit("core.py", "A = 1", "A = 3")
+    edited = project.run()
+    assert edited.outcomes["test_child.py::test_child"] == "failed"
+    assert edited.executed == {"test_child.py::test_child"}
+
+
+def test_a_docstring_is_read_without_a_call(project: Project) -> None:
+    """A decorator makes a help text of it: whoever asks for the help runs when the text changes."""
+    project.write("cli.py", "HELP = {}\ndef command(f):\n    HELP[f.__name__] = f.__doc__\n    return f\n")
+    project.write("app.py", "from cli import command\n@command\ndef go():\n    'Go on.'\ndef stop():\n    'Halt.'\n")
+    project.write("test_help.py", "import app, cli\ndef test_help(): assert cli.HELP['go'] == 'Go on.'\n")
+    project.write("test_stop.py", "import app\ndef test_stop(): assert app.stop.__doc__ == 'Halt.'\n")
+    assert project.run().exit == 0
+    project.edit("app.py", "Halt.", "Stop.")
+    edited = project.run()
+    assert edited.outcomes["test_stop.py::test_stop"] == "failed"
+    assert edited.executed == {"test_stop.py::test_stop"}
+    project.edit("app.py", "Go on.", "Go.")
+    assert project.run().outcomes["test_help.py::test_help"] == "failed"
+
+
+def test_explain_names_the_definition(bank: Project) -> None:
+    """A reader sees which of the many names of a file it was."""
+    bank.edit("core.py", "RATE = 3", "RATE = 4")
+    answer = bank.cli("explain", TAX)
+    assert answer.returncode == 1
+    assert "core.py, definition RATE: " in answer.stdout
+    assert bank.cli("explain", ACCOUNT).returncode == 0

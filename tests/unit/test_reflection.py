@@ -1,0 +1,143 @@
+"""What code may reach without writing the name."""
+
+from __future__ import annotations
+
+import pytest
+from prints import read
+
+HEAD = """
+import importlib, inspect, pickle, sys
+import tax
+import shop
+import shop.tax as levy
+from shop import rates, Total
+from shop import config as settings
+"""
+
+
+def mentions(statement: str) -> set[str]:
+    """The mentions with a star of a function that holds the statement."""
+    indented = statement.replace("\n", "\n    ")
+    return {name for name in read(f"{HEAD}\ndef f(given):\n    {indented}\n").mentions["f"] if name[0] == "*"}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "globals()['x']",
+        "eval(given)",
+        "sys.modules['tax']",
+        "pickle.loads(given)",
+        "given.__subclasses__()",
+        "f.__globals__",
+        "sys._getframe(1)",
+        "m = importlib.import_module(given)",
+        "m = __import__(given)",
+        "patch(f'tax.{given}')",
+        "given(request.module)",
+        "from pickle import loads\nloads(given)",
+        "import builtins\nbuiltins.eval(given)",
+        "load = importlib.import_module",
+        "from importlib import import_module as load\nload(given)",
+        "resolve_name(given) * 2",
+        "import_string(given)()",
+        "with patch(given): pass",
+        "patch('{}.RATE'.format(given))",
+        "mocker.patch('.'.join(given))",
+        "patch.multiple(f'{given}', RATE=1)",
+        "monkeypatch.setattr('.'.join(given), 2)",
+        "__import__('sys').modules[given]",
+        "__annotations__[given]",
+    ],
+)
+def test_what_may_reach_any_name(statement: str) -> None:
+    """Namespaces, evaluated text, frames and stored objects lead anywhere."""
+    assert "*" in mentions(statement)
+
+
+@pytest.mark.parametrize(
+    ("statement", "module"),
+    [
+        ("given(tax)", "*tax"),
+        ("given(x=tax)", "*tax"),
+        ("return rates", "*rates"),
+        ("yield [rates]", "*rates"),
+        ("a = levy", "*tax"),
+        ("given(settings)", "*config"),
+        ("self.module = shop.rates", "*rates"),
+        ("a = tax.inner", "*inner"),
+        ("getattr(tax, given)", "*tax"),
+        ("vars(tax)", "*tax"),
+        ("tax.__dict__", "*tax"),
+        ("tax.__annotations__", "*tax"),
+        ("match tax:\n    case other: pass", "*tax"),
+        ("patch.multiple('shop.extra', **given)", "*extra"),
+        ("lambda: tax", "*tax"),
+        ("[m for m in (given, rates)]", "*rates"),
+        ("a = given or tax", "*tax"),
+        ("with given(tax): pass", "*tax"),
+        ("m = importlib.import_module('shop.extra')", "*extra"),
+        ("class A:\n    import shop.extra as e", "*extra"),
+        ("patch('shop.extra', autospec=True)", "*extra"),
+    ],
+)
+def test_a_module_that_is_handed_on(statement: str, module: str) -> None:
+    """Whoever gets a module may list its names, so handing it on mentions all of them."""
+    assert mentions(statement) == {module}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "tax.rate(given)",
+        "tax.RATE + 1",
+        "tax is None",
+        "if tax: pass",
+        "getattr(tax, 'RATE', 1)",
+        "monkeypatch.setattr(tax, 'RATE', 2)",
+        "patch.object(tax, 'RATE')",
+        "patch('shop.tax.RATE')",
+        "getattr(self, given)",
+        "vars(self)",
+        "given.__dict__",
+        "re.compile(given)",
+        "isinstance(given, tax.Total)",
+        "except_(given)",
+        "importlib.import_module('shop.extra').RATE",
+        "importlib.import_module(given)",
+        "def g(tax): return tax",
+        "vars()",
+        "given(local)",
+        "'>>> import shop'",
+        "client.patch(given)",
+        "patch(f'{given}.RATE')",
+        "setattr(self, given)",
+    ],
+)
+def test_what_stays_with_its_names(statement: str) -> None:
+    """Attributes and names that are written down are mentions of themselves and of nothing more."""
+    assert mentions(statement) == set()
+
+
+def test_names_in_texts_of_code() -> None:
+    """A text that is run, or evaluated as a type, mentions what stands in it."""
+    code = 'def f(a: "list[Rate]"):\n    run("import shop; print(shop.tax.LIMIT)")\n    "a sentence about Total"\n'
+    source = read(code)
+    assert {"shop", "tax", "LIMIT"} <= source.mentions["f"]
+    assert "Total" not in source.mentions["f"]
+    assert "Rate" in source.uses["f"]
+
+
+def test_module_level_code_mentions_for_everybody() -> None:
+    """A registry made while importing reaches what it names; an import by itself reaches nothing."""
+    source = read("import tax\nfrom shop import Total\nREGISTRY = make(Total, tax)\n")
+    assert {"Total", "make", "*tax"} <= source.mentions[""]
+    assert read("import tax\nfrom shop import Total\n").mentions[""] == frozenset()
+
+
+def test_an_alias_leads_to_what_it_stands_for() -> None:
+    """A name that was imported under another, also as a module that is handed on."""
+    source = read("import shop.tax as levy\nfrom shop import rate as r\n")
+    assert source.uses["levy"] == {"shop", "tax"}
+    assert source.uses["r"] == {"rate"}
+    assert source.uses["*levy"] == {"*tax"}
