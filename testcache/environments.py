@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from os.path import commonprefix
 
 from testcache.model import EnvironmentKey, Miss, NodeId
 from testcache.reasons import Reason
@@ -28,8 +29,12 @@ class Difference:
 
     @property
     def words(self) -> str:
-        """Both values, short enough for a line: `3.12.1 -> 3.13.0`."""
-        return f"{_brief(self.recorded)} -> {_brief(self.now)}"
+        """Both values, short enough for a line: `3.12.1 -> 3.13.0`; of long ones, from where they differ."""
+        recorded, now = self.recorded, self.now
+        if recorded is not None and now is not None and _brief(recorded) == _brief(now):
+            start = max(0, len(commonprefix([recorded, now])) - 20)
+            recorded, now = f"...{recorded[start:]}", f"...{now[start:]}"
+        return f"{_brief(recorded)} -> {_brief(now)}"
 
 
 def _brief(value: str | None) -> str:
