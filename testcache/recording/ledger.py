@@ -27,6 +27,10 @@ class _Code:
     mentions: frozenset[str]
 
 
+_Below = tuple[set[Context], set[Context]]
+"""Modules and other contexts."""
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """What one test rests on.
@@ -59,6 +63,7 @@ class Ledger:
         self._fillers: tuple[int, dict[str, set[Context]]] = (0, {})
         self._reached: dict[Place, tuple[int, tuple[Context, ...]]] = {}
         self._bases: dict[frozenset[Context], tuple[tuple[int, int, int], frozenset[Read]]] = {}
+        self._belows: dict[Context, tuple[tuple[int, int, int, int], _Below]] = {}
         self._whole: tuple[int, frozenset[Read]] = (0, NO_READS)
 
     def account(self, test: Context, more: Iterable[Read] = ()) -> Account:
@@ -98,25 +103,41 @@ class Ledger:
 
     def _contexts(self, test: Context) -> tuple[set[Context], frozenset[Context]]:
         """Split what a test is linked to into its own contexts and the import closure below them."""
-        tape = self._tape
-        version = len(tape.fills)
         own: set[Context] = set()
-        entries: set[Context] = {tape.run}
+        entries: set[Context] = {self._tape.run}
         queue = [test]
         while queue:
             context = queue.pop()
             if context in own:
                 continue
             own.add(context)
-            for place in context.places:
-                code = self._code_at(place)
-                if code.module is not None:
-                    entries.add(code.module)
-                if version:
-                    queue.extend(self._fills_reached(place, code, version))
-            for link in context.links:
-                (entries.add if link.is_module else queue.append)(link)
+            modules, others = self._below(context) if context is test else self._shared_below(context)
+            entries |= modules
+            queue.extend(others)
         return own, self._closure(frozenset(entries))
+
+    def _below(self, context: Context) -> _Below:
+        """The modules that a context's code lies in, and the contexts that it is linked to or may reach."""
+        version = len(self._tape.fills)
+        modules: set[Context] = set()
+        others: set[Context] = set()
+        for place in context.places:
+            code = self._code_at(place)
+            if code.module is not None:
+                modules.add(code.module)
+            if version:
+                others.update(self._fills_reached(place, code, version))
+        for link in context.links:
+            (modules if link.is_module else others).add(link)
+        return modules, others
+
+    def _shared_below(self, context: Context) -> _Below:
+        """`_below` of a fixture or a fill, which many tests ask for before it grows again."""
+        size = (len(context.places), len(context.links), len(self._tape.fills), len(self._tape.loaded))
+        known = self._belows.get(context)
+        if known is None or known[0] != size:
+            known = self._belows[context] = (size, self._below(context))
+        return known[1]
 
     def _fills_reached(self, place: Place, code: _Code, version: int) -> tuple[Context, ...]:
         """The fills that a place's code may reach by name, found anew only when there are more fills."""

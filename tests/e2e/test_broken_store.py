@@ -163,6 +163,7 @@ def test_a_damaged_manifest_is_a_miss(recorded: Project) -> None:
         connection.execute(
             "UPDATE Cache SET value = substr(value, 1, 30) WHERE instr(CAST(key AS TEXT), 'manifest') > 0"
         )
+        connection.execute("DELETE FROM Cache WHERE instr(CAST(key AS TEXT), 'index') > 0")  # it would do as well
     connection.close()
     check(recorded.run(), "[entry-corrupt]")
     assert recorded.run().executed == {BAD}
