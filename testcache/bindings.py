@@ -7,7 +7,10 @@ from collections.abc import Iterable
 
 from testcache.nodes import FUNCTIONS, children
 
-_SCOPES = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_DEFINITIONS = frozenset({*FUNCTIONS, ast.ClassDef})
+_NAMED = frozenset({ast.ExceptHandler, ast.MatchAs, ast.MatchStar, ast.MatchMapping})
+_OUTSIDE = frozenset({ast.Constant, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp})
+"""They bind nothing in the scope that they are in."""
 
 
 def own_names(statements: Iterable[ast.AST]) -> tuple[frozenset[str], frozenset[str]]:
@@ -20,18 +23,20 @@ def own_names(statements: Iterable[ast.AST]) -> tuple[frozenset[str], frozenset[
     pending: list[ast.AST] = [*statements]
     while pending:
         node = pending.pop()
-        if isinstance(node, ast.Name):
+        kind = node.__class__
+        if kind is ast.Name:
+            assert isinstance(node, ast.Name)
             if not isinstance(node.ctx, ast.Load):
                 bound.add(node.id)
-        elif isinstance(node, (*FUNCTIONS, ast.ClassDef)):
-            bound.add(node.name)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
+        elif kind in _DEFINITIONS:
+            bound.add(node.name)  # type: ignore[attr-defined]
+        elif kind is ast.Import or kind is ast.ImportFrom:
+            assert isinstance(node, ast.Import | ast.ImportFrom)
             others.update(alias.asname or alias.name.partition(".")[0] for alias in node.names)
-        elif isinstance(node, ast.Global | ast.Nonlocal):
-            others.update(node.names)
-        elif not isinstance(node, _SCOPES):
-            name = getattr(node, "name", None) or getattr(node, "rest", None)  # of handlers and patterns
-            if isinstance(name, str):
-                bound.add(name)
+        elif kind is ast.Global or kind is ast.Nonlocal:
+            others.update(node.names)  # type: ignore[attr-defined]
+        elif kind not in _OUTSIDE:
+            if kind in _NAMED:
+                bound.add(getattr(node, "name", None) or getattr(node, "rest", None) or "")
             pending += children(node)
     return frozenset(bound - others), frozenset(others)

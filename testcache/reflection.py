@@ -3,7 +3,8 @@
 A block of code reaches a definition by mentioning its name. Three things need no name, and are
 mentions of their own:
 
-    *       any name of any module: `globals()`, `eval`, `sys.modules`, `pickle`, ...
+    *       any name of any module: `globals()`, `eval`, `sys.modules`, `pickle`, ... (but `globals()["x"]`
+            is a mention of `x`: see `lookups`)
     *tax    any name of a module called `tax`: the value of that name was handed on (an argument, an
             assignment, a returned value, ...), and whoever gets a module may list its names
     RATE    a name inside a text that is code or a type: "import shop; shop.RATE", "list[Rate]"
@@ -37,7 +38,7 @@ _NAMESPACES = frozenset({"__dict__", "__dir__", "__annotations__", "__getattribu
 
 _WILD = frozenset(
     (  # noqa: SIM905
-        "__subclasses__ __globals__ f_globals f_locals currentframe _getframe getmodule get_objects get_referrers "
+        "__subclasses__ __globals__ f_globals f_locals f_builtins currentframe _getframe getmodule get_objects get_referrers "
         "pickle _pickle cloudpickle dill jsonpickle joblib shelve copyreg full_load unsafe_load UnsafeLoader "
         "FullLoader module_from_spec spec_from_file_location exec_module load_module SourceFileLoader runpy "
         "run_path run_module walk_packages entry_points load_entry_point EntryPoint get_plugin getplugin "
@@ -75,7 +76,8 @@ _TYPE = re.compile(r"[\w.\s,|\[\]'\"()-]{1,200}\Z")
 
 def at_block(node: Function) -> Look:
     """Look at the statements of a function and all that is inside."""
-    return _looked([(part, False, _hidden(node, frozenset()), _FUNCTION) for part in node.body])
+    hidden = _hidden(node, frozenset())
+    return _looked([(part, False, hidden, _FUNCTION) for part in node.body])
 
 
 def at_statement(node: ast.stmt) -> Look:

@@ -44,6 +44,7 @@ def mentions(statement: str) -> set[str]:
         "given.f_globals[f'{given}']",
         "dict(given.f_locals)",
         "given.f_globals['__builtins__']",
+        "sys._getframe(1).f_builtins['eval'](given)",
         "getattr(given, '__globals__')",
         "getattr(given, 'f_globals')['x']",
         "frame = sys._getframe(1)\ngiven(frame)",
