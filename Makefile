@@ -4,7 +4,7 @@ VENV ?= .venv
 GROUP ?= dev
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
-SOURCES := testcache tests
+SOURCES := testcache tests benchmarks scripts
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test check lint style types contract format try-real bench clean

@@ -14,7 +14,7 @@ from benchmarks.suites import SUITES, Suite
 from benchmarks.tools import BARE, TESTCACHE, Tool, chosen
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-OPTIONS = ("-q", "-p", "no:cacheprovider")
+OPTIONS = ("-q",)
 EMPTY = ("--ignore-glob=*",)
 
 

@@ -86,5 +86,15 @@ def measured(tests: int) -> Point:
         for path in (copy / ".testcache").rglob("*"):
             path.chmod(0o700 if path.is_dir() else 0o600)
         clone = alone(copy)
-    seconds = [each.cpu_s for each in (bare, cold, warm, floor, check, seal, clone)]
-    return Point(tests, *seconds, check.peak_mib, store)
+    return Point(
+        tests,
+        bare_s=bare.cpu_s,
+        cold_s=cold.cpu_s,
+        warm_s=warm.cpu_s,
+        floor_s=floor.cpu_s,
+        check_s=check.cpu_s,
+        seal_s=seal.cpu_s,
+        clone_s=clone.cpu_s,
+        peak_mib=check.peak_mib,
+        store=store,
+    )

@@ -118,6 +118,20 @@ ADVICE = {
         "A part of the store does not decode; the tests it was about run and are recorded anew. "
         "`testcache clear` removes the rest if it happens again."
     ),
+    Reason.REMOTE_UNREACHABLE: (
+        "The server or folder of `remote.url` does not answer, or refuses this run. The run went on without it "
+        "and asked it nothing more. What it recorded is in the local store and was not shared."
+    ),
+    Reason.REMOTE_SLOW: (
+        "The remote took longer than `remote.deadline` in all. What came in time was used, the rest of the tests "
+        "ran, and nothing more was asked. A remote near the machines that use it helps, or a longer deadline."
+    ),
+    Reason.REMOTE_REFUSED: (
+        "Entries are taken in whole or not at all. These were damaged, signed with another key or not at all, "
+        "made for another test, project or branch, or by a newer testcache; the message names the first reason, "
+        "and their tests ran. Entries without a signature are refused where `TESTCACHE_KEY` is set, those with "
+        "one where it is not, unless `remote.unverified` is on."
+    ),
     Reason.WRONG_HIT: (
         "A test failed although all its recorded inputs are unchanged, so it depends on something that "
         "testcache does not see: the clock, randomness, a file read by C code, another test. Declare it "

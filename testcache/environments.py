@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 
 from testcache.model import EnvironmentKey, Miss, NodeId
 from testcache.reasons import Reason
@@ -28,8 +29,13 @@ class Difference:
 
     @property
     def words(self) -> str:
-        """Both values, short enough for a line: `3.12.1 -> 3.13.0`."""
-        return f"{_brief(self.recorded)} -> {_brief(self.now)}"
+        """Both values, short enough for a line: `3.12.1 -> 3.13.0`; of long ones, from where they differ."""
+        recorded, now = self.recorded, self.now
+        if recorded is not None and now is not None and _brief(recorded) == _brief(now):
+            same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(recorded, now, strict=False)))
+            start = max(0, same - 20)
+            recorded, now = f"...{recorded[start:]}", f"...{now[start:]}"
+        return f"{_brief(recorded)} -> {_brief(now)}"
 
 
 def _brief(value: str | None) -> str:

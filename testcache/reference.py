@@ -99,4 +99,8 @@ def _toml(value: object) -> str:
         return f'"{value}"'
     if isinstance(value, Mapping):
         return "{}"
-    return "[]" if value == () else str(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_toml, value))}]"
+    return str(value)

@@ -28,9 +28,13 @@ T = TypeVar("T")
 Recorder = Literal["auto", "monitoring", "probes", "coverage"]
 First = Literal["longest", "failed", "new"]
 Mode = Literal["on", "read", "refresh", "verify", "off"]
+Sharing = Literal["off", "read", "write", "read-write"]
 
 OWN_FILE = ".testcache.toml"
 SHARED_FILE = "pyproject.toml"
+REMOTE = "TESTCACHE_REMOTE"
+"""The variable that overrides mode, address and deadline of `[remote]`."""
+
 _TEXTS = 'a list of texts, such as ["TZ", "LANG"]'
 _TESTS = f"a list, each {TestPattern.written_as}"
 _PATHS = f"a list, each {PathPattern.written_as}"
@@ -100,6 +104,30 @@ class Parallel:
 
 
 @dataclass(frozen=True, slots=True)
+class Remote:
+    """`[remote]`: where results are shared one by one; `TESTCACHE_REMOTE` overrides some of it."""
+
+    url: str = _key(
+        "",
+        "where results are shared: a folder, an HTTP server, Redis or an object store (docs/ci.md)",
+        'an address, such as "file:///mnt/cache", "https://cache/path", "redis://host" or "s3://bucket/prefix"',
+    )
+    mode: Sharing = _key("read", "whether runs take results and give them", '"off", "read", "write" or "read-write"')
+    deadline: Duration = _key(
+        Duration(2), "how long a run waits for it before its tests, and again after them", Duration.written_as
+    )
+    branch: str = _key("", "whose results this run writes; the branch that the CI or git says, if not given", "a text")
+    base: tuple[str, ...] = _key(
+        ("main",), "branches whose results everybody reads", 'a list of texts, such as ["main"]'
+    )
+    max_age: Duration = _key(
+        Duration(30 * 86400), "entries not written for longer go (folder and Redis)", Duration.written_as
+    )
+    max_size: Size = _key(Size(10 << 30), "a shared folder is pruned to this size", Size.written_as)
+    unverified: bool = _key(False, "also take signed entries where there is no key to check them", "true or false")
+
+
+@dataclass(frozen=True, slots=True)
 class Host:
     """`[hosts.NAME]`: a machine that is reached over ssh and has this checkout at the same path."""
 
@@ -148,6 +176,7 @@ class Settings:
     network: Network = _key(Network(), "the network", "a table [network]")
     processes: Processes = _key(Processes(), "child processes", "a table [processes]")
     parallel: Parallel = _key(Parallel(), "workers", "a table [parallel]")
+    remote: Remote = _key(Remote(), "one cache for the team", "a table [remote]")
     hosts: Mapping[str, Host] = _key(
         {}, "other machines for --cached-hosts", 'tables, such as [hosts.build1] with ssh = "user@build1"'
     )

@@ -18,6 +18,7 @@ MIN_KEY_CHARS = 16
 
 MAC_BYTES = 32
 _BUNDLE, _ENTRY, _SALT = b"testcache bundle 1", b"testcache entry 1", b"testcache salt 1"
+_SHARED_SALT = b"testcache shared salt 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,10 @@ class Keyring:
         """
         pad = hmac.digest(_derived(self.keys[signer], _SALT), name.encode(), "sha256")
         return bytes(one ^ other for one, other in zip(secret, pad, strict=True))
+
+    def shared_salts(self, project: str) -> list[bytes]:
+        """32 bytes for each key, that all who have it agree on for a project; without a key, no secret."""
+        return [hmac.digest(_derived(key, _SHARED_SALT), project.encode(), "sha256") for key in self.keys or (b"",)]
 
 
 def _derived(key: bytes, purpose: bytes) -> bytes:

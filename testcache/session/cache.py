@@ -5,29 +5,43 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from testcache.errors import BadRecord, StoreError
-from testcache.model import TRACES_PER_TEST, Decision, EnvironmentKey, Manifest, NodeId, Result
+from testcache.model import TRACES_PER_TEST, Decision, EnvironmentKey, Hit, Manifest, NodeId, Result, Trace
+from testcache.session.names import path_of
 from testcache.source import Source
 from testcache.storage.codec import decode_manifest, encode_manifest, encode_source
 from testcache.storage.definitions import save_definitions
 from testcache.storage.journal import Journal, recover
 from testcache.storage.manifests import MANIFEST, load_manifests, manifest_key, merged
+from testcache.storage.merge import merge_manifests
 from testcache.storage.store import Store
 from testcache.storage.wire import Packer, Unpacker
 from testcache.trace import Verifier
+
+if TYPE_CHECKING:
+    from testcache.session.shared import Shared
 
 
 class Cache:
     """Reads before the run, journals during it, writes once after it. Only the controller has one."""
 
     def __init__(
-        self, store: Store, environment: EnvironmentKey, verifier: Verifier, *, traces_per_test: int = TRACES_PER_TEST
+        self,
+        store: Store,
+        environment: EnvironmentKey,
+        verifier: Verifier,
+        *,
+        traces_per_test: int = TRACES_PER_TEST,
+        shared: Shared | None = None,
     ) -> None:
         self._store = store
         self._environment = environment
         self._verifier = verifier
         self._traces_per_test = traces_per_test
+        self._shared = shared
+        self._taken: dict[str, Manifest] = {}
         self._manifests: dict[str, Manifest] = {}
         self._journal: Journal | None = None
         self._packer = Packer()
@@ -37,12 +51,29 @@ class Cache:
 
     # -- before
 
-    def load(self, paths: Iterable[str]) -> None:
-        """Fetch the manifests of these test files. Cost: about 50 µs a file."""
-        new = [path for path in paths if path not in self._manifests]
-        manifests, corrupt = load_manifests(self._store, self._environment, new)
+    def load(self, nodes: Iterable[NodeId]) -> None:
+        """Fetch the manifests of these tests' files; from the remote, too, if a test is no hit without it.
+
+        Cost: about 50 µs a file.
+        """
+        by_path: dict[str, list[NodeId]] = {}
+        for node in nodes:
+            by_path.setdefault(path_of(node), []).append(node)
+        manifests, corrupt = load_manifests(self._store, self._environment, by_path)
         self._manifests.update(manifests)
         self.corrupt += corrupt
+        if self._shared is None:
+            return
+        misses = [
+            path
+            for path, tests in by_path.items()
+            if not all(isinstance(self.decide(path, node), Hit) for node in tests)
+        ]
+        self._taken = self._shared.take(misses)
+        for path, manifest in self._taken.items():
+            known = self._manifests[path]
+            limit = self._traces_per_test
+            self._manifests[path] = merge_manifests(known, manifest, limit=limit) if known.traces else manifest
 
     def manifest(self, path: str) -> Manifest:
         """A loaded manifest; empty if there is none."""
@@ -85,6 +116,10 @@ class Cache:
         if self._distrusted:
             wrong = self._distrusted.items()
             self._store.update_many((MANIFEST, key, partial(_without, nodes=nodes)) for key, nodes in wrong)
+        limit = self._traces_per_test
+        taken = ((manifest_key(self._environment, path), manifest) for path, manifest in self._taken.items())
+        if self._taken:
+            self._store.update_many((MANIFEST, key, partial(merged, new=new, limit=limit)) for key, new in taken)
         self._merge(self._environment, self._results.values())
         self._store.put_many(("source", key, encode_source(source)) for key, source in sources)
         traces = (result.trace for result in self._results.values() if result.trace is not None)
@@ -95,6 +130,20 @@ class Cache:
         if self._journal is not None:
             self._journal.close_and_remove()
             self._journal = None
+
+    def share(self, may_share: Callable[[NodeId, Trace], bool]) -> None:
+        """Give away what this run has recorded, but not results of tests that are known to lie."""
+        if self._shared is None or self._store.readonly:
+            return
+        fresh: dict[str, Manifest] = {}
+        for result in self._results.values():
+            if result.trace is not None and may_share(result.node_id, result.trace):
+                fresh.setdefault(result.path, Manifest()).traces[result.node_id] = [result.trace]
+        for result in self._results.values():
+            nodes = self._distrusted.get(manifest_key(self._environment, result.path), ())
+            if result.node_id in nodes and not result.problems:
+                fresh.setdefault(result.path, Manifest()).failed[result.node_id] = result.recorded_at
+        self._shared.offer(fresh)
 
     def _merge(self, environment: bytes, results: Iterable[Result]) -> None:
         fresh: dict[bytes, Manifest] = {}

@@ -9,11 +9,11 @@ from testcache.model import NodeId
 
 def node_id(item: pytest.Item) -> NodeId:
     """The node id without the `@group` that xdist's loadgroup appends."""
-    group = item.get_closest_marker("xdist_group")
-    if group is not None and "@" in item.nodeid:
+    node = item.nodeid
+    if "@" in node and (group := item.get_closest_marker("xdist_group")) is not None:
         name = group.args[0] if group.args else group.kwargs.get("name", "default")
-        return NodeId(item.nodeid.removesuffix(f"@{name}"))
-    return NodeId(item.nodeid)
+        return NodeId(node.removesuffix(f"@{name}"))
+    return NodeId(node)
 
 
 def path_of(node: NodeId) -> str:

@@ -149,9 +149,10 @@ class Runner:
             self.environment,
             Verifier(self.world.digest_of, reach),
             traces_per_test=self.recording.settings.traces_per_test,
+            shared=self.config.pluginmanager.get_plugin("testcache-shared"),
         )
         self.cache.recover()
-        self.cache.load({path_of(node_id(item)) for item in items if not isinstance(item, CachedItem)})
+        self.cache.load([node_id(item) for item in items if not isinstance(item, CachedItem)])
         corrupt = self.cache.corrupt + self.store.corrupt
         if corrupt:
             self.complaint = (
@@ -287,6 +288,7 @@ class Runner:
                 self.cache.distrust(self.proof.untrue(self.results))
                 self.cache.commit(self.world.sources.new(), self.world.source)
                 self.proof.save(self.results)
+                self.cache.share(self.proof.may_index)
                 if not self.config.option.collectonly:
                     save_run(self.store, self._facts(), self.notes.facts, self.results.values())
                     save_collected(self.store, self.environment, self.notes.files)

@@ -12,10 +12,11 @@ from testcache.quantities import Audit
 from testcache.session.audit import wanted
 from testcache.session.orders import worker_orders
 from testcache.session.warm import WarmRunner, find, invocation_key
-from testcache.settings import load
+from testcache.settings import REMOTE, load
 
 MODES = ("on", "read", "refresh", "verify", "off")
 PLUGIN_NAME = "testcache-run"
+SHARED = "testcache-shared"
 
 
 def start(config: pytest.Config, mode: str) -> None:
@@ -40,6 +41,11 @@ def start(config: pytest.Config, mode: str) -> None:
     audit = Audit() if isolated else wanted(config, settings.audit)
     orders = worker_orders()
     store, complaint = (None, "") if orders is not None else open_store(config.rootpath, settings, mode)
+    team = None
+    if store is not None and not isolated and (settings.remote.url or REMOTE in os.environ):
+        from testcache.session.shared import Shared
+
+        team = Shared.begin(config, settings, store, mode)
     salt = orders["salt"] if orders is not None else store.salt if store is not None else b""
     world = build_world(str(config.rootpath), settings, store, salt or NO_SALT)
     invocation = warm = None
@@ -50,6 +56,8 @@ def start(config: pytest.Config, mode: str) -> None:
         if warm is not None and warm.complete and mode in ("on", "read"):
             config.pluginmanager.register(WarmRunner(config, warm, world, store, mode), PLUGIN_NAME)
             return
+    if team is not None:
+        team.connect(warm)
     from testcache.session.observing import start_observer
 
     observer = start_observer(world, settings, salt or NO_SALT)
@@ -67,3 +75,5 @@ def start(config: pytest.Config, mode: str) -> None:
             kind = Isolated
         plugin = kind(config, settings, world, observer, store, mode, complaint, invocation, warm, audit)
     config.pluginmanager.register(plugin, PLUGIN_NAME)
+    if team is not None:  # after the run's own: what it does at the end comes after what that does
+        config.pluginmanager.register(team, SHARED)

@@ -101,7 +101,10 @@ def held_file(item: pytest.Item) -> IndexedFile | None:
     return item.parent.file if isinstance(item.parent, CachedModule) else None
 
 
-_KNOWN_HOOKS = frozenset({"main", "mark", "nodes", "lfplugin", "nfplugin", "stepwiseplugin", "session", "unittest"})
+_KNOWN_HOOKS = frozenset(
+    {"main", "mark", "nodes", "funcmanage", "lfplugin", "nfplugin", "stepwiseplugin", "session", "unittest"}
+)
+"""Names under which pytest's own plugins are registered; theirs is the order and the selection checked here."""
 
 
 def may_skip(config: pytest.Config) -> bool:

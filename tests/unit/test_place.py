@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from testcache.commands.ci.place import place
+from testcache.exchange.place import place
 
 GITHUB = {"GITHUB_ACTIONS": "true", "GITHUB_RUN_ID": "12", "GITHUB_RUN_ATTEMPT": "2"}
 

@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 
 from testcache.commands.ci import outputs
-from testcache.commands.ci.place import place
+from testcache.exchange.place import place
 from testcache.project import Project
 from testcache.terminal import say
 

@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 
 from testcache.commands.ci import outputs
-from testcache.commands.ci.place import place
 from testcache.commands.ci.restore import SUFFIX, bundles, this_machine
 from testcache.errors import StoreError
 from testcache.exchange.arrivals import arrivals
 from testcache.exchange.keyring import KEY, Keyring
 from testcache.exchange.outgoing import export, machine_of
+from testcache.exchange.place import place
 from testcache.exchange.refusals import Damaged, Forged, Partial, Unsigned
 from testcache.project import Project
 from testcache.report import number, size

@@ -1,4 +1,4 @@
-"""Which CI a job runs in, and whether it may write the cache that other jobs will trust.
+"""Which CI a job runs in, whether it may write the cache that other jobs will trust, and for which branch.
 
 Only a push to the default branch, a schedule or a manual start there writes. A job for a pull request
 runs code that nobody has reviewed: what it recorded must not reach others. A job for a tag makes a
@@ -26,11 +26,13 @@ class Place:
         mode: "read", "write" or "off".
         why: why this mode, in a few words.
         unique: a text that no other job and no other attempt has; "" outside of CI.
+        branch: what it is a job for, `pull:7` or `branch:main`; "" if the CI does not say, and outside of CI.
     """
 
     mode: str
     why: str
     unique: str
+    branch: str = ""
 
 
 def place(environ: Mapping[str, str], asked: str = "auto", branches: tuple[str, ...] = ()) -> Place:
@@ -38,18 +40,24 @@ def place(environ: Mapping[str, str], asked: str = "auto", branches: tuple[str, 
     trusted = branches or TRUSTED_BRANCHES
     if environ.get("GITHUB_ACTIONS") == "true":
         mode, why = _github(environ, branches)
+        branch = _github_branch(environ)
         unique = _joined(environ, "GITHUB_RUN_ID", "GITHUB_RUN_ATTEMPT")
     elif environ.get("GITLAB_CI") == "true":
         mode, why = _gitlab(environ, branches)
+        branch = _branch(environ.get("CI_MERGE_REQUEST_IID", ""), environ.get("CI_COMMIT_BRANCH", ""))
         unique = environ.get("CI_JOB_ID", "")
     elif environ.get("CIRCLECI") == "true":
         mode, why = _circle(environ, trusted)
+        pull = environ.get("CIRCLE_PULL_REQUEST", "").rpartition("/")[2] or environ.get("CIRCLE_PR_NUMBER", "")
+        branch = _branch(pull, environ.get("CIRCLE_BRANCH", ""))
         unique = _joined(environ, "CIRCLE_WORKFLOW_ID", "CIRCLE_BUILD_NUM")
     elif environ.get("TF_BUILD") == "True":
         mode, why = _azure(environ, trusted)
+        name = environ.get("BUILD_SOURCEBRANCH", "").removeprefix("refs/heads/")
+        branch = _branch(environ.get("SYSTEM_PULLREQUEST_PULLREQUESTID", ""), name)
         unique = _joined(environ, "BUILD_BUILDID", "SYSTEM_JOBATTEMPT")
     else:
-        mode, why, unique = "read", "no CI that is known here", ""
+        mode, why, unique, branch = "read", "no CI that is known here", "", ""
     if asked != "auto":
         mode, why = asked, "asked for"
     server = environ.get("ACTIONS_CACHE_MODE", "")
@@ -57,7 +65,7 @@ def place(environ: Mapping[str, str], asked: str = "auto", branches: tuple[str, 
         mode, why = "off", "the workflow's cache-mode is none"
     elif server == "read" and mode == "write":
         mode, why = "read", "the workflow's cache-mode is read"
-    return Place(mode, why, unique)
+    return Place(mode, why, unique, branch)
 
 
 def _github(environ: Mapping[str, str], branches: tuple[str, ...]) -> tuple[str, str]:
@@ -70,6 +78,15 @@ def _github(environ: Mapping[str, str], branches: tuple[str, ...]) -> tuple[str,
     if name in trusted:
         return "write", f"{event} on {name}"
     return "read", f"{name} is not the default branch"
+
+
+def _github_branch(environ: Mapping[str, str]) -> str:
+    event, reference = environ.get("GITHUB_EVENT_NAME", ""), environ.get("GITHUB_REF", "")
+    if event in _TRUSTED_EVENTS:
+        return _branch("", environ.get("GITHUB_REF_NAME", ""))
+    # The event pull_request_target and its like name the default branch, whatever code they run.
+    number = reference.removeprefix("refs/pull/").partition("/")[0]
+    return _branch(number if reference.startswith("refs/pull/") else event, "")
 
 
 def _github_default(path: str) -> tuple[str, ...]:
@@ -111,6 +128,13 @@ def _by_branch(name: str, trusted: tuple[str, ...]) -> tuple[str, str]:
     if name and name in trusted:
         return "write", f"on {name}"
     return "read", f"{name or 'this'} is not a trusted branch"
+
+
+def _branch(pull: str, name: str) -> str:
+    """A name that no branch can take for itself to pass for another one: git allows no colon in names."""
+    if pull:
+        return f"pull:{pull}"
+    return f"branch:{name}" if name else ""
 
 
 def _joined(environ: Mapping[str, str], *names: str) -> str:

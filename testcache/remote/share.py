@@ -1,0 +1,159 @@
+"""One run's dealings with the remote: which entries it wants, what it takes in, what it gives, what went wrong."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Mapping
+from functools import partial
+
+from testcache.errors import BadRecord
+from testcache.exchange.keyring import Keyring
+from testcache.exchange.refusals import Damaged, Forged, Refused, Unsigned
+from testcache.model import EnvironmentKey, Manifest
+from testcache.project import Project
+from testcache.reasons import Reason
+from testcache.remote.address import engine, shown
+from testcache.remote.backend import Backend, RemoteError
+from testcache.remote.folder import PRUNE_SHARE, Folder
+from testcache.remote.parcel import Label, unwrap, wrap
+from testcache.remote.pull import Pull
+from testcache.remote.push import Merge, push
+from testcache.remote.scope import scopes
+from testcache.report import number
+from testcache.settings import Remote
+from testcache.storage.merge import merge_manifests
+from testcache.storage.salts import salt_id
+
+
+class Share:
+    """See the module. Never raises for what the remote does: it then gives nothing and takes nothing.
+
+    Attributes:
+        asked, came: how many entries were asked for and taken in.
+        given: test files whose results were sent.
+    """
+
+    def __init__(self, project: Project, remote: Remote, keyring: Keyring, salt: bytes) -> None:
+        """Connect. Raises SettingError: the address is none, or its engine is not installed."""
+        self._remote = remote
+        self._project = project.name
+        self._keyring = keyring
+        self._own = salt_id(salt)
+        self._scopes = scopes(remote, project.rootdir, os.environ)
+        self._problem: RemoteError | None = None
+        self._refused: list[Refused] = []
+        self._backend: Backend | None = None
+        self._pull: Pull | None = None
+        self.asked = self.came = self.given = 0
+        if not self._scopes.read and not self._scopes.own:
+            return
+        try:
+            self._backend = engine(remote.url, deadline_s=remote.deadline, max_age_s=remote.max_age)
+        except RemoteError as problem:
+            self._problem = problem
+            return
+        if self._scopes.read:
+            self._pull = Pull(self._backend, remote.deadline)
+
+    def want(self, environment: EnvironmentKey, strong: str, paths: Iterable[str]) -> None:
+        """Begin to ask for the results of test files, in the background."""
+        if self._pull is not None:
+            self._pull.want(label.key for path in paths for label in self._labels(environment, strong, path))
+
+    def take(self, environment: EnvironmentKey, strong: str, paths: Iterable[str]) -> dict[str, Manifest]:
+        """The results of test files, verified; after the deadline those that have come. Only once a run.
+
+        Cost: 1 ms per 25 tests, and what is still to come.
+        """
+        if self._pull is None:
+            return {}
+        labels = {label.key: label for path in paths for label in self._labels(environment, strong, path)}
+        found = self._pull.take(labels)
+        self._pull.end()
+        self.asked = self._pull.asked
+        self._problem = self._problem or self._pull.problem
+        taken: dict[str, Manifest] = {}
+        for key, label in labels.items():  # not in the order in which they came
+            manifest = self._opened(found[key], label) if key in found else None
+            if manifest is not None:
+                self.came += 1
+                known = taken.get(label.path)
+                taken[label.path] = manifest if known is None else merge_manifests(known, manifest)
+        return taken
+
+    def give(self, environment: EnvironmentKey, strong: str, fresh: Mapping[str, Manifest], limit: int) -> None:
+        """Add results of test files, for at most the deadline.
+
+        `failed` of a manifest names tests whose results so far are of no use: they are removed. That a test
+        has failed somewhere is not shared: it would only make it run again where it passes.
+        """
+        if self._backend is None or self._problem is not None or not self._scopes.own or not fresh:
+            return
+        until = time.monotonic() + self._remote.deadline
+        merges: dict[str, Merge] = {}
+        for path, manifest in fresh.items():
+            label = Label(self._project, self._scopes.own, environment, strong, path)
+            merges[label.key] = partial(self._joined, label=label, fresh=manifest, limit=limit)
+        try:
+            self._backend.close()  # servers and networks drop connections that were idle while tests ran
+            push(self._backend, merges, until)
+            self.given = len(merges)
+            self._prune()
+        except RemoteError as problem:
+            self._problem = problem
+
+    def close(self) -> None:
+        if self._backend is not None:
+            self._backend.close()
+        self._backend = self._pull = None
+
+    def complaint(self) -> str:
+        """The one warning of this run, "" if all went well."""
+        if self._problem is not None:
+            return (
+                f"testcache: remote: {shown(self._remote.url)}: {self._problem}; "
+                f"this run goes on without it [{self._problem.slug}]"
+            )
+        if self._refused:
+            return (
+                f"testcache: remote: {shown(self._remote.url)}: {number(len(self._refused), 'entry')} not taken in: "
+                f"{self._refused[0]} [{Reason.REMOTE_REFUSED.slug}]"
+            )
+        return ""
+
+    def _labels(self, environment: EnvironmentKey, strong: str, path: str) -> list[Label]:
+        return [Label(self._project, scope, environment, strong, path) for scope in self._scopes.read]
+
+    def _opened(self, parcel: bytes, label: Label) -> Manifest | None:
+        try:
+            now, unverified = time.time(), self._remote.unverified
+            return unwrap(parcel, label, self._keyring, self._own, now_s=now, unverified=unverified)
+        except Refused as refusal:
+            self._refused.append(refusal)
+            return None
+
+    def _joined(self, parcel: bytes | None, *, label: Label, fresh: Manifest, limit: int) -> bytes | None:
+        """An entry with fresh results added. What nobody with our key could use is replaced."""
+        known = None
+        if parcel is not None:
+            try:
+                now = time.time()
+                known = unwrap(parcel, label, self._keyring, self._own, now_s=now, unverified=False)
+            except (Damaged, Forged, Unsigned):
+                known = None
+            except Refused as refusal:
+                self._refused.append(refusal)
+                return None
+        sound = Manifest({n: t for n, t in known.traces.items() if n not in fresh.failed} if known else {})
+        merged = merge_manifests(sound, Manifest(fresh.traces), limit=limit)
+        if merged == known:
+            return None
+        try:
+            return wrap(merged, label, self._keyring, self._own)
+        except (BadRecord, Refused):  # longer than is taken in by anybody: it stays local
+            return None
+
+    def _prune(self) -> None:
+        if isinstance(self._backend, Folder) and os.urandom(1)[0] < 256 * PRUNE_SHARE:
+            self._backend.prune(max_bytes=self._remote.max_size, max_age_s=self._remote.max_age, now_s=time.time())

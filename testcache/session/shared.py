@@ -1,0 +1,144 @@
+"""The remote in a pytest run: ask while tests are collected, take in before deciding, give after the run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from testcache.errors import SettingError, StoreError
+from testcache.exchange.keyring import Keyring
+from testcache.model import EnvironmentKey, Manifest
+from testcache.project import Project
+from testcache.remote.configuration import configured
+from testcache.remote.salt import adopt
+from testcache.report import number
+from testcache.session import environment
+from testcache.session.warm import Warm
+from testcache.settings import Settings
+from testcache.storage.manifests import known_files
+from testcache.storage.store import Store
+
+if TYPE_CHECKING:
+    from testcache.remote.share import Share
+
+_ASKING_MODES = ("on", "read", "verify")
+_GIVING_MODES = ("on", "refresh", "verify")
+
+
+class Shared:
+    """A plugin of the controller. It is there before recording begins, so that its connections are nobody's."""
+
+    def __init__(self, config: pytest.Config, settings: Settings, store: Store, mode: str) -> None:
+        self._config = config
+        self._settings = settings
+        self._store = store
+        self._mode = mode
+        self._share: Share | None = None
+        self._environment: tuple[EnvironmentKey, str] | None = None
+        self._known: frozenset[str] = frozenset()
+        self._held: frozenset[str] = frozenset()
+        self._fresh: dict[str, Manifest] = {}
+        self._complaint = self._told = ""
+
+    # -- before
+
+    @classmethod
+    def begin(cls, config: pytest.Config, settings: Settings, store: Store | None, mode: str) -> Shared | None:
+        """Take over the salt that the team shares; None if no remote is set. Asks nothing of the remote yet.
+
+        A mistake is a usage error.
+        """
+        try:
+            remote = configured(settings, os.environ)
+            if store is None or not remote.url or remote.mode == "off":
+                return None
+            adopt(store, Keyring.from_environment(), Project(config.rootpath, settings).name)
+        except SettingError as problem:
+            raise pytest.UsageError(f"testcache: {problem}") from None
+        except StoreError:  # who looks the tests up says so
+            return None
+        return cls(config, settings, store, mode)
+
+    def connect(self, warm: Warm | None) -> None:
+        """Only now, as something has to run or to be decided: connect."""
+        from testcache.remote.share import Share
+
+        remote = configured(self._settings, os.environ)
+        project = Project(self._config.rootpath, self._settings)
+        try:
+            self._share = Share(project, remote, Keyring.from_environment(), self._store.salt)
+        except SettingError as problem:
+            raise pytest.UsageError(f"testcache: {problem}") from None
+        self._held = frozenset(warm.held) if warm is not None else frozenset()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pycollect_makemodule(self, module_path: Path) -> None:
+        """A test file is about to be imported: if nothing is known of it here, ask for it meanwhile."""
+        if self._share is None or self._mode not in _ASKING_MODES:
+            return
+        try:
+            path = module_path.relative_to(self._config.rootpath).as_posix()
+        except ValueError:
+            return
+        key, strong = self._key()
+        if path not in self._held and path not in self._known:
+            self._share.want(key, strong, [path])
+
+    def _key(self) -> tuple[EnvironmentKey, str]:
+        """Environment key and SHA-256 of what is behind it; also notes which files are known here."""
+        if self._environment is None:
+            from testcache.remote.parcel import digest_of
+
+            recording = self._config.pluginmanager.get_plugin("testcache-recording")
+            world = recording.world  # type: ignore[union-attr]
+            custom = recording.options.names  # type: ignore[union-attr]
+            facts = sorted(f"{name}={value}" for name, value in environment.facts(self._config, world.roots, custom))
+            key = environment.key(self._config, world.roots, custom)
+            self._environment = key, digest_of(facts)
+            try:
+                self._known = frozenset(path for own, path in known_files(self._store) if own == key)
+            except StoreError:
+                self._known = frozenset()
+        return self._environment
+
+    def take(self, paths: Iterable[str]) -> dict[str, Manifest]:
+        """What the remote has of these test files."""
+        if self._share is None or self._mode not in _ASKING_MODES:
+            return {}
+        self._environment = None  # as it is now, when all plugins are there
+        return self._share.take(*self._key(), paths)
+
+    # -- after
+
+    def offer(self, fresh: Mapping[str, Manifest]) -> None:
+        """Take the results of the run by test file, to be given away when the store is closed.
+
+        What is said to have failed are tests whose recorded results are of no use.
+        """
+        self._fresh.update(fresh)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_sessionfinish(self) -> Generator[None, Any, Any]:
+        answer = yield
+        if self._share is not None:
+            if self._fresh and self._environment is not None and self._mode in _GIVING_MODES:
+                self._share.give(*self._environment, self._fresh, self._settings.traces_per_test)
+            share, self._share = self._share, None
+            self._complaint = share.complaint()
+            self._told = (
+                f"testcache: remote: {number(share.asked, 'entry')} asked for, {share.came} taken in; "
+                f"{number(share.given, 'test file')} shared"
+            )
+            share.close()
+        return answer
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        if self._told and self._config.option.verbose > 0:
+            terminalreporter.write_line(self._told)
+        if self._complaint:
+            terminalreporter.write_line(self._complaint, yellow=True)

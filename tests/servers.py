@@ -1,0 +1,207 @@
+"""Real servers on loopback for tests of the remote, and a proxy that counts, delays and cuts connections."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+START_TIMEOUT_S = 30
+BUCKET = "results"
+_AWS = {"AWS_ACCESS_KEY_ID": "AKIATESTCACHE", "AWS_SECRET_ACCESS_KEY": "only-in-tests", "AWS_REGION": "us-east-1"}
+_MOTO = """
+import sys
+from moto.server import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import run_simple
+run_simple("127.0.0.1", int(sys.argv[1]), DomainDispatcherApplication(create_backend_app), threaded=False)
+"""
+"""One request at a time: moto looks at the condition of a write and then writes, where S3 does both at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where a remote is, and the environment that leads to it."""
+
+    url: str
+    port: int = 0
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+@contextlib.contextmanager
+def folder(place: Path) -> Iterator[Server]:
+    """A shared folder."""
+    place.mkdir(parents=True)
+    yield Server(f"file://{place}/cache")
+
+
+@contextlib.contextmanager
+def redis(place: Path) -> Iterator[Server]:
+    """redis-server without persistence."""
+    port = _free_port()
+    with _running([_binary("redis-server"), "--port", str(port), "--save", "", "--bind", "127.0.0.1"], port, place):
+        yield Server(f"redis://127.0.0.1:{port}/0", port)
+
+
+@contextlib.contextmanager
+def nginx(place: Path) -> Iterator[Server]:
+    """nginx that stores what is PUT, as a WebDAV server does."""
+    port, data = _free_port(), place / "data"
+    data.mkdir(parents=True)
+    configuration = place / "nginx.conf"
+    configuration.write_text(
+        f"""
+        daemon off; master_process off; pid {place}/pid;
+        events {{ worker_connections 512; }}
+        http {{
+            access_log off; client_body_temp_path {place}/body;
+            proxy_temp_path {place}/p; fastcgi_temp_path {place}/f; uwsgi_temp_path {place}/u; scgi_temp_path {place}/s;
+            server {{
+                listen 127.0.0.1:{port};
+                location / {{
+                    root {data}; dav_methods PUT; create_full_put_path on; client_max_body_size 32m;
+                }}
+            }}
+        }}
+        """,
+        encoding="utf-8",
+    )
+    # Debian keeps it where the path of an ordinary user does not lead.
+    binary = _binary("nginx", "/usr/sbin/nginx")
+    with _running([binary, "-c", str(configuration), "-e", str(place / "errors")], port, place):
+        yield Server(f"http://127.0.0.1:{port}/testcache", port)
+
+
+@contextlib.contextmanager
+def moto(place: Path) -> Iterator[Server]:
+    """moto's S3, with a bucket."""
+    pytest.importorskip("moto")
+    port = _free_port()
+    with _running([sys.executable, "-c", _MOTO, str(port)], port, place):
+        asked = urllib.request.Request(f"http://127.0.0.1:{port}/{BUCKET}", method="PUT")
+        urllib.request.urlopen(asked, timeout=START_TIMEOUT_S).close()  # noqa: S310
+        yield Server(f"s3://{BUCKET}/testcache", port, {**_AWS, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}"})
+
+
+ENGINES = {"folder": folder, "redis": redis, "nginx": nginx, "moto": moto}
+
+
+class Proxy:
+    """A TCP proxy on loopback.
+
+    Args:
+        port: of the server behind it; 0: it takes connections and never answers.
+        delay_s: added to each request.
+        cut_after: from this request on every connection is cut, and no new one is taken.
+
+    Attributes:
+        requests: how many times a client sent something after it had waited for an answer.
+    """
+
+    def __init__(self, port: int, *, delay_s: float = 0.0, cut_after: int | None = None) -> None:
+        self._behind = port
+        self._delay_s = delay_s
+        self._cut_after = cut_after
+        self._open: list[socket.socket] = []
+        self._closed = False
+        self._door = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.port: int = self._door.getsockname()[1]
+        self.requests = 0
+        self.connections = 0
+        self._count = threading.Lock()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def close(self) -> None:
+        self._closed = True
+        for each in [self._door, *self._open]:
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+
+    def __enter__(self) -> Proxy:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._door.accept()
+                self.connections += 1
+                self._open.append(client)
+                if self._closed:
+                    client.close()
+                elif self._behind:
+                    threading.Thread(target=self._join, args=(client,), daemon=True).start()
+
+    def _join(self, client: socket.socket) -> None:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._behind)) as server:
+            self._open.append(server)
+            answered = threading.Event()
+            answered.set()
+            threading.Thread(target=self._answers, args=(server, client, answered), daemon=True).start()
+            while data := client.recv(1 << 16):
+                if answered.is_set():
+                    answered.clear()
+                    with self._count:
+                        self.requests += 1
+                        number = self.requests
+                    if self._cut_after is not None and number > self._cut_after:
+                        self.close()
+                        return
+                    time.sleep(self._delay_s)
+                server.sendall(data)
+        client.close()
+
+    @staticmethod
+    def _answers(server: socket.socket, client: socket.socket, answered: threading.Event) -> None:
+        with contextlib.suppress(OSError):
+            while data := server.recv(1 << 16):
+                answered.set()
+                client.sendall(data)
+            client.shutdown(socket.SHUT_RDWR)
+
+
+def _binary(name: str, *others: str) -> str:
+    found = next((path for path in (shutil.which(name), *others) if path and os.access(path, os.X_OK)), None)
+    if found is None:
+        pytest.skip(f"{name} is not installed")
+    return found
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        return int(door.getsockname()[1])
+
+
+@contextlib.contextmanager
+def _running(command: list[str], port: int, place: Path) -> Iterator[None]:
+    place.mkdir(parents=True, exist_ok=True)
+    with (place / "output").open("wb") as output:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=place)
+    try:
+        give_up = time.monotonic() + START_TIMEOUT_S
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                break
+            except OSError:
+                text = (place / "output").read_text(errors="replace")
+                assert process.poll() is None, text
+                assert time.monotonic() < give_up, text
+                time.sleep(0.05)
+        yield
+    finally:
+        process.terminate()
+        process.wait(START_TIMEOUT_S)
