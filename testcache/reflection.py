@@ -40,9 +40,9 @@ _WILD = frozenset(
     (  # noqa: SIM905
         "__subclasses__ __globals__ f_globals f_locals f_builtins currentframe _getframe getmodule get_objects "
         "get_referrers pickle _pickle cloudpickle dill jsonpickle joblib shelve copyreg full_load "
-        "unsafe_load UnsafeLoader FullLoader module_from_spec spec_from_file_location exec_module load_module SourceFileLoader runpy "
-        "run_path run_module walk_packages entry_points load_entry_point EntryPoint get_plugin getplugin "
-        "loadTestsFromName loadTestsFromNames loadTestsFromModule __main__ getmembers_static"
+        "unsafe_load UnsafeLoader FullLoader module_from_spec spec_from_file_location exec_module load_module "
+        "SourceFileLoader runpy run_path run_module walk_packages entry_points load_entry_point EntryPoint "
+        "get_plugin getplugin loadTestsFromName loadTestsFromNames loadTestsFromModule __main__ getmembers_static"
     ).split()
 )
 """Names, of a function or as attributes, by which any other name may be reached."""
