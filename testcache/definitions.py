@@ -30,8 +30,8 @@ from testcache import origins
 from testcache.classes import Classes
 from testcache.decorators import is_sure_function
 from testcache.evaluation import HASHABLE, UNKNOWN, Surroundings
+from testcache.looks import Look
 from testcache.outline import Outline, Part
-from testcache.reflection import Look
 
 _WORD = re.compile(r"[^\W\d]\w*")
 _MANGLED = re.compile(r"_[^\W_]\w*__\w*(?<!__)\Z")

@@ -26,6 +26,9 @@ from testcache.outline import Definition, Function, Outline
 from testcache.scope import ANY, Scope
 
 _HINTS = ("cache", "memo", "lazy", "once", "singleton")
+_NEVER = frozenset({"__module__"})
+"""Each class and function has it from the start: it is set anew (`namedtuple`), never filled."""
+
 _CONSTRUCTORS = frozenset({"__init__", "__new__", "__post_init__"})
 _TRIGGERS = frozenset(
     (  # noqa: SIM905
@@ -60,7 +63,7 @@ def find(outline: Outline) -> dict[int, frozenset[str]]:
     for call in outline.calls:
         for line, names in _wrapped_lambdas(call):
             found.setdefault(line, set()).update(names)
-    return {line: frozenset(names) for line, names in found.items()}
+    return {line: frozenset(names - _NEVER) for line, names in found.items() if names - _NEVER}
 
 
 def _may_store(definition: Definition) -> bool:

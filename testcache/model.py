@@ -46,6 +46,9 @@ class Kind(enum.IntEnum):
 EVERY = "*"
 """`DEFINITIONS *`: this test may look up any name; `DEFINITIONS path::*`: any name of that file. Never changes."""
 
+LISTED = ">"
+"""Stands among the definitions of a file for what its module has besides them: see `Source.uses`."""
+
 
 class Input(NamedTuple):
     """Anything a test read that may change its outcome."""

@@ -9,7 +9,8 @@ ran, or that runs when its modules are imported, could come upon its name. So na
   named and never ran add nothing: what would run instead of something else is mentioned by what ran.
 
 Names count without regard to the module they are in. If `*` is reached, every name is (see
-`testcache.reflection`); if `*tax` is, and a file of the trace is a module `tax`, too.
+`testcache.reflection`). If `*tax` is, so is what each file of the trace that is a module `tax`, or is in a
+package of that name, has: its definitions and what it imports, a module with all that it has in turn.
 
 Imports are the other way to notice: a definition that appears, goes, moves past a statement of its
 file or becomes another sort of thing matters to all that rest on a file which imports that name.
@@ -25,7 +26,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from testcache.model import ABSENT, EVERY, Defined, Digest, Input, Kind, Read, Trace
+from testcache.model import ABSENT, EVERY, LISTED, Defined, Digest, Input, Kind, Read, Trace
 
 if TYPE_CHECKING:
     from testcache.source import Source
@@ -59,9 +60,10 @@ class Reach:
         self._recorded = recorded
         self._parts: dict[int, _Part] = {}
         self._differences: dict[Read, dict[str, bool] | None] = {}
-        self._leading: dict[tuple[frozenset[str], frozenset[str]], dict[str, frozenset[str]]] = {}
+        self._leading: dict[tuple[frozenset[tuple[str, str]], frozenset[str]], dict[str, frozenset[str]]] = {}
         self._indexed: set[str] = set()
         self._users: dict[str, list[tuple[str, str]]] = {}
+        self._definers: dict[str, list[str]] = {}
         self._importers: dict[str, set[str]] = {}
 
     def __call__(self, trace: Trace, changed: Sequence[Read]) -> dict[Input, tuple[str, ...]]:
@@ -78,7 +80,7 @@ class Reach:
                 matter[read.input] = ()
             else:
                 different[read] = difference
-        names = frozenset().union(*different.values())
+        names = frozenset((name, read.input.name) for read, found in different.items() for name in found)
         if names:
             reached = self._reached(
                 trace, names, {n for found in different.values() for n, late in found.items() if late}
@@ -99,7 +101,7 @@ class Reach:
             )
         return self._differences[read]
 
-    def _reached(self, trace: Trace, names: frozenset[str], late: set[str]) -> frozenset[str]:
+    def _reached(self, trace: Trace, names: frozenset[tuple[str, str]], late: set[str]) -> frozenset[str]:
         parts = [self._part(part) for part in trace.parts]
         files = frozenset().union(*(part.files for part in parts))
         self._index(files)
@@ -145,7 +147,7 @@ class Reach:
         source = self._source_of(path) if path else None
         if source is None or not source.parsed:
             return (ANY,)
-        return {*source.definitions, *source.uses, *source.imported, *(ANY + name for name in source.imported)}
+        return {*source.uses, *source.uses.get(LISTED, ())} - {LISTED}
 
     # -- from the changed names backwards
 
@@ -154,6 +156,8 @@ class Reach:
         for path in files - self._indexed:
             source = self._source_of(path)
             if source is not None:
+                for name in source.uses:
+                    self._definers.setdefault(name, []).append(path)
                 for name, used in source.uses.items():
                     for other in used:
                         self._users.setdefault(other, []).append((name, path))
@@ -161,15 +165,17 @@ class Reach:
                     self._importers.setdefault(name, set()).add(path)
         self._indexed |= files
 
-    def _lead_to(self, names: frozenset[str], files: frozenset[str]) -> dict[str, frozenset[str]]:
-        """The names by which one comes to some of `names` in these files, with those it leads to."""
+    def _lead_to(self, names: frozenset[tuple[str, str]], files: frozenset[str]) -> dict[str, frozenset[str]]:
+        """The names by which one comes to some of `names` in these files, with those it leads to.
+
+        Each of `names` comes with the file where it differs: it may be gone from there.
+        """
         key = (names, files)
         if key not in self._leading:
             leading: dict[str, set[str]] = {}
-            for name in names:
-                self._walk([name], {name}, files, leading)
-            modules = {ANY + part for path in files for part in path.removesuffix(".py").split("/")}
-            self._walk([ANY, *modules], set(names), files, leading)
+            for name, path in names:
+                self._walk([name, *_modules(path)], {name}, files, leading)
+            self._walk([ANY], {name for name, _ in names}, files, leading)
             self._leading[key] = {name: frozenset(found) for name, found in leading.items()}
         return self._leading[key]
 
@@ -181,7 +187,17 @@ class Reach:
                 continue
             seen.add(name)
             leading.setdefault(name, set()).update(to)
-            ends += [user for user, path in self._users.get(name, ()) if path in files and user not in seen]
+            for user, path in self._users.get(name, ()):
+                if path in files:
+                    ends += _modules(path) if user == LISTED else [user]
+            for path in self._definers.get(name, ()):
+                if path in files:
+                    ends += _modules(path)
+
+
+def _modules(path: str) -> list[str]:
+    """Mentions of the module of a file, and of the packages that it is in."""
+    return [ANY + part for part in path.removesuffix(".py").split("/")]
 
 
 def _differing(before: Mapping[str, Defined], now: Mapping[str, Defined]) -> dict[str, bool]:

@@ -3,7 +3,8 @@
 A block of code reaches a definition by mentioning its name. Three things need no name, and are
 mentions of their own:
 
-    *       any name of any module: `globals()`, `eval`, `sys.modules`, `pickle`, ...
+    *       any name of any module: `globals()`, `eval`, `sys.modules`, `pickle`, ... (but `globals()["x"]`
+            is a mention of `x`: see `lookups`)
     *tax    any name of a module called `tax`: the value of that name was handed on (an argument, an
             assignment, a returned value, ...), and whoever gets a module may list its names
     RATE    a name inside a text that is code or a type: "import shop; shop.RATE", "list[Rate]"
@@ -20,14 +21,14 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 
+from testcache.bindings import own_names
+from testcache.flows import PARTS
+from testcache.looks import ANY, Look
+from testcache.lookups import frame_parts, is_frame, look_up
 from testcache.nodes import FUNCTIONS, last_name, text_of
 from testcache.outline import Function
-
-ANY = "*"
-"""Stands for every name."""
 
 _SEES_ALL = frozenset({"globals", "eval", "exec", "compile", "__annotations__"})
 """Built-in names that reach any other; attributes of that name (`re.compile`) are others."""
@@ -37,14 +38,17 @@ _NAMESPACES = frozenset({"__dict__", "__dir__", "__annotations__", "__getattribu
 
 _WILD = frozenset(
     (  # noqa: SIM905
-        "__subclasses__ __globals__ f_globals f_locals currentframe _getframe getmodule get_objects get_referrers "
-        "pickle _pickle cloudpickle dill jsonpickle joblib shelve copyreg full_load unsafe_load UnsafeLoader "
-        "FullLoader module_from_spec spec_from_file_location exec_module load_module SourceFileLoader runpy "
-        "run_path run_module walk_packages entry_points load_entry_point EntryPoint get_plugin getplugin "
-        "loadTestsFromName loadTestsFromNames loadTestsFromModule __main__ getmembers_static"
+        "__subclasses__ __globals__ f_globals f_locals f_builtins currentframe _getframe getmodule get_objects "
+        "get_referrers pickle _pickle cloudpickle dill jsonpickle joblib shelve copyreg full_load "
+        "unsafe_load UnsafeLoader FullLoader module_from_spec spec_from_file_location exec_module load_module "
+        "SourceFileLoader runpy run_path run_module walk_packages entry_points load_entry_point EntryPoint "
+        "get_plugin getplugin loadTestsFromName loadTestsFromNames loadTestsFromModule __main__ getmembers_static"
     ).split()
 )
 """Names, of a function or as attributes, by which any other name may be reached."""
+
+_LEADS_ON = _WILD | _SEES_ALL | _NAMESPACES | {"__builtins__", "modules", "f_back"}
+"""Names that lead to others also where they stand in a text: `getattr(function, "__globals__")`."""
 
 _MODULE_IMPORTERS = frozenset({"import_module", "__import__", "importorskip"})
 _IMPORTERS = _MODULE_IMPORTERS | frozenset(
@@ -70,69 +74,10 @@ _WORD = re.compile(r"[^\W\d]\w*")
 _TYPE = re.compile(r"[\w.\s,|\[\]'\"()-]{1,200}\Z")
 
 
-@dataclass(slots=True)
-class Look:
-    """What was found in some code of a file, before it is known what the file imports.
-
-    Attributes:
-        names: mentions that need nothing more.
-        handed: (first, last) name of each value of that shape that is handed on: `a.b.c` is (a, c).
-        listed: first names of `a.modules`.
-        declared, deleted: names in `global` statements, and in `del` statements.
-        bound: each name as often as module-level code binds it, other than by import.
-        imports: (name, what it stands for) of each import anywhere.
-        star: whether module-level code imports all names of another module.
-        wild: names that stand for something by which any name may be reached.
-    """
-
-    names: set[str] = field(default_factory=set)
-    handed: set[tuple[str, str]] = field(default_factory=set)
-    listed: set[str] = field(default_factory=set)
-    declared: set[str] = field(default_factory=set)
-    deleted: set[str] = field(default_factory=set)
-    bound: list[str] = field(default_factory=list)
-    imports: list[tuple[str, str]] = field(default_factory=list)
-    star: bool = False
-    wild: set[str] = field(default_factory=set)
-
-
-class Imported:
-    """What names stand for in one file, from the looks at all of its code."""
-
-    def __init__(self, looks: Iterable[Look]) -> None:
-        self.star = False
-        self._wild: set[str] = set()
-        self._origins: dict[str, set[str]] = {}
-        for look in looks:
-            self.star = self.star or look.star
-            self._wild |= look.wild
-            for name, origin in look.imports:
-                self._origins.setdefault(name, set()).add(origin)
-
-    def mentions(self, look: Look, read: Iterable[str]) -> set[str]:
-        """The further mentions of code that was looked at and that reads these names."""
-        found = set(look.names)
-        if not self._wild.isdisjoint(read):
-            found.add(ANY)
-        for first, last in look.handed:
-            if first in self._origins:
-                found.update(ANY + name for name in (self._origins[first] if first == last else (last,)))
-            elif self.star:
-                found.add(ANY + last)
-        if any(first == "sys" or "sys" in self._origins.get(first, ()) for first in look.listed):
-            found.add(ANY)
-        return found
-
-    @property
-    def renamed(self) -> dict[str, frozenset[str]]:
-        """What stands behind a name that was imported under another: who mentions it mentions that."""
-        pairs = ((name, origins - {name}) for name, origins in self._origins.items())
-        return {name: frozenset(origins) for name, origins in pairs if origins}
-
-
 def at_block(node: Function) -> Look:
     """Look at the statements of a function and all that is inside."""
-    return _looked([(part, False, _parameters(node.args), _FUNCTION) for part in node.body])
+    hidden = _hidden(node, frozenset())
+    return _looked([(part, False, hidden, _FUNCTION) for part in node.body])
 
 
 def at_statement(node: ast.stmt) -> Look:
@@ -160,16 +105,23 @@ def _looked(stack: list[_Step]) -> Look:
             assert isinstance(node, ast.Attribute)
             _attribute(node, handed, hidden, look)
             stack.append((node.value, node.attr in _NAMESPACES, hidden, place))
+        elif kind in _LOOK_UPS and _look_up(node, handed, hidden, place, look, stack):
+            continue
         elif kind is ast.Call:
             assert isinstance(node, ast.Call)
             _call(node, handed, hidden, place, look, stack)
         elif kind is ast.Expr and isinstance(node.value, ast.Constant):  # type: ignore[attr-defined]
-            continue  # a docstring: who runs its examples hands the module on
+            if isinstance(node.value.value, str):  # type: ignore[attr-defined]
+                look.examples |= _examples(node.value.value)  # type: ignore[attr-defined]
         elif kind in _DEFINITIONS:
             _definition(node, hidden, place, look, stack)
         elif kind is ast.Import or kind is ast.ImportFrom:
             assert isinstance(node, ast.Import | ast.ImportFrom)
             _import(node, look)
+        elif kind in _COMPREHENSIONS:
+            _comprehension(node, hidden, place, look, stack)
+        elif kind is ast.Assign and place == _FUNCTION and _keeps_frame(node, look):
+            stack.append((node.value, False, hidden, place))  # type: ignore[attr-defined]
         elif kind is ast.Global:
             assert isinstance(node, ast.Global)
             look.declared.update(node.names)
@@ -180,23 +132,70 @@ def _looked(stack: list[_Step]) -> Look:
                 if name and kind is ast.ExceptHandler:
                     look.deleted.add(name)  # at the end of the handler
             through = kind is ast.BoolOp or kind is ast.IfExp
-            for name, gives in _PARTS[kind]:
+            for name, gives in PARTS[kind]:
                 part = getattr(node, name)
                 give = gives and (handed if through else True)
                 if part.__class__ is list:
                     stack += [(each, give, hidden, place) for each in part if isinstance(each, ast.AST)]
                 elif isinstance(part, ast.AST):
                     stack.append((part, give, hidden, place))
+    if not look.frames.isdisjoint(look.given | look.declared):
+        look.names.add(ANY)
+    look.names.update(ANY + origin for name, origin in look.imports if name in look.declared)
     return look
+
+
+_LOOK_UPS = frozenset({ast.Subscript, ast.Call, ast.Compare})
+_COMPREHENSIONS = frozenset({ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp})
+
+
+def _look_up(node: ast.AST, handed: bool, hidden: frozenset[str], place: int, look: Look, stack: list[_Step]) -> bool:
+    found = look_up(node)
+    if found is None:
+        return False
+    _written(found.text, handed and found.tells, look)
+    stack += [(part, False, hidden, place) for part in found.inside]
+    stack += [(part, True, hidden, place) for part in found.given]
+    return True
+
+
+def _written(text: str, handed: bool, look: Look) -> None:
+    """The name of an attribute or of what is in a namespace, as a text."""
+    words = _WORD.findall(text)
+    look.names.update(words)
+    if not _LEADS_ON.isdisjoint(words):
+        look.names.add(ANY)
+    if handed and words and not words[-1].startswith("__"):
+        look.names.add(ANY + words[-1])
+
+
+def _comprehension(node: ast.AST, hidden: frozenset[str], place: int, look: Look, stack: list[_Step]) -> None:
+    generators: list[ast.comprehension] = node.generators  # type: ignore[attr-defined]
+    inside = hidden | own_names(part.target for part in generators)[0]
+    for number, part in enumerate(generators):
+        stack.append((part.iter, False, inside if number else hidden, place))
+        stack += [(test, False, inside, place) for test in (part.target, *part.ifs)]
+    stack += [(getattr(node, name), True, inside, place) for name in ("elt", "key", "value") if hasattr(node, name)]
+
+
+def _keeps_frame(node: ast.AST, look: Look) -> bool:
+    """Does it put a frame into a variable? What is done with that is seen where it is done."""
+    if not isinstance(node, ast.Assign) or not is_frame(node.value):
+        return False
+    names = [target.id for target in node.targets if isinstance(target, ast.Name)]
+    look.frames.update(names)
+    return len(names) == len(node.targets)
 
 
 def _name(node: ast.Name, handed: bool, hidden: frozenset[str], place: int, look: Look) -> None:
     name = node.id
     if isinstance(node.ctx, ast.Load):
-        if name in _SEES_ALL or name in _WILD or (handed and name in _HANDED):
+        if name not in hidden and (name in _SEES_ALL or name in _WILD or (handed and name in _HANDED)):
             look.names.add(ANY)
-        if handed and name not in hidden:
-            look.handed.add((name, name))
+        if handed:
+            look.given.add(name)
+            if name not in hidden:
+                look.handed.add((name, name))
     elif isinstance(node.ctx, ast.Del):
         look.deleted.add(name)
     elif place == _MODULE:
@@ -205,23 +204,41 @@ def _name(node: ast.Name, handed: bool, hidden: frozenset[str], place: int, look
 
 def _attribute(node: ast.Attribute, handed: bool, hidden: frozenset[str], look: Look) -> None:
     name = node.attr
-    if name in _WILD or (handed and (name == "module" or name in _IMPORTERS)):
+    if name in _WILD or (handed and (name in ("module", "f_back") or name in _IMPORTERS)):
         look.names.add(ANY)
     holder = last_name(node.value)
     if (name in _SEES_ALL and holder in ("builtins", "__builtins__")) or (name == "load" and holder == "yaml"):
         look.names.add(ANY)
     if not handed and name != "modules":
         return
-    first: ast.expr = node
-    while isinstance(first, ast.Attribute):
-        first = first.value
-    if isinstance(first, ast.Name) and first.id not in hidden:
-        if handed:
-            look.handed.add((first.id, name))
-        if name == "modules":
+    if handed:
+        _taken(node.value, name, hidden, look)
+    if name == "modules":
+        first = _first(node)
+        if isinstance(first, ast.Name) and first.id not in hidden:
             look.listed.add(first.id)
-    elif name == "modules" and isinstance(first, ast.Call):
-        look.names.add(ANY)  # __import__("sys").modules
+        elif isinstance(first, ast.Call):
+            look.names.add(ANY)  # __import__("sys").modules
+
+
+def _taken(owner: ast.expr, name: str, hidden: frozenset[str], look: Look) -> None:
+    """An attribute is handed on, which may be a module if what it is taken from is one."""
+    first = _first(owner)
+    if isinstance(first, ast.Name):
+        if first.id not in hidden:
+            look.handed.add((first.id, name))
+    elif not name.startswith("__") and (_gives_module(first) or look_up(first) is not None):
+        look.names.add(ANY + name)
+
+
+def _first(node: ast.expr) -> ast.expr:
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node
+
+
+def _gives_module(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and last_name(node.func) in (*_IMPORTERS, "getattr")
 
 
 def _text(text: str, look: Look) -> None:
@@ -230,9 +247,20 @@ def _text(text: str, look: Look) -> None:
         look.names.update(_WORD.findall(text))
 
 
+def _examples(docstring: str) -> set[str]:
+    if ">>>" not in docstring:
+        return set()
+    words = {word for line in docstring.splitlines() if ">>>" in line or "..." in line for word in _WORD.findall(line)}
+    return {*words, *(ANY + word for word in words), *(set() if _LEADS_ON.isdisjoint(words) else {ANY})}
+
+
 def _call(node: ast.Call, handed: bool, hidden: frozenset[str], place: int, look: Look, stack: list[_Step]) -> None:
     function, args = node.func, node.args
     name = last_name(function)
+    frame = frame_parts(node) if not handed else None
+    if frame is not None:
+        stack += [(part, False, hidden, place) for part in frame]
+        return
     plain = isinstance(function, ast.Name)
     quiet = plain and name in _QUIET
     stack.append((function, False, hidden, place))
@@ -242,7 +270,10 @@ def _call(node: ast.Call, handed: bool, hidden: frozenset[str], place: int, look
     for keyword in node.keywords:
         stack.append((keyword.value, not quiet, hidden, place))
     if name in _BY_NAME and len(args) > 1:
-        look.names.update(_WORD.findall(text_of(args[1])))
+        text = text_of(args[1])
+        _written(text, False, look)
+        if text and handed and name == "getattr":
+            _taken(args[0], text, hidden, look)
     if name in _IMPORTERS:
         text = text_of(args[0]) if args else ""
         look.names.update(_WORD.findall(text))
@@ -294,7 +325,8 @@ def _definition(node: ast.AST, hidden: frozenset[str], place: int, look: Look, s
             look.bound.append(node.name)
         look.names.update(_attributes(node))
         within = _FUNCTION if place == _FUNCTION else _CLASS
-        stack += [(part, False, hidden, within) for part in node.body]
+        bound, others = own_names(node.body)  # looked for in the class, then in the module
+        stack += [(part, False, hidden - bound - others, within) for part in node.body]
         stack += [(part, False, hidden, place) for part in (*node.decorator_list, *node.bases)]
         stack += [(part.value, True, hidden, place) for part in node.keywords]
     else:
@@ -309,7 +341,7 @@ def _definition(node: ast.AST, hidden: frozenset[str], place: int, look: Look, s
         notes = [argument.annotation for argument in _arguments(given)]
         stack += [(part, False, hidden, place) for part in (*notes, node.returns, *node.decorator_list) if part]
         if place == _FUNCTION:
-            inside = hidden | _parameters(given)
+            inside = _hidden(node, hidden)
             stack += [(part, False, inside, _FUNCTION) for part in node.body]
     stack += [(part, False, hidden, place) for part in getattr(node, "type_params", None) or ()]
 
@@ -324,6 +356,12 @@ def _attributes(node: ast.ClassDef) -> Iterator[str]:
                 yield ANY + (alias.name.rpartition(".")[2] if alias.asname else alias.name.partition(".")[0])
         elif isinstance(part, ast.If | ast.Try | ast.With | ast.ExceptHandler):
             pending += ast.iter_child_nodes(part)
+
+
+def _hidden(node: Function, around: frozenset[str]) -> frozenset[str]:
+    """Names that stand for no module inside a function: what they hold was handed to it, or it made it."""
+    bound, others = own_names(node.body)
+    return (around | _parameters(node.args) | bound) - others
 
 
 def _arguments(given: ast.arguments) -> list[ast.arg]:
@@ -354,45 +392,3 @@ def _import(node: ast.Import | ast.ImportFrom, look: Look) -> None:
 
 _DEFINITIONS = (*FUNCTIONS, ast.Lambda, ast.ClassDef)
 _CAPTURES = (ast.ExceptHandler, ast.MatchAs, ast.MatchStar, ast.MatchMapping)
-_KEEPS: dict[type[ast.AST], str] = {
-    ast.Subscript: "value",
-    ast.Compare: "left comparators",
-    ast.UnaryOp: "operand",
-    ast.BinOp: "left right",
-    ast.If: "test body orelse",
-    ast.While: "test body orelse",
-    ast.IfExp: "test",
-    ast.Assert: "test",
-    ast.Expr: "value",
-    ast.Raise: "exc cause",
-    ast.ExceptHandler: "type body",
-    ast.AnnAssign: "target annotation",
-    ast.Assign: "targets",
-    ast.AugAssign: "target",
-    ast.For: "target iter body orelse",
-    ast.AsyncFor: "target iter body orelse",
-    ast.comprehension: "target iter ifs",
-    ast.withitem: "context_expr optional_vars",
-    ast.Delete: "targets",
-    ast.FormattedValue: "value",
-    ast.Starred: "value",
-    ast.match_case: "guard body",
-    ast.MatchValue: "value",
-    ast.MatchClass: "cls",
-}
-"""For each kind of node the fields whose value goes no further: it is tested, called, iterated, ..."""
-
-
-def _parts() -> dict[type[ast.AST], tuple[tuple[str, bool], ...]]:
-    found: dict[type[ast.AST], tuple[tuple[str, bool], ...]] = {}
-    kinds: list[type[ast.AST]] = [ast.AST]
-    plain = {"id", "attr", "ctx", "op", "ops", "names", "name", "rest", "type_comment", "kind", "module", "level"}
-    while kinds:
-        kind = kinds.pop()
-        kinds += kind.__subclasses__()
-        kept = _KEEPS.get(kind, "").split()
-        found[kind] = tuple((name, name not in kept) for name in kind._fields if name not in plain)
-    return found
-
-
-_PARTS = _parts()

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from testcache import definitions, memos, outline, reflection, separable
 from testcache.definitions import Split
 from testcache.digest import of_bytes, of_fields, of_text
-from testcache.model import Defined, Digest
+from testcache.looks import ANY, Imported, Look
+from testcache.model import LISTED, Defined, Digest
 from testcache.outline import Definition, Outline
-from testcache.reflection import ANY, Imported, Look
 from testcache.separable import without
 from testcache.syntax import mentions
 
@@ -54,7 +54,8 @@ class Source:
         definitions: each definition by name.
         defined: fingerprint of all definitions.
         uses: names that each definition mentions; and what stands behind an imported name: `y` uses
-            `x` after `from m import x as y`.
+            `x` after `from m import x as y`. Under LISTED: what whoever lists the names of this module
+            comes upon besides its definitions: what it imports, and the examples in its docstrings.
         imported: names that this file needs from other files to be imported.
     """
 
@@ -157,7 +158,7 @@ def _rest(cut: Outline, parts: Split, tokens: list[str]) -> list[str]:
 
 def _definitions(cut: Outline, parts: Split, reach: _Mentions) -> tuple[dict[str, Defined], dict[str, frozenset[str]]]:
     found: dict[str, Defined] = {}
-    uses = reach.renamed()
+    uses = reach.renamed() | {LISTED: reach.listed()}
     for part, names, form, place in parts.definitions:
         tokens = cut.body[part.start : part.end]
         digest = of_text("\n".join(tokens))
@@ -225,7 +226,7 @@ class _Mentions:
         self.parts: list[Look] = [reflection.at_statement(part.node) for part in cut.parts]
         self._by_start = {part.start: look for part, look in zip(cut.parts, self.parts, strict=True)}
         self._by_block = {id(item): reflection.at_block(item.node) for item in cut.functions}  # type: ignore[arg-type]
-        looks = [*self.parts, *self._by_block.values()]
+        looks = self._looks = [*self.parts, *self._by_block.values()]
         self._imported = Imported(looks)
         self.declared: set[str] = set().union(*(look.declared | look.deleted for look in looks))
         self._renamed: dict[str, set[str]] = {}
@@ -239,6 +240,17 @@ class _Mentions:
         uses = {name: frozenset(origins) for name, origins in self._renamed.items()}
         handed = self._imported.renamed.items()
         return uses | {ANY + name: frozenset(ANY + origin for origin in origins) for name, origins in handed}
+
+    def listed(self) -> frozenset[str]:
+        """What the module has besides its definitions; a module that it imports leads to all of that one."""
+        found = set().union(*(look.examples for look in self._looks))
+        for statement in self._cut.imports:
+            module = (getattr(statement, "module", None) or "").rpartition(".")[2]
+            for alias in statement.names:
+                first, _, rest = alias.name.partition(".")
+                name = module if first == "*" else alias.name.rpartition(".")[2] if rest and alias.asname else first
+                found |= {name, ANY + name}
+        return frozenset(found)
 
     def of_block(self, item: Definition, tokens: list[str]) -> frozenset[str]:
         look = self._by_block.get(id(item))

@@ -9,6 +9,7 @@ import pytest
 from prints import changed, read
 
 from testcache.digest import of_bytes
+from testcache.model import LISTED
 from testcache.source import Source, parse
 
 BOM = b"\xef\xbb\xbf"
@@ -298,6 +299,7 @@ def test_mentions_are_what_a_block_can_reach() -> None:
         "TABLE": set(),
         "__all__": set(),
         "f": set(),
+        LISTED: {"b", "*b", "e", "*e"},
     }
     assert source.mentions["f"] == frozenset(
         [

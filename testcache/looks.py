@@ -1,0 +1,74 @@
+"""What was found in some code of a file, and what that comes to once it is known what the file imports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+ANY = "*"
+"""Stands for every name."""
+
+
+@dataclass(slots=True)
+class Look:
+    """What was found in some code of a file, before it is known what the file imports.
+
+    Attributes:
+        names: mentions that need nothing more.
+        handed: (first, last) name of each value of that shape that is handed on: `a.b.c` is (a, c).
+        listed: first names of `a.modules`.
+        declared, deleted: names in `global` statements, and in `del` statements.
+        bound: each name as often as module-level code binds it, other than by import.
+        imports: (name, what it stands for) of each import anywhere.
+        star: whether module-level code imports all names of another module.
+        wild: names that stand for something by which any name may be reached.
+        frames, given: variables that hold a frame of the stack, and all that are handed on.
+        examples: what examples in docstrings mention: who runs them was handed the module.
+    """
+
+    names: set[str] = field(default_factory=set)
+    handed: set[tuple[str, str]] = field(default_factory=set)
+    listed: set[str] = field(default_factory=set)
+    declared: set[str] = field(default_factory=set)
+    deleted: set[str] = field(default_factory=set)
+    bound: list[str] = field(default_factory=list)
+    imports: list[tuple[str, str]] = field(default_factory=list)
+    star: bool = False
+    wild: set[str] = field(default_factory=set)
+    frames: set[str] = field(default_factory=set)
+    given: set[str] = field(default_factory=set)
+    examples: set[str] = field(default_factory=set)
+
+
+class Imported:
+    """What names stand for in one file, from the looks at all of its code."""
+
+    def __init__(self, looks: Iterable[Look]) -> None:
+        self.star = False
+        self._wild: set[str] = set()
+        self._origins: dict[str, set[str]] = {}
+        for look in looks:
+            self.star = self.star or look.star
+            self._wild |= look.wild
+            for name, origin in look.imports:
+                self._origins.setdefault(name, set()).add(origin)
+
+    def mentions(self, look: Look, read: Iterable[str]) -> set[str]:
+        """The further mentions of code that was looked at and that reads these names."""
+        found = set(look.names)
+        if not self._wild.isdisjoint(read):
+            found.add(ANY)
+        for first, last in look.handed:
+            if first in self._origins:
+                found.update(ANY + name for name in (self._origins[first] if first == last else (last,)))
+            elif self.star:
+                found.add(ANY + last)
+        if any(first == "sys" or "sys" in self._origins.get(first, ()) for first in look.listed):
+            found.add(ANY)
+        return found
+
+    @property
+    def renamed(self) -> dict[str, frozenset[str]]:
+        """What stands behind a name that was imported under another: who mentions it mentions that."""
+        pairs = ((name, origins - {name}) for name, origins in self._origins.items())
+        return {name: frozenset(origins) for name, origins in pairs if origins}

@@ -1,0 +1,81 @@
+"""Look-ups by a name that is written down: `globals()["x"]` reaches `x` and no other name.
+
+Whatever else is done with a namespace (it is listed, handed on, kept, asked for a name that only the run
+knows) is none of these, and leads to any name.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+
+from testcache.nodes import last_name, text_of
+
+_FRAMES = frozenset({"_getframe", "currentframe"})
+_NAMESPACES = frozenset({"__dict__", "__globals__", "f_globals", "f_locals", "modules"})
+
+
+@dataclass(frozen=True, slots=True)
+class LookUp:
+    """One look-up.
+
+    Attributes:
+        text: the name, "" if any name is asked for and only whether it is there.
+        inside: what is looked into.
+        given: expressions whose values may be the result instead.
+        tells: whether the result is the value of that name.
+    """
+
+    text: str
+    inside: tuple[ast.expr, ...]
+    given: tuple[ast.expr, ...] = ()
+    tells: bool = True
+
+
+def look_up(node: ast.AST) -> LookUp | None:
+    """`ns["x"]`, `ns.get("x", default)` or `"x" in ns`, where `ns` is a namespace; `x in sys.modules`."""
+    match node:
+        case ast.Subscript(value=holder, slice=ast.Constant(value=str(text)), ctx=ast.Load()):
+            inside = _namespace(holder)
+            return LookUp(text, inside) if inside is not None else None
+        case ast.Call(func=ast.Attribute(value=holder, attr="get"), args=[key, *given], keywords=[]) if text_of(key):
+            inside = _namespace(holder)
+            starred = any(isinstance(part, ast.Starred) for part in given)
+            return LookUp(text_of(key), inside, tuple(given)) if inside is not None and not starred else None
+        case ast.Compare(left=key, ops=[ast.In() | ast.NotIn()], comparators=[holder]):
+            inside = _namespace(holder)
+            if inside is None:
+                return None
+            if text_of(key):
+                return LookUp(text_of(key), inside, tells=False)
+            named = isinstance(holder, ast.Attribute) and holder.attr == "modules"
+            return LookUp("", (key, *inside), tells=False) if named else None
+    return None
+
+
+def _namespace(node: ast.expr) -> tuple[ast.expr, ...] | None:
+    """What the namespace is of, None if it is none."""
+    match node:
+        case ast.Call(func=ast.Name(id="globals" | "locals" | "vars"), args=[], keywords=[]):
+            return ()
+        case ast.Call(func=ast.Name(id="vars"), args=[owner], keywords=[]):
+            return (owner,)
+        case ast.Attribute(value=owner, attr=name) if name in _NAMESPACES:
+            return (owner,) if name != "modules" or isinstance(owner, ast.Name) else None
+    return None
+
+
+def is_frame(node: ast.expr) -> bool:
+    """Is it `sys._getframe(n)`, `inspect.currentframe()` or the frame before another one?"""
+    return _is_asked(node) or (isinstance(node, ast.Attribute) and node.attr == "f_back")
+
+
+def frame_parts(node: ast.Call) -> tuple[ast.expr, ...] | None:
+    """What is evaluated to get a frame, None if the call gives something else."""
+    if not _is_asked(node):
+        return None
+    return (node.func.value, *node.args) if isinstance(node.func, ast.Attribute) else (*node.args,)
+
+
+def _is_asked(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and last_name(node.func) in _FRAMES and not node.keywords

@@ -1,0 +1,123 @@
+"""Names that are looked up by a text, and modules whose names are listed: real runs, both sides."""
+
+from __future__ import annotations
+
+import pytest
+from harness import Project
+
+CORE = """
+import asker
+
+RATE = 3
+OTHER = 5
+
+def own(): return globals()["RATE"]
+def caller(): return asker.frame()
+def chained(): return asker.chained()
+def handed(): return asker.handed()
+def kept(): return asker.kept()
+"""
+
+ASKER = """
+import sys
+
+def frame():
+    frame = sys._getframe(1)
+    return frame.f_globals.get("RATE")
+
+def chained():
+    def inner(): return sys._getframe(1).f_back.f_globals["RATE"]
+    return inner()
+
+def handed(): return names_of(sys._getframe(1))
+def names_of(frame): return list(frame.f_globals)
+def kept():
+    frame = sys._getframe(1)
+    return (lambda: names_of(frame))()
+
+def names(module): return sorted(vars(module))
+def deep(module):
+    inner = [value for value in vars(module).values() if type(value) is type(module)]
+    return [sorted(vars(one)) for one in inner if one.__name__ == "core"]
+"""
+
+WRITTEN = {
+    "own": "import core\nVALUE = core.own",
+    "caller": "import core\nVALUE = core.caller",
+    "chained": "import core\nVALUE = core.chained",
+    "vars": "import core\ndef VALUE(): return vars(core)['RATE']",
+    "dict": "import core\ndef VALUE(): return core.__dict__.get('RATE', 0)",
+    "getattr": "import core\ndef VALUE(): return getattr(core, 'RATE')",
+    "modules": "import core, sys\ndef VALUE(): return sys.modules['core'].RATE",
+    "function": "import core\ndef VALUE(): return core.own.__globals__['RATE']",
+}
+"""What reads RATE by a text, and nothing else of the module."""
+
+LISTED = {
+    "vars": "import core\ndef VALUE(): return list(vars(core))",
+    "dynamic": "import core\ndef VALUE(): return [n for n in core.own.__globals__ if n.isupper()]",
+    "handed": "import asker, core\ndef VALUE(): return asker.names(core)",
+    "getattr": "import asker, holder\ndef VALUE(): return asker.names(getattr(holder, 'core'))",
+    "modules": "import asker, core, sys\ndef VALUE(): return asker.names(sys.modules['core'])",
+    "text": "import asker, holder\ndef VALUE(): return asker.names(vars(holder)['core'])",
+    "deep": "import asker, holder\ndef VALUE(): return asker.deep(holder)",
+    "renamed": "import asker, renamed\ndef VALUE(): return asker.deep(renamed)",
+    "package": "import asker, box.part\ndef VALUE(): return asker.deep(box.part)",
+    "inner": "import asker, holder\ndef VALUE():\n    core = 1\n    def g():\n        import core\n"
+    "        return asker.names(core)\n    return g()",
+    "global": "import asker, core\ndef VALUE():\n    class A:\n        core = core\n        got = asker.names(core)\n"
+    "    return A.got",
+    "listed_in": "import asker, core\ndef VALUE(): return [asker.names(m) for m in (core,)]",
+    "examples": "import doctest, documented\ndef VALUE(): return doctest.testmod(documented).failed and 'ADDED'",
+    "star": "import asker, star\ndef VALUE(): return asker.names(star)",
+    "frame": "import core\nVALUE = core.handed",
+    "kept": "import core\nVALUE = core.kept",
+}
+"""What comes out differently as soon as there is one more name in the module."""
+
+
+@pytest.fixture
+def looks(project: Project) -> Project:
+    """A module for each way to look, and a test of each, recorded once."""
+    project.write("core.py", CORE)
+    project.write("asker.py", ASKER)
+    project.write("holder.py", "import core\nA = 1\n")
+    project.write("renamed.py", "import core as c\nA = 1\n")
+    project.write("star.py", "from core import *\n")
+    project.write("box/__init__.py", "")
+    project.write("box/part.py", "try:\n    from holder import core\nexcept ImportError:\n    core = None\n")
+    example = "\n    >>> import core\n    >>> 'ADDED' in vars(core)\n    False\n    "
+    project.write("documented.py", f'def f():\n    """{example}"""\n')
+    wanted = [("written", WRITTEN, "got == 3"), ("listed", LISTED, "'ADDED' not in repr(got)")]
+    for sort, cases, claim in wanted:
+        for name, code in cases.items():
+            module = f"{sort}_{name}"
+            project.write(f"{module}.py", f"{code}\n")
+            project.write(
+                f"test_{module}.py",
+                f"import {module}\ndef test_it():\n    got = {module}.VALUE()\n    assert {claim}\n",
+            )
+    first = project.run()
+    assert {test for test, outcome in first.outcomes.items() if outcome != "passed"} == set()
+    assert (first.exit, first.executed) == (0, _tests("written", WRITTEN) | _tests("listed", LISTED))
+    return project
+
+
+def _tests(sort: str, cases: dict[str, str]) -> set[str]:
+    return {f"test_{sort}_{name}.py::test_it" for name in cases}
+
+
+def test_a_name_is_found_by_its_text(looks: Project) -> None:
+    """Its value changes: whoever asks for that name by a text runs, and fails."""
+    looks.edit("core.py", "RATE = 3", "RATE = 4")
+    edited = looks.run()
+    assert {test for test, outcome in edited.outcomes.items() if outcome == "failed"} == _tests("written", WRITTEN)
+    assert edited.executed >= _tests("written", WRITTEN)
+
+
+def test_a_new_name_concerns_who_lists_names(looks: Project) -> None:
+    """It appears in each list of names; nobody who asks for another one by a text can tell."""
+    looks.edit("core.py", "OTHER = 5", "OTHER = 5\nADDED = 1")
+    edited = looks.run()
+    assert {test for test, outcome in edited.outcomes.items() if outcome == "failed"} == _tests("listed", LISTED)
+    assert edited.executed == _tests("listed", LISTED)
