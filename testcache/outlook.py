@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Self
 
 from testcache.environments import Difference, differences
+from testcache.errors import BadRecord
 from testcache.inputs import interpreter
 from testcache.inputs.roots import Roots
 from testcache.model import (
@@ -32,6 +33,8 @@ from testcache.reach import Reach
 from testcache.reasons import Reason
 from testcache.storage.definitions import load_definitions
 from testcache.storage.history import Run, Uncached, collected, facts_of, runs, uncached
+from testcache.storage.index import SPACE as INDEX
+from testcache.storage.index import decode_index
 from testcache.storage.manifests import known_files, load_manifests
 from testcache.storage.quarantine import Quarantine
 from testcache.storage.store import Store
@@ -85,6 +88,7 @@ class Outlook:
         for node in self.uncached:
             self._unstored.setdefault(node.partition("::")[0], []).append(node)
         self.corrupt = 0
+        self._whole: set[tuple[str, bytes]] | None = None
         reach = Reach(self.world.source, load_definitions(store))
         self._verifier = Verifier(self.world.digest_of, reach)
         self._quarantine = Quarantine(store, self.environment, self.world.digest_of, reach)
@@ -156,13 +160,31 @@ class Outlook:
         return any(read.input == asked and read.digest != ABSENT for trace in traces for read in trace.reads)
 
     def added(self, path: str) -> list[str]:
-        """Functions of a known file that look like tests nobody has seen, as node ids without parameters."""
+        """Functions of a known file that look like tests nobody has seen, as node ids without parameters.
+
+        None if a complete run has seen the file as it is: what it did not collect is no test.
+        """
         source = self.world.source(path)
         if source is None or not source.parsed:
+            return []
+        if (path, self.world.files.digest(self.world.roots.path(path))) in self._seen_whole():
             return []
         seen = {_block(node) for node in [*self._collected(path), *self.known(path)]}
         new = [block for block in source.blocks if _TEST.match(block) and block not in seen]
         return sorted(f"{path}::{block.replace('.', '::')}" for block in new)
+
+    def _seen_whole(self) -> set[tuple[str, bytes]]:
+        """Name and digest of every file that a complete run rested on."""
+        if self._whole is None:
+            self._whole = set()
+            for key in self.store.keys(INDEX):
+                data = self.store.get(INDEX, key)
+                try:
+                    contents = decode_index(data).contents if data is not None else []
+                except BadRecord:
+                    continue  # of another version; it only saves a guess
+                self._whole.update((content.name, content.digest) for content in contents)
+        return self._whole
 
     def unknown_files(self) -> list[str]:
         """Files that pytest would look into, that seem to hold tests, and that were never recorded."""

@@ -127,3 +127,19 @@ def test_stats_before_the_first_run(tmp_path_factory: pytest.TempPathFactory) ->
     done = Project(tmp_path_factory.mktemp("fresh") / "project").cli("stats")
     assert done.returncode == 0
     assert "nothing is recorded" in done.stdout
+
+
+def test_what_pytest_does_not_collect_is_not_new(project: Project) -> None:
+    """A mixin's methods and a fixture whose name begins like a test's are no tests that would run."""
+    project.write(
+        "test_it.py",
+        "import pytest\n"
+        "class Mixin:\n    def test_mixed(self): pass\n"
+        "class TestIt(Mixin): pass\n"
+        "@pytest.fixture\ndef test_data(): return 1\n"
+        "def test_uses(test_data): pass\n",
+    )
+    assert project.run().exit == 0
+    assert " 0 would run" in project.cli("status").stdout
+    project.edit("test_it.py", "def test_uses", "def test_more(): pass\ndef test_uses")
+    assert "new" in project.cli("status").stdout
