@@ -76,7 +76,9 @@ class Isolated(Runner):
             if self._recorded.get(node, alone) != alone:
                 yield node, self._recorded[node], alone
 
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_terminal_summary(self, terminalreporter: Any) -> Generator[None, None, None]:
+        yield  # the closing line stands below pytest's own short summary
         if self.config.option.collectonly:
             return
         different = list(self._differences())

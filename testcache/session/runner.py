@@ -364,7 +364,9 @@ class Runner:
         """How many wrong hits a verification or an audit has found."""
         return sum(1 for found in self.proof.contradictions(self.results) if found.is_wrong_hit)
 
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_terminal_summary(self, terminalreporter: Any) -> Generator[None, None, None]:
+        yield  # the closing line stands below pytest's own short summary
         if self.config.option.collectonly:
             return
         for found in self.proof.contradictions(self.results):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -166,7 +167,9 @@ class WarmRunner:
     def pytest_report_teststatus(self, report: Any) -> tuple[str, str, str] | None:
         return text.cached_status(report)
 
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_terminal_summary(self, terminalreporter: Any) -> Generator[None, None, None]:
+        yield  # the closing line stands below pytest's own short summary
         total = self._warm.index.total
         if self._tally is not None:
             count(self._tally, (time.time(), total, self._saved_s))
