@@ -57,7 +57,9 @@ def test_the_closing_line_counts_what_was_cached_and_run(recorded: Project) -> N
     recorded.edit("test_it.py", "def test_new(): assert 0", "@pytest.mark.testcache(never=True)\ndef test_new(): pass")
     recorded.run()
     assert ", 1 uncacheable" in recorded.run().summary
-    assert re.fullmatch(r"testcache: 1 test: 1 cached, 0 run; about [\d.]+ m?s saved", recorded.run("-k", "price").summary)
+    assert re.fullmatch(
+        r"testcache: 1 test: 1 cached, 0 run; about [\d.]+ m?s saved", recorded.run("-k", "price").summary
+    )
 
 
 def test_each_miss_names_the_input_and_what_became_of_it(recorded: Project) -> None:
