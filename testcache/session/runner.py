@@ -316,11 +316,13 @@ class Runner:
         indexer = Indexer(self.world, self.environment, traces.values())
         traces |= {node: result.trace for node, result in self.results.items() if result.trace is not None}
         traces = {node: trace for node, trace in traces.items() if self.proof.may_index(node, trace)}
+        held = {file.path: file for file in map(held_file, self._collected) if file is not None}
         for file in self.recording.collected(self._collected, traces):
-            indexer.add(file)
+            if file.path not in held:
+                indexer.add(file)
         if self.warm is not None:
-            for held in {id(file): file for file in map(held_file, self._collected) if file is not None}.values():
-                indexer.keep(held, self.warm.index)
+            for kept in held.values():
+                indexer.keep(kept, self.warm.index)
         self.store.put_many([(SPACE, self._invocation, encode_index(indexer.index()))])
 
     def _facts(self) -> Run:

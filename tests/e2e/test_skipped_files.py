@@ -41,9 +41,19 @@ def test_one_edit(recorded: Project) -> None:
     """Only the files are imported in which a test must run; the others' tests are reported all the same."""
     recorded.edit("b.py", "return 1", "return 2")
     assert imported(recorded) == ["test_b"]
+    assert imported(recorded) == []
     recorded.edit("b.py", "return 2", "return 3")
     run = recorded.run("-s")
     assert (run.executed, len(run.outcomes)) == ({"test_b.py::test_it"}, 6)
+
+
+def test_after_one_edit_nothing_need_be_collected_again(recorded: Project) -> None:
+    """The run after an edit leaves an index of all files, each once: the next one needs no pytest."""
+    run = ("run", "-p", "testcache.plugin")
+    recorded.cli(*run)
+    recorded.edit("b.py", "return 1", "return 2")
+    assert "5 cached, 1 run" in recorded.cli(*run).stdout
+    assert recorded.cli(*run).stdout.startswith("testcache: 6 tests: 6 cached, 0 run")
 
 
 def test_a_changed_test_file(recorded: Project) -> None:
