@@ -60,6 +60,8 @@ class Seal:
         """Write it into a store's folder, unless something changed just now; one that is read-only has none."""
         limit = time.time_ns() - int(RACY_S * 1e9)
         for _, was in self.facts:
+            if was == "w":
+                return  # somebody is writing to the store, and more may follow
             if was.count(".") and max(map(int, was.lstrip("l").split(".")[:2])) > limit:
                 return
         salt = os.urandom(16).hex()

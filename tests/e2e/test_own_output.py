@@ -51,3 +51,29 @@ def test_a_second_run_executes_nothing(project: Project, code: str) -> None:
     project.write("test_made.py", dedent(code))
     assert project.run().executed == {"test_made.py::test_it"}
     assert project.run().executed == set()
+
+
+ATOMIC = """
+import os, tempfile
+
+def test_writes():
+    handle, name = tempfile.mkstemp(dir=".")
+    os.write(handle, b"1")
+    os.close(handle)
+    os.replace(name, "settings.txt")
+
+def test_reads():
+    assert open("settings.txt").read()
+"""
+
+
+def test_a_file_that_another_test_put_in_place_counts(project: Project) -> None:
+    """A temporary file that is renamed to a lasting name is an input of whoever else reads it there."""
+    project.write("settings.txt", "0")
+    project.write("test_it.py", ATOMIC)
+    assert project.run().exit == 0
+    project.run()
+    project.write("settings.txt", "")
+    run = project.run("-k", "reads")
+    assert run.executed == {"test_it.py::test_reads"}
+    assert run.exit == 1
