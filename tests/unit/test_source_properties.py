@@ -6,6 +6,7 @@ import ast
 import functools
 import io
 import random
+import re
 import sysconfig
 import tokenize
 import warnings
@@ -327,13 +328,16 @@ def test_dropping_a_separable_definition_changes_nothing_else(
     source = parse((head + "\n".join(codes) + "\n").encode(), collected=True)
     without = parse((head + "\n".join(codes[:at] + codes[at + 1 :]) + "\n").encode(), collected=True)
     before, after = fingerprints(source), fingerprints(without)
+    others = "\n".join(codes[:at] + codes[at + 1 :])
+    reads = parts[at][0] in ("def {0}(): return {1}", "{0} = {1}")
+    if reads and re.search(rf"(def|class) {parts[at][2]}\b", others):  # as long as it is spoken of, that one does not stand alone
+        return
     if source.body == without.body and parts[at][1] not in source.definitions:  # it left no trace
         own = {name for name in before if name.partition(".")[0] == parts[at][1]}
         rest = {name: value for name, value in before.items() if name not in own | {"*"}}
         assert rest.items() <= after.items()
         # and nobody else in the file speaks of it, but for asking by a parameter
         name = parts[at][1]
-        others = "\n".join(codes[:at] + codes[at + 1 :])
         assert f"'{name}'" not in others.replace(f"usefixtures('{name}')", "").replace(f"parametrize('{name}'", "")
 
 
