@@ -21,12 +21,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
+from testcache import slots
 from testcache.nodes import last_name
 from testcache.outline import Definition, Function, Outline
 from testcache.scope import ANY, Scope
+from testcache.slots import Slot
 
 _HINTS = ("cache", "memo", "lazy", "once", "singleton")
-_NEVER = frozenset({"__module__"})
+_NEVER = frozenset({"__module__", ".__module__"})
 """Each class and function has it from the start: it is set anew (`namedtuple`), never filled."""
 
 _CONSTRUCTORS = frozenset({"__init__", "__new__", "__post_init__"})
@@ -41,12 +43,14 @@ _TRIGGERS = frozenset(
 _TRIGGER_STARTS = (">.", "(Global", "(Nonlocal", "(FunctionDef", "(AsyncFunctionDef", "(AugAssign")
 
 
-def find(outline: Outline) -> dict[int, frozenset[str]]:
-    """The stored names of each memo-shaped function by its first line.
+def find(outline: Outline) -> tuple[dict[int, frozenset[str]], dict[int, frozenset[Slot]]]:
+    """The stored names of each memo-shaped function by its first line; and its slots, if all are known.
 
-    Cost: a look at the decorators of each function, and a second walk through those that store.
+    Cost: a look at the decorators of each function, a second walk through those that store, and two
+    more through those that are memo-shaped.
     """
     found: dict[int, set[str]] = {}
+    nodes: dict[int, list[Function]] = {}
     applied = dict(_applied(outline.calls))
     for definition in outline.functions:
         node = definition.node
@@ -59,11 +63,19 @@ def find(outline: Outline) -> dict[int, frozenset[str]]:
         if names:
             found.setdefault(definition.first_line, set()).update(names)
         if _may_store(definition):
-            _walk(Scope(node), found)
+            _walk(Scope(node), found, nodes)
     for call in outline.calls:
         for line, names in _wrapped_lambdas(call):
             found.setdefault(line, set()).update(names)
-    return {line: frozenset(names - _NEVER) for line, names in found.items() if names - _NEVER}
+    dotted = {line: names - _NEVER for line, names in found.items() if names - _NEVER}
+    names_by_line = {line: frozenset(name.lstrip(".") for name in names) for line, names in dotted.items()}
+    slots_by_line: dict[int, frozenset[Slot]] = {}
+    for line, filled in dotted.items():
+        alone = nodes.get(line, ())
+        known = slots.find(alone[0], filled) if len(alone) == 1 else frozenset[Slot]()
+        if known:
+            slots_by_line[line] = known
+    return names_by_line, slots_by_line
 
 
 def _may_store(definition: Definition) -> bool:
@@ -71,13 +83,14 @@ def _may_store(definition: Definition) -> bool:
     return not _TRIGGERS.isdisjoint(tokens) or any(token.startswith(_TRIGGER_STARTS) for token in tokens)
 
 
-def _walk(scope: Scope, found: dict[int, set[str]]) -> None:
+def _walk(scope: Scope, found: dict[int, set[str]], nodes: dict[int, list[Function]]) -> None:
     """Note the memo names of a function and of the functions inside it."""
+    nodes.setdefault(scope.line, []).append(scope.node)
     for inner in scope.inner:
-        _walk(inner, found)
+        _walk(inner, found, nodes)
         if _decorated(inner.node):
             found.setdefault(inner.line, set()).add(inner.node.name)
-    names = scope.memo_names()
+    names = scope.filled()
     if names:
         found.setdefault(scope.line, set()).update(names)
 

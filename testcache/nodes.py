@@ -36,6 +36,8 @@ def _fields() -> dict[type[ast.AST], tuple[str, ...]]:
 
 
 def is_self(node: ast.AST) -> bool:
+    if isinstance(node, ast.Call):  # `super()`
+        return isinstance(node.func, ast.Name) and node.func.id == "super"
     return isinstance(node, ast.Name) and node.id in _SELF
 
 
@@ -54,9 +56,13 @@ def is_small(node: ast.expr, limit: int = 10_000) -> bool:
     return type(value) is int and 0 <= value <= limit
 
 
+def is_number(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and type(node.value) in (int, float)
+
+
 def is_divisor(node: ast.expr) -> bool:
     """Is it a number other than 0?"""
-    return isinstance(node, ast.Constant) and type(node.value) in (int, float) and bool(node.value)
+    return isinstance(node, ast.Constant) and is_number(node) and bool(node.value)
 
 
 def is_text(node: ast.AST) -> bool:

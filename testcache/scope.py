@@ -10,6 +10,8 @@ from testcache.outline import Function
 ANY = "*"
 """Stands for every name, where only the run knows which."""
 
+_INITIALIZERS = ("__init__", "__post_init__", "__attrs_post_init__")
+_STREAMS = frozenset({"stdin", "stdout", "stderr"})
 _MUTATORS = frozenset({"append", "add", "update", "extend", "insert", "appendleft", "__setitem__"})
 
 
@@ -40,11 +42,10 @@ class Scope:
         self._locals -= self._declared
         self._resolve()
 
-    def memo_names(self) -> set[str]:
-        """Names of the long-lived state that this function may fill for good; empty if it is no memo."""
+    def filled(self) -> set[str]:
+        """The long-lived state that this function may fill for good; empty if it is no memo."""
         tested, stored = self.tested, self.stored
-        both = (self._stored & tested) | (stored & self._tested) | self._always
-        names = {name.lstrip(".") for name in both}
+        names = (self._stored & tested) | (stored & self._tested) | self._always
         # a default is reached by calling the function
         return names if names.isdisjoint(self._defaults) else names | {self.node.name}
 
@@ -178,6 +179,8 @@ class Scope:
 
     def _see_attribute(self, node: ast.AST) -> None:
         assert isinstance(node, ast.Attribute)
+        if node.attr in _STREAMS and isinstance(node.value, ast.Name) and node.value.id == "sys":
+            return  # pytest sets them anew for each phase of a test
         if isinstance(node.ctx, ast.Store) and not self._is_under_construction(node.value):
             self._attributes.append(node)
 
@@ -204,7 +207,7 @@ class Scope:
 
     def _is_under_construction(self, node: ast.expr) -> bool:
         """Is it the object that `__init__` makes? Nobody else has it yet."""
-        return self.node.name == "__init__" and is_self(node)
+        return self.node.name in _INITIALIZERS and is_self(node)
 
     def _see_call(self, node: ast.AST) -> None:
         assert isinstance(node, ast.Call)
@@ -292,6 +295,8 @@ class Scope:
                 continue
             if isinstance(node, ast.Attribute):
                 found.add("." + node.attr)
+            elif isinstance(node, ast.Constant):
+                found.add("." + text_of(node))  # as in `if "rate" not in vars(self)`
             elif kind is ast.Call:
                 assert isinstance(node, ast.Call)
                 if last_name(node.func) == "getattr" and len(node.args) > 1:
@@ -304,7 +309,7 @@ class Scope:
         """The function in `table()[key] = value`: who calls it, reaches what it returns."""
         while isinstance(target, ast.Subscript):
             target = target.value
-        if not isinstance(target, ast.Call):
+        if not isinstance(target, ast.Call) or is_self(target):
             return set()
         return self._mentioned(target.func)[0] & {last_name(target.func), "." + last_name(target.func)}
 

@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 
 import pytest
 
@@ -215,13 +215,14 @@ class Listener:
         if self.then is not None:
             self.then(place)
 
-    def left(self, place: Place) -> None:
+    def left(self, place: Place, frame: FrameType | None) -> None:
         self.heard.append(("left", place[1]))
         if self.then is not None:
             self.then(place)
 
-    def flooded(self, place: Place) -> None:
+    def flooded(self, place: Place) -> bool:
         self.heard.append(("flooded", place[1]))
+        return False
 
 
 @dataclass

@@ -72,5 +72,10 @@ class Context:
         """Take over another context's own charges."""
         self.places |= other.places
         self.reads.update(other.reads)
+        self.signatures.update(other.signatures)
+        self.written |= other.written
+        self.assigned |= other.assigned
+        self.labels |= other.labels
+        self.fixtures |= other.fixtures
         self.links |= other.links - {self}
         self.problems += other.problems

@@ -7,12 +7,14 @@ from collections.abc import Callable, Collection
 from sys import _getframe
 from types import FrameType
 
-from testcache.recording.recorder import Place, Sink
+from testcache.recording.recorder import Flooded, Left, Passed, Place, Sink
 
 LIMIT = 200
 """Extents of one function reported in a period: each costs two callbacks (about 5 us with a take in
 each), so a function called in a tight loop would slow its test down many times over."""
 
+ROUNDS = 1000
+"""Rounds of loops looked at in one period, for each function: 3 us each."""
 
 _Key = tuple[int, int]
 
@@ -37,18 +39,49 @@ class Extents:
     Does not see: a switch of greenlets. The frames of the greenlet that was left look stale.
     """
 
-    def __init__(self, entered: Sink, left: Sink, flooded: Sink | None = None) -> None:
+    def __init__(
+        self,
+        entered: Sink,
+        left: Left,
+        flooded: Flooded | None = None,
+        passed: Passed | None = None,
+    ) -> None:
         self._entered = entered
         self._left = left
         self._flooded = flooded
+        self._passed = passed
+        self._passing: set[Place] = set()
         self._threads = _Thread()
         self._watched: dict[str, set[int]] = {}
+        self._looping: dict[str, set[int]] = {}
         self._counts: dict[Place, int] = {}
+        self._rounds: dict[Place, int] = {}
         self.failure = ""
 
     def watch(self, filename: str, lines: Collection[int]) -> None:
         if lines:
             self._watched.setdefault(filename, set()).update(lines)
+
+    def watch_rounds(self, filename: str, lines: Collection[int]) -> None:
+        """For these functions each round of a loop is told as well."""
+        if lines:
+            self._looping.setdefault(filename, set()).update(lines)
+
+    def watches_rounds(self, place: Place) -> bool:
+        lines = self._looping.get(place[0])
+        return lines is not None and place[1] in lines
+
+    def round(self, frame: FrameType) -> bool:
+        """A round of a loop in the function of `frame` is over. False: do not report its rounds any more."""
+        place = (frame.f_code.co_filename, frame.f_code.co_firstlineno)
+        passed = self._passed
+        if passed is None or self._threads.telling or not (self.is_open(frame) or place in self._passing):
+            return True
+        count = self._rounds.get(place, 0) + 1
+        self._rounds[place] = count
+        known = frame if count <= ROUNDS else None
+        self._tell(lambda place: passed(place, known), place)
+        return known is not None
 
     def watches(self, place: Place) -> bool:
         lines = self._watched.get(place[0])
@@ -79,12 +112,18 @@ class Extents:
 
     def leave(self, frame: FrameType) -> None:
         """The function of `frame` ends or pauses; extents opened inside it end first."""
-        if self._threads.telling or not self.is_open(frame):
+        if self._threads.telling:
+            return
+        if not self.is_open(frame):
+            passed = self._passed
+            place = (frame.f_code.co_filename, frame.f_code.co_firstlineno)
+            if passed is not None and place in self._passing:
+                self._tell(lambda place: passed(place, frame), place)
             return
         opened, wanted = self._threads.open, _key(frame)
         while True:
             key, place = opened.pop()
-            self._tell(self._left, place)
+            self._tell_left(place, frame if key == wanted else None)
             if key == wanted:
                 return
 
@@ -92,10 +131,20 @@ class Extents:
         """Say that runs of this function are not bracketed from here on; once in a period."""
         self._counts[place] = LIMIT + 1
         if self._flooded is not None:
-            self._tell(self._flooded, place)
+            self._tell(self._flood, place)
+
+    def _flood(self, place: Place) -> None:
+        if self._flooded is not None and self._flooded(place):
+            self._passing.add(place)
+        else:
+            self._passing.discard(place)
 
     def is_flooded(self, place: Place) -> bool:
         return self._counts.get(place, 0) > LIMIT
+
+    def is_passing(self, place: Place) -> bool:
+        """Whether the ends of a flooded function are still told."""
+        return place in self._passing
 
     def settle(self) -> None:
         """End the extents of this thread whose functions are no longer on its stack."""
@@ -107,6 +156,7 @@ class Extents:
         if self._threads.telling:
             return False
         self._counts.clear()
+        self._rounds.clear()
         return True
 
     def guard(self, call: Callable[[Place], None], place: Place) -> None:
@@ -125,7 +175,10 @@ class Extents:
                 frame = frame.f_back
             if opened[-1][0] in alive:
                 return
-            self._tell(self._left, opened.pop()[1])
+            self._tell_left(opened.pop()[1], None)
+
+    def _tell_left(self, place: Place, frame: FrameType | None) -> None:
+        self._tell(lambda place: self._left(place, frame), place)
 
     def _tell(self, call: Sink, place: Place) -> None:
         self._threads.telling = True

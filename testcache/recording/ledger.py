@@ -64,6 +64,7 @@ class Ledger:
         self._reached: dict[Place, tuple[int, tuple[Context, ...]]] = {}
         self._bases: dict[frozenset[Context], tuple[tuple[int, int, int], frozenset[Read]]] = {}
         self._belows: dict[Context, tuple[tuple[int, int, int, int], _Below]] = {}
+        self._anywhere: tuple[int, list[tuple[Context, Context]]] = (0, [])
         self._whole: tuple[int, frozenset[Read]] = (0, NO_READS)
 
     def account(self, test: Context, more: Iterable[Read] = ()) -> Account:
@@ -77,6 +78,10 @@ class Ledger:
         labels = {label for context in everything if context.labels for label in context.labels}
         parts = (mine, base) if base else (mine,)
         return Account(parts, tuple(dict.fromkeys(problems)), tuple(sorted(labels)), frozenset(own), modules)
+
+    def mentions(self, place: Place) -> frozenset[str]:
+        """All names that the code at a place mentions."""
+        return self._code_at(place).mentions
 
     def whole_text(self) -> frozenset[Read]:
         """The bytes of every first-party file loaded so far.
@@ -106,15 +111,27 @@ class Ledger:
         own: set[Context] = set()
         entries: set[Context] = {self._tape.run}
         queue = [test]
-        while queue:
-            context = queue.pop()
-            if context in own:
-                continue
-            own.add(context)
-            modules, others = self._below(context) if context is test else self._shared_below(context)
-            entries |= modules
-            queue.extend(others)
-        return own, self._closure(frozenset(entries))
+        while True:
+            while queue:
+                context = queue.pop()
+                if context in own:
+                    continue
+                own.add(context)
+                modules, others = self._below(context) if context is test else self._shared_below(context)
+                entries |= modules
+                queue.extend(others)
+            closure = self._closure(frozenset(entries))
+            queue = [fill for fill, module in self._nameless() if module in closure and fill not in own]
+            if not queue:
+                return own, closure
+
+    def _nameless(self) -> list[tuple[Context, Context]]:
+        """Fills under names that nobody knows, with their modules: who rests on one may read the other."""
+        fills, loaded = self._tape.fills, self._tape.loaded
+        if self._anywhere[0] != len(fills):
+            found = [(fill.context, loaded.get(place[0])) for place, fill in fills.items() if EVERY in fill.names]
+            self._anywhere = (len(fills), [(context, module.context) for context, module in found if module])
+        return [pair for pair in self._anywhere[1] if pair[0].places]
 
     def _below(self, context: Context) -> _Below:
         """The modules that a context's code lies in, and the contexts that it is linked to or may reach."""

@@ -34,6 +34,7 @@ class Measured:
 
     name = "coverage"
     extents = False
+    rounds = False
     streams = False
 
     def __init__(self, wanted: Recognised) -> None:
@@ -88,7 +89,7 @@ class Measured:
             data.erase()
         return found
 
-    def watch(self, filename: str, lines: Collection[int]) -> None:
+    def watch(self, filename: str, lines: Collection[int], loops: Collection[int] = ()) -> None:
         """Lines have no extents."""
 
     def settle(self) -> None:

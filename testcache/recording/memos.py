@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from testcache.recording.context import Context, Place
-from testcache.recording.tape import Fill, Tape
+from testcache.recording.pending import Fill
+from testcache.recording.tape import Tape
 
 
 class Memos:
@@ -64,4 +65,6 @@ class Memos:
             calls = info.hits + info.misses
             if calls != seen[0]:
                 seen[0] = calls
-                yield self._tape.fills[place].context
+                fill = self._tape.fills[place].context
+                self._tape.pending.lasting(fill)
+                yield fill

@@ -51,6 +51,7 @@ class Observer:
             entered=self.tape.entered,
             left=self.tape.left,
             flooded=self.tape.flooded,
+            passed=self.tape.passed,
             memo_lines=self._memo_lines,
         )
         self._handlers: dict[str, Handler] = {

@@ -31,6 +31,7 @@ class Probes:
 
     name = "probes"
     extents = True
+    rounds = False
     streams = True
     active: ClassVar[Probes | None] = None
     audited: ClassVar[bool] = False
@@ -79,7 +80,7 @@ class Probes:
             found.add(self._bodies.pop())
         return found | self._blind
 
-    def watch(self, filename: str, lines: Collection[int]) -> None:
+    def watch(self, filename: str, lines: Collection[int], loops: Collection[int] = ()) -> None:
         self._extents.watch(filename, lines)
         if filename in MARKS:  # its code exists: runs of functions without brackets go unnoticed
             for line in set(lines) - self._brackets.get(filename, set()):

@@ -19,6 +19,12 @@ BODY_LINE = 0
 """The line reported for module level code: no function spans it, so it can only mean the body."""
 
 Sink = Callable[[Place], None]
+Left = Callable[[Place, FrameType | None], None]
+"""Told that a run of a watched function ends, with its frame if that is still there."""
+
+Flooded = Callable[[Place], bool]
+Passed = Callable[[Place, FrameType | None], None]
+
 Wanted = Callable[[str], bool]
 MemoLines = Callable[[str, bytes], Collection[int]]
 
@@ -36,6 +42,7 @@ class Recorder(Protocol):
         name: "monitoring", "probes" or "coverage".
         reason: why this one although another was preferred, or "".
         extents: whether the runs of watched functions are reported.
+        rounds: whether rounds of loops are reported.
         streams: whether `streamed` works.
         failure: the first error inside one of the callbacks given to `choose`, or "". What was
             recorded since then may lack extents: treat it as not observed.
@@ -44,6 +51,7 @@ class Recorder(Protocol):
     name: str
     reason: str
     extents: bool
+    rounds: bool
     streams: bool
 
     @property
@@ -63,8 +71,11 @@ class Recorder(Protocol):
     def stop(self) -> None:
         """Stop recording and undo what can be undone. May be called twice."""
 
-    def watch(self, filename: str, lines: Collection[int]) -> None:
-        """From now on each run of these code objects is bracketed by entered(place) and left(place)."""
+    def watch(self, filename: str, lines: Collection[int], loops: Collection[int] = ()) -> None:
+        """From now on each run of these code objects is bracketed by entered(place) and left(place, frame).
+
+        For those of `loops` passed(place, frame) tells of the end of each round of a loop.
+        """
 
     def settle(self) -> None:
         """Call left() for extents of this thread whose function is gone; for the ends of tests."""
@@ -124,8 +135,9 @@ def choose(
     *,
     wanted: Wanted,
     entered: Sink,
-    left: Sink,
-    flooded: Sink | None = None,
+    left: Left,
+    flooded: Flooded | None = None,
+    passed: Passed | None = None,
     memo_lines: MemoLines | None = None,
 ) -> Recorder:
     """Pick a recorder.
@@ -134,9 +146,12 @@ def choose(
         name: "auto", "monitoring", "probes" or "coverage". auto is monitoring where the
             interpreter has it (3.12), else probes, else coverage.
         wanted: says whether a file name (a code object's co_filename) is first-party; its answers are kept.
-        entered, left: called in the running thread around each run of a watched function.
+        entered, left: called in the running thread around each run of a watched function; the end
+            with the frame, unless an exception ended it.
         flooded: called instead of further extents of a function that ran too often in one period,
             or whose runs cannot be bracketed: its runs now count as ordinary execution.
+        passed: called at the end of such a run, if `flooded` answered True; and at the end of rounds,
+            without the frame if they were too many.
         memo_lines: for probes, the first lines of the functions of a file that may be watched later.
 
     Raises:
@@ -144,7 +159,7 @@ def choose(
     """
     from testcache.recording.extents import Extents
 
-    extents = Extents(entered, left, flooded)
+    extents = Extents(entered, left, flooded, passed)
     recognised = Recognised(wanted)
     refused: list[str] = []
     for candidate in ("monitoring", "probes", "coverage") if name == "auto" else (name,):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from os.path import dirname
+from types import FrameType
 
 from testcache.inputs import files as fs
 from testcache.inputs.files import Files
@@ -14,7 +15,9 @@ from testcache.inputs.sources import Sources
 from testcache.model import Digest, Input, Kind
 from testcache.reasons import Reason
 from testcache.recording.context import Context, Place, Problem
+from testcache.recording.pending import Fill, Pending
 from testcache.recording.recorder import Recorder
+from testcache.slots import Slot
 from testcache.source import Source, parse
 
 UNPARSED = parse(b"", collected=False)
@@ -28,14 +31,6 @@ class Loaded:
     context: Context
     content: Digest
     source: Source
-
-
-@dataclass(slots=True, eq=False)
-class Fill:
-    """What ran while memo-shaped code filled state that outlives a test."""
-
-    context: Context
-    names: frozenset[str]
 
 
 @dataclass(slots=True)
@@ -54,6 +49,7 @@ class Tape:
     stack: list[Context] = field(default_factory=list)
     loaded: dict[str, Loaded] = field(default_factory=dict)
     fills: dict[Place, Fill] = field(default_factory=dict)
+    pending: Pending = field(default_factory=Pending)
     written: set[str] = field(default_factory=set)
     created: set[str] = field(default_factory=set)
     touched: list[Callable[[], Iterable[Context]]] = field(default_factory=list)
@@ -71,11 +67,15 @@ class Tape:
         for ask in self.touched:
             self.top.links.update(ask())
         if self.recorder is not None:
-            self.top.places |= self.recorder.take()
+            found = self.recorder.take()
+            self.top.places |= found
+            self.pending.ran(self.top, found)
 
-    def push(self, context: Context) -> None:
-        """Charge what follows to this context, until `pop`."""
+    def push(self, context: Context, *, lasts: bool = True) -> None:
+        """Charge what follows to this context, until `pop`; others than the test may rest on it too."""
         self._settle()
+        if lasts:
+            self.pending.lasting(context)
         self.stack.append(context)
         if self.switched is not None:
             self.switched(context)
@@ -107,28 +107,41 @@ class Tape:
 
     def entered(self, place: Place) -> None:
         """Memo-shaped code starts: what runs inside is a fill, charged to the caller as well."""
+        fill = self._fill(place)
+        context = self.pending.context(fill)
+        fill.running.append(context)
+        self.top.links.add(context)
+        self.push(context, lasts=context is fill.context)
+
+    def left(self, place: Place, frame: FrameType | None) -> None:
+        """Memo-shaped code ends."""
+        fill = self._fill(place)
+        self.pending.ended(fill, frame)
+        if fill.running:
+            self.pop(fill.running.pop())
+
+    def flooded(self, place: Place) -> bool:
+        """Too many fills to follow one by one: credit its readers with the whole context."""
+        return self.pending.around(self._fill(place), self.top)
+
+    def passed(self, place: Place, frame: FrameType | None) -> None:
+        """One of too many ends, or a round of a loop does."""
+        fill = self._fill(place)
+        self.pending.ended(fill, frame)
+        if not fill.running:
+            self.pending.around(fill, self.top)
+
+    def _fill(self, place: Place) -> Fill:
         fill = self.fills.get(place)
         if fill is None:
-            names = self._memo_names(place)
-            fill = self.fills[place] = Fill(Context(f"fill at {place[0]}:{place[1]}"), names)
-        self.top.links.add(fill.context)
-        self.push(fill.context)
-
-    def left(self, place: Place) -> None:
-        """Memo-shaped code ends."""
-        fill = self.fills.get(place)
-        if fill is not None:
-            self.pop(fill.context)
-
-    def flooded(self, place: Place) -> None:
-        """Too many fills to follow one by one: credit its readers with the whole context."""
-        fill = self.fills.get(place)
-        if fill is not None:
-            fill.context.links.add(self.top)
-
-    def _memo_names(self, place: Place) -> frozenset[str]:
-        loaded = self.loaded.get(place[0])
-        return loaded.source.memos.get(place[1], frozenset()) if loaded is not None else frozenset()
+            loaded, names, slots = self.loaded.get(place[0]), frozenset[str](), frozenset[Slot]()
+            if loaded is not None:
+                names = loaded.source.memos.get(place[1], names)
+                slots = loaded.source.slots.get(place[1], slots)
+            if any(slot.looped for slot in slots) and (self.recorder is None or not self.recorder.rounds):
+                slots = frozenset()
+            fill = self.fills[place] = Fill(Context(f"fill at {place[0]}:{place[1]}"), names, slots)
+        return fill
 
     # -- modules
 
@@ -154,7 +167,8 @@ class Tape:
             context.signatures[filename] = signature
         loaded = self.loaded[filename] = Loaded(context, content, source)
         if self.recorder is not None and source.memos:
-            self.recorder.watch(filename, source.memos)
+            loops = [line for line, slots in source.slots.items() if any(slot.looped for slot in slots)]
+            self.recorder.watch(filename, source.memos, loops)
         return loaded
 
     # -- reads

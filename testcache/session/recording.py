@@ -88,6 +88,7 @@ class Recording:
         context.links.update(self.charges.collected(item))
         self.inputs.charge(item, context)
         with self.tape.charge(context):
+            self.tape.pending.begin()
             context.places |= self.observer.running()
             answer = yield
         self._attempts.pop(node, None)
@@ -121,6 +122,7 @@ class Recording:
         self.observer.recorder.settle()
         self.observer.collect_children()
         self.tape.settle()
+        self.tape.pending.end(self.observer.ledger.mentions)
         outcome = attempt.outcome()
         if outcome is None:
             unclean = () if attempt.failed else ((Reason.OUTCOME.slug, attempt.summary),)

@@ -117,7 +117,7 @@ def test_test_modules_are_instrumented_behind_pytests_rewriting(tmp_path: Path) 
                 "probes",
                 wanted=lambda name: name.startswith(str(Path(__file__).parent)) and "watcher" not in name,
                 entered=lambda place: None,
-                left=lambda place: None,
+                left=lambda place, frame: None,
             )
             recorder.start()
 

@@ -330,7 +330,9 @@ def test_dropping_a_separable_definition_changes_nothing_else(
     before, after = fingerprints(source), fingerprints(without)
     others = "\n".join(codes[:at] + codes[at + 1 :])
     reads = parts[at][0] in ("def {0}(): return {1}", "{0} = {1}")
-    if reads and re.search(rf"(def|class) {parts[at][2]}\b", others):  # as long as it is spoken of, that one does not stand alone
+    if reads and re.search(
+        rf"(def|class) {parts[at][2]}\b", others
+    ):  # as long as it is spoken of, that one does not stand alone
         return
     if source.body == without.body and parts[at][1] not in source.definitions:  # it left no trace
         own = {name for name in before if name.partition(".")[0] == parts[at][1]}

@@ -1,0 +1,214 @@
+"""The variables of one function: which of them still have the value that matters when it ends.
+
+A variable *stays* if no value of it is lost on the way: it is bound once, or in arms of an `if` of which
+only one is executed, or again and again by a loop, at the end of whose rounds somebody looks.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, replace
+
+from testcache.nodes import FUNCTIONS, children
+from testcache.outline import Function
+
+_LOOPS = (ast.For, ast.AsyncFor, ast.While)
+_SUITES = ("body", "orelse", "finalbody")
+_GUARDS = (ast.Try, ast.TryStar, ast.With, ast.AsyncWith)
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+
+@dataclass(frozen=True, slots=True)
+class _Loop:
+    """A loop, and the `try` and `with` statements around it, the innermost last."""
+
+    node: ast.AST
+    guards: tuple[ast.AST, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a statement stands.
+
+    Attributes:
+        arms: the arms of `if` statements that it is in, or can only be reached without.
+        loops: the loops around it, the innermost last.
+        guards: statements around it that may catch an exception.
+    """
+
+    arms: frozenset[tuple[ast.If, bool]] = frozenset()
+    loops: tuple[_Loop, ...] = ()
+    guards: tuple[ast.AST, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Binding:
+    at: tuple[int, int]
+    place: _Place
+    value: ast.expr | None
+
+
+class Variables:
+    """Where each variable of a function gets its values.
+
+    Attributes:
+        own: the nodes of the function, but for functions and classes inside it.
+        inner: those.
+    """
+
+    def __init__(self, node: Function) -> None:
+        self.own: list[ast.AST] = []
+        self.inner: list[ast.AST] = []
+        self._places: dict[ast.AST, _Place] = {}
+        self._bound: dict[str, list[_Binding]] = {}
+        self._lost: set[str] = set()
+        self._augmented: set[ast.AST] = set()
+        self._parameters(node)
+        self._suite(node.body, _Place())
+        for bindings in self._bound.values():
+            bindings.sort(key=lambda binding: binding.at)
+
+    def stays(self, name: str) -> bool:
+        """Whether each value of the variable can be seen at the end of the function or of a round of a loop."""
+        bound = self._bound.get(name)
+        if not bound or name in self._lost:
+            return False
+        return all(_is_seen_before(first, second) for at, first in enumerate(bound) for second in bound[at + 1 :])
+
+    def is_looped(self, name: str) -> bool:
+        """Whether one of its values is from a loop."""
+        return any(binding.place.loops for binding in self._bound.get(name, ()))
+
+    def may_follow(self, second: ast.AST, first: ast.AST) -> bool:
+        """Whether the second of two nodes of the function may be executed after the first."""
+        before, after = self._places[first], self._places[second]
+        if after.loops:
+            return True
+        return place_of(second) >= place_of(first) and not _are_exclusive(before, after)
+
+    def values(self, name: str) -> list[ast.expr]:
+        """The expressions that are assigned to the variable as a whole."""
+        return [binding.value for binding in self._bound.get(name, ()) if binding.value is not None]
+
+    def _parameters(self, node: Function) -> None:
+        given = node.args
+        for argument in (*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg):
+            if argument is not None:
+                self._bind(argument.arg, node, _Place())
+        positional = [*given.posonlyargs, *given.args]
+        with_default = positional[len(positional) - len(given.defaults) :]
+        pairs = [*zip(with_default, given.defaults, strict=True)]
+        pairs += [(name, value) for name, value in zip(given.kwonlyargs, given.kw_defaults, strict=True) if value]
+        self._lost.update(argument.arg for argument, default in pairs if not isinstance(default, ast.Constant))
+
+    def _suite(self, statements: list[ast.stmt], place: _Place) -> None:
+        for statement in statements:
+            self._visit(statement, place)
+            if isinstance(statement, ast.If) and _ends(statement.body):
+                place = replace(place, arms=place.arms | {(statement, False)})
+
+    def _visit(self, node: ast.AST, place: _Place) -> None:
+        if isinstance(node, (*FUNCTIONS, ast.Lambda, ast.ClassDef)):
+            if not isinstance(node, ast.Lambda):
+                self._bind(node.name, node, place)
+            self.inner.append(node)
+            self._lost.update(name for part in ast.walk(node) if isinstance(part, ast.Nonlocal) for name in part.names)
+            return
+        self.own.append(node)
+        self._places[node] = place
+        self._see(node, place)
+        inside = place
+        if isinstance(node, (*_LOOPS, *_COMPREHENSIONS)):
+            inside = replace(place, loops=(*place.loops, _Loop(node, place.guards)))
+        elif isinstance(node, _GUARDS):
+            inside = replace(place, guards=(*place.guards, node))
+        for child in children(node):
+            if isinstance(child, ast.ExceptHandler | ast.match_case):
+                self._visit(child, place)
+            elif not isinstance(child, ast.stmt):
+                self._visit(child, inside)
+        for field in _SUITES:
+            suite = getattr(node, field, None)
+            if isinstance(suite, list):
+                there = inside if field == "body" or not isinstance(node, _GUARDS) else place
+                if isinstance(node, ast.If):
+                    there = replace(place, arms=place.arms | {(node, field == "body")})
+                self._suite(suite, there)
+
+    def _see(self, node: ast.AST, place: _Place) -> None:
+        match node:
+            case ast.Name(id=name, ctx=ast.Store()) if node not in self._augmented:
+                self._bind(name, node, place)
+            case ast.Name(id=name, ctx=ast.Del()):
+                self._lost.add(name)
+            case ast.Global(names=names) | ast.Nonlocal(names=names):
+                self._lost.update(names)
+            case ast.alias(name=name, asname=other):
+                self._bind(other or name.partition(".")[0], node, place)
+            case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+                self._lost.add(name)
+            case ast.MatchMapping(rest=str(name)):
+                self._lost.add(name)
+            case (
+                ast.Assign(targets=[ast.Name() as target], value=ast.expr() as value)
+                | ast.AnnAssign(target=ast.Name() as target, value=ast.expr() as value)
+                | ast.NamedExpr(target=target, value=value)
+            ):
+                self._bind(target.id, target, place, value)
+            case ast.For() | ast.AsyncFor():
+                inside = replace(place, loops=(*place.loops, _Loop(node, place.guards)))  # anew by each round
+                for part in ast.walk(node.target):
+                    if isinstance(part, ast.Name):
+                        self._bind(part.id, part, inside)
+            case ast.comprehension():
+                self._lost.update(part.id for part in ast.walk(node.target) if isinstance(part, ast.Name))
+            case ast.AugAssign(target=ast.Name() as target):
+                self._augmented.add(target)  # if it can be filled at all, it stays the same object
+
+    def _bind(self, name: str, node: ast.AST, place: _Place, value: ast.expr | None = None) -> None:
+        at = place_of(node)
+        bound = self._bound.setdefault(name, [])
+        if not any(binding.at == at for binding in bound):  # its target is visited again, as a name
+            bound.append(_Binding(at, place, value))
+
+
+def is_path(node: ast.expr) -> bool:
+    """Is it a name, or an attribute of an attribute of a name?"""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return isinstance(node, ast.Name)
+
+
+def place_of(node: ast.AST) -> tuple[int, int]:
+    """Line and column, to compare which is first."""
+    return getattr(node, "lineno", 0), getattr(node, "col_offset", 0)
+
+
+def _is_seen_before(first: _Binding, second: _Binding) -> bool:
+    """Whether the value of the first is looked at before the second replaces it, if ever both are executed."""
+    if _are_exclusive(first.place, second.place):
+        return True
+    if not first.place.loops:
+        return False
+    loop = first.place.loops[-1]
+    if any(other.node is loop.node for other in second.place.loops) or _has_break(loop.node):
+        return False
+    return not loop.guards or loop.guards[-1] in second.place.guards
+
+
+def _are_exclusive(first: _Place, second: _Place) -> bool:
+    """Whether at most one of two is executed: they are in two arms of one `if`."""
+    return any((node, not arm) in second.arms for node, arm in first.arms)
+
+
+def _has_break(loop: ast.AST) -> bool:
+    """Is there a `break` in a loop, or in one inside it?"""
+    return any(isinstance(part, ast.Break) for part in ast.walk(loop))
+
+
+def _ends(suite: list[ast.stmt]) -> bool:
+    """Does nothing that follows in the same suite come after this one?"""
+    last = suite[-1]
+    if isinstance(last, ast.With):
+        return _ends(last.body) and not any(isinstance(item.context_expr, ast.Call) for item in last.items)
+    return isinstance(last, (ast.Return, ast.Raise, ast.Continue))

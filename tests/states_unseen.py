@@ -1,0 +1,96 @@
+"""What is not seen: what was stored on an object that dies, if it is handed on to another one."""
+
+from __future__ import annotations
+
+from states import Case
+
+UNSEEN = {
+    "a container that is handed on later": Case(
+        """
+        KEPT = []
+        class Box:
+            def __init__(self, rows=None): self.rows = {} if rows is None else rows
+            def row(self, key):
+                if key not in self.rows:
+                    self.rows[key] = work(key)
+                return self.rows[key]
+        def work(key):
+            return 1
+        """,
+        """
+        def test_first():
+            box = m.Box()
+            assert box.row("a")
+            m.KEPT.append(box.rows)
+        def test_reads(): assert m.Box(m.KEPT[0] if m.KEPT else None).row("a")
+        def test_far(): assert m.Box
+        """,
+    ),
+    "an instance dict that is handed on later": Case(
+        """
+        KEPT = []
+        class Box:
+            def __init__(self, state=None):
+                self.value = None
+                if state is not None: self.__dict__ = state
+            def get(self):
+                if self.value is None:
+                    self.value = work()
+                return self.value
+        def work():
+            return 1
+        """,
+        """
+        def test_first():
+            box = m.Box()
+            assert box.get()
+            m.KEPT.append(vars(box))
+        def test_reads(): assert m.Box(m.KEPT[0] if m.KEPT else None).get()
+        def test_far(): assert m.Box
+        """,
+    ),
+    "copies share what was filled": Case(
+        """
+        import copy
+        KEPT = []
+        class Box:
+            def __init__(self): self.rows = {}
+            def row(self, key):
+                if key not in self.rows:
+                    self.rows[key] = work(key)
+                return self.rows[key]
+        def work(key):
+            return 1
+        """,
+        """
+        def test_first():
+            box = m.Box()
+            assert box.row("a")
+            m.KEPT.append(m.copy.copy(box))
+        def test_reads(): assert (m.KEPT or [m.Box()])[0].row("a")
+        def test_far(): assert m.Box
+        """,
+    ),
+    "an instance dict of a copy": Case(
+        """
+        import copy
+        KEPT = []
+        class Box:
+            value = None
+            def get(self):
+                if self.value is None:
+                    self.value = work()
+                return self.value
+        def work():
+            return 1
+        """,
+        """
+        def test_first():
+            box = m.Box()
+            assert box.get()
+            m.KEPT.append(m.copy.copy(box))
+        def test_reads(): assert (m.KEPT or [m.Box()])[0].get()
+        def test_far(): assert m.Box
+        """,
+    ),
+}
