@@ -102,7 +102,7 @@ def _holder(frame: FrameType, variables: Mapping[str, object], slot: Slot) -> ob
         if type(held) in _IMMUTABLE:
             return None
         owner, held = held, _attribute(held, name)
-        if held is _MISSING or (held is _ABSENT and hasattr(type(owner), name)):
+        if held is _MISSING or (held is _ABSENT and _has_elsewhere(type(owner), name)):
             return EVERYBODY
         if held is _ABSENT:
             return None  # nothing is there that could have been filled
@@ -180,6 +180,11 @@ def _holder_of_attribute(owner: object, name: str) -> object:
         usual = _in_class(type(owner), "__setattr__") is _SETATTR
         return None if value is _ABSENT and usual else EVERYBODY
     return owner
+
+
+def _has_elsewhere(kind: type, name: str) -> bool:
+    """Whether such an object may have an attribute that is not its own: one of the class, or of another object."""
+    return _in_class(kind, name) is not _MISSING or _in_class(kind, "__getattr__") is not _MISSING
 
 
 def _has_setters(kind: type) -> bool:

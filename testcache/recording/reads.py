@@ -178,7 +178,7 @@ class Reads:
         self._wrote(args[0])
         self._wrote(args[1])
         source, target = self._path(args[0]), self._path(args[1])
-        if source in self._tape.created and source is not None and target is not None and os.path.isdir(source):
+        if source in self._tape.created and target is not None and os.path.isdir(source):
             self._tape.created.add(target)  # not a file's: what replaces `settings.json` is read under a lasting name
 
     def _database(self, args: tuple[Any, ...]) -> None:

@@ -1,0 +1,186 @@
+"""Which objects hold what a function filled, as found from its frame."""
+
+from __future__ import annotations
+
+import sys
+from collections import OrderedDict
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from testcache.recording.holders import Held
+from testcache.slots import Slot
+
+ATTRIBUTE = Slot("self", (), "x")
+ELEMENT = Slot("self", ("rows",), "")
+
+
+class Plain:
+    shared: dict[str, int] = {}  # noqa: RUF012
+
+    def __init__(self) -> None:
+        self.x: Any = 1
+        self.rows: Any = {}
+
+
+class Slotted:
+    __slots__ = ("__weakref__", "rows", "x")
+
+    def __init__(self) -> None:
+        self.x = 1
+        self.rows: dict[str, int] = {}
+
+
+class Closed:
+    __slots__ = ("x",)
+
+    def __init__(self) -> None:
+        self.x = 1
+
+
+class Property(Plain):
+    @property
+    def x(self) -> int:
+        return 1
+
+    @x.setter
+    def x(self, value: int) -> None:
+        Plain.shared["x"] = value
+
+
+class Elsewhere(Plain):
+    def __setattr__(self, name: str, value: object) -> None:
+        Plain.shared[name] = 1
+
+
+class Rows(dict[str, int]):
+    """A dict of the project."""
+
+
+class Borg(Rows):
+    everything: dict[str, int] = {}  # noqa: RUF012
+
+    def __setitem__(self, key: str, value: int) -> None:
+        self.everything[key] = value
+
+
+def frame_of(self: object) -> FrameType:
+    """A frame whose variable `self` is the object."""
+    return sys._getframe()
+
+
+def is_followed(held: Held, make: Callable[[], object], slot: Slot) -> bool:
+    return held.watch(frame_of(make()), [slot])
+
+
+@pytest.mark.parametrize("kind", [Plain, Slotted])
+@pytest.mark.parametrize("slot", [ATTRIBUTE, ELEMENT])
+def test_what_an_object_holds_goes_with_it(kind: type, slot: Slot) -> None:
+    """As long as the object lives it can be seen, and not a moment longer."""
+    held, thing = Held(), kind()
+    assert held.watch(frame_of(thing), [slot])
+    assert held.is_seen()
+    del thing
+    assert not held.is_seen()
+
+
+def test_a_container_that_others_have_too_is_not_told_by_its_owner() -> None:
+    """It lives as long as one of them."""
+    thing = Plain()
+    elsewhere = thing.rows = {"a": 1}
+    held = Held()
+    assert held.watch(frame_of(thing), [ELEMENT])
+    del thing
+    assert held.is_seen()
+    del elsewhere
+    assert not held.is_seen()
+
+
+def test_nothing_that_matters_is_kept_alive() -> None:
+    """A shared container with objects in it is given up instead of being held."""
+    thing = Plain()
+    elsewhere = thing.rows = {"a": object()}
+    assert not Held().watch(frame_of(thing), [ELEMENT])
+    assert elsewhere is thing.rows
+
+
+def make_shared() -> Plain:
+    thing, other = Plain(), Plain()
+    thing.__dict__ = other.__dict__
+    kept.append(other)
+    return thing
+
+
+kept: list[object] = []
+EVERYBODY = {
+    "a property": (Property, ATTRIBUTE),
+    "a class that stores elsewhere": (Elsewhere, ATTRIBUTE),
+    "a shared dict of attributes": (make_shared, ATTRIBUTE),
+    "an object that nobody can refer to weakly": (Closed, ATTRIBUTE),
+    "a container of the class": (Plain, Slot("self", ("shared",), "")),
+    "a container that stores in its class": (Borg, Slot("self", (), "")),
+    "a module": (lambda: sys, ATTRIBUTE),
+    "a name that nobody knows, in a class with a property": (Property, Slot("self", (), "*")),
+}
+
+
+@pytest.mark.parametrize("case", EVERYBODY)
+def test_what_may_be_elsewhere_too_is_everybodys(case: str) -> None:
+    """Then no object stands for it."""
+    make, slot = EVERYBODY[case]
+    assert not is_followed(Held(), make, slot)
+
+
+@pytest.mark.parametrize("kind", [OrderedDict, Rows, set])
+def test_a_container_that_can_be_referred_to_stands_for_itself(kind: Callable[[], object]) -> None:
+    """Whoever owns it."""
+    held, container = Held(), kind()
+    assert held.watch(frame_of(container), [Slot("self", (), "")])
+    assert held.is_seen()
+    del container
+    assert not held.is_seen()
+
+
+@pytest.mark.parametrize("value", [None, 1, "text", (1, 2)])
+def test_plain_values_hold_nothing(value: object) -> None:
+    """`total += 1` is no store."""
+    held = Held()
+    assert held.watch(frame_of(value), [Slot("self", (), "")])
+    assert not held.is_seen()
+
+
+def test_a_variable_without_a_value_holds_nothing() -> None:
+    """The function did not come to that place."""
+    held = Held()
+    assert held.watch(frame_of(1), [Slot("other", (), "x")])
+    assert not held.is_seen()
+
+
+def test_no_code_of_the_project_is_run() -> None:
+    """Looking does not call properties or `__getattr__`."""
+
+    class Loud(Plain):
+        def __getattr__(self, name: str) -> object:
+            raise AssertionError(name)
+
+        @property
+        def rows(self) -> object:
+            raise AssertionError("rows")
+
+        @rows.setter
+        def rows(self, value: object) -> None: ...
+
+    assert not is_followed(Held(), Loud, ELEMENT)
+    assert not is_followed(Held(), Loud, Slot("self", ("missing",), ""))
+
+
+def generator(self: object) -> Any:
+    yield sys._getframe()
+
+
+def test_functions_that_are_suspended_are_not_followed() -> None:
+    """A snapshot of their variables would keep old values alive."""
+    running = generator(Plain())
+    assert not Held().watch(next(running), [ATTRIBUTE])
