@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from testcache import definitions, memos, outline, reflection, separable
+from testcache import definitions, effects, memos, outline, reflection, separable
 from testcache.definitions import Split
 from testcache.digest import of_bytes, of_fields, of_text
 from testcache.looks import ANY, Imported, Look
@@ -59,6 +59,7 @@ class Source:
             `x` after `from m import x as y`. Under LISTED: what whoever lists the names of this module
             comes upon besides its definitions: what it imports, and the examples in its docstrings.
         imported: names that this file needs from other files to be imported.
+        acts: for a collected file, whether importing it changes what other test files see.
     """
 
     body: Digest
@@ -72,6 +73,7 @@ class Source:
     uses: dict[str, frozenset[str]] = field(default_factory=dict)
     imported: frozenset[str] = frozenset()
     slots: dict[int, frozenset[Slot]] = field(default_factory=dict)
+    acts: bool = False
 
     @property
     def whole(self) -> Digest:
@@ -153,6 +155,7 @@ def _source(tree: ast.Module, collected: bool) -> Source:
         uses=uses,
         imported=parts.imported,
         slots=slots,
+        acts=collected and effects.find(cut, tree),
     )
 
 

@@ -166,6 +166,8 @@ class Tape:
         if signature is not None:
             context.signatures[filename] = signature
         loaded = self.loaded[filename] = Loaded(context, content, source)
+        if source.acts:
+            self.run.links.add(context)
         if self.recorder is not None and source.memos:
             loops = [line for line, slots in source.slots.items() if any(slot.looped for slot in slots)]
             self.recorder.watch(filename, source.memos, loops)

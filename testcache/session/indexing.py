@@ -20,12 +20,14 @@ _PLAIN = frozenset({"$report_type", "when", "duration"})
 class Collected:
     """One test file of the run: its collection's reads and its tests.
 
-    `tests` are (name behind `path::`, line, domain, trace or None if the test must run again).
+    `tests` are (name behind `path::`, line, domain, trace or None if the test must run again); `acts`
+    says that importing the file changes what other test files see.
     """
 
     path: str
     parts: tuple[frozenset[Read], ...]
     tests: list[tuple[str, int | None, str, Trace | None]] = field(default_factory=list)
+    acts: bool = False
 
 
 class Indexer:
@@ -52,7 +54,7 @@ class Indexer:
             numbers = None if numbers is None or own is None else numbers | own
         tests = [IndexedTest(n, line, d, t.outcome, *_shown(t)) for n, line, d, t in file.tests if t is not None]
         held = numbers is not None
-        self._files.append(IndexedFile(file.path, held, array("I", sorted(numbers or ())).tobytes(), tests))
+        self._files.append(IndexedFile(file.path, held, file.acts, array("I", sorted(numbers or ())).tobytes(), tests))
 
     def keep(self, file: IndexedFile, index: Index) -> None:
         """Take a held file over from the index that this run began with."""
@@ -64,7 +66,7 @@ class Indexer:
                 fact = index.facts[number - len(index.contents)]
                 numbers.append(self._fact(fact.kind, fact.name, fact.digest))
         reads = array("I", sorted(n for n in numbers if n is not None)).tobytes()
-        self._files.append(IndexedFile(file.path, None not in numbers, reads, file.tests))
+        self._files.append(IndexedFile(file.path, None not in numbers, file.acts, reads, file.tests))
 
     def index(self) -> Index:
         """The finished index: facts are numbered after all contents."""
@@ -72,7 +74,8 @@ class Indexer:
         files = []
         for file in sorted(self._files, key=lambda f: f.path):
             numbers = array("I", (n >> 1 if n % 2 == 0 else shift + (n >> 1) for n in file.numbers()))
-            files.append(IndexedFile(file.path, file.held, array("I", sorted(numbers)).tobytes(), file.tests))
+            reads = array("I", sorted(numbers)).tobytes()
+            files.append(IndexedFile(file.path, file.held, file.acts, reads, file.tests))
         return Index(INDEX_FORMAT, self._environment, time.time(), self._content_rows, self._fact_rows, files)
 
     # -- numbers: even ones for contents, odd ones for facts, until all are known

@@ -198,7 +198,8 @@ class Recording:
             name = tape.roots.name(path)
             content = Read(Input(Kind.FILE, name), self.world.digest_of(Input(Kind.FILE, name)))
             parts = ledger.account(context, (*folders, content)).parts
-            files[path] = Collected(name, parts)
+            module = tape.loaded.get(path)
+            files[path] = Collected(name, parts, acts=module is not None and module.source.acts)
         for item in items:
             file = files.get(str(item.path))
             if file is not None:

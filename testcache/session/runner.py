@@ -110,7 +110,7 @@ class Runner:
         """A test file that nothing changed for is not imported: its tests are known."""
         if self.warm is None or self.mode not in ("on", "read") or not may_skip(self.config):
             return None
-        file = self.warm.held.get(module_path.relative_to(self.config.rootpath).as_posix())
+        file = self.warm.known(module_path.relative_to(self.config.rootpath).as_posix())
         return None if file is None else CachedModule.from_parent(parent, path=module_path, file=file)
 
     # -- deciding

@@ -47,6 +47,11 @@ class Warm:
         self.changed = changed
         self.held = {file.path: file for file in held_files(index, changed)}
 
+    def known(self, path: str) -> IndexedFile | None:
+        """A test file that need not be imported although others are."""
+        file = self.held.get(path)
+        return None if file is None or file.acts else file
+
     @property
     def complete(self) -> bool:
         """Whether every test of the run can be replayed and no file could hold others."""

@@ -18,7 +18,7 @@ import msgspec
 
 from testcache.errors import BadRecord
 
-INDEX_FORMAT = 1
+INDEX_FORMAT = 2
 SPACE = "index"
 
 
@@ -54,10 +54,16 @@ class IndexedTest(msgspec.Struct, array_like=True, forbid_unknown_fields=True, f
 
 
 class IndexedFile(msgspec.Struct, array_like=True, forbid_unknown_fields=True, frozen=True):
-    """A test file: `held` says that each of its tests can be replayed while its reads hold."""
+    """A test file.
+
+    Attributes:
+        held: each of its tests can be replayed while its reads hold.
+        acts: it must be imported if any test is to run.
+    """
 
     path: str
     held: bool
+    acts: bool
     reads: bytes
     tests: list[IndexedTest]
 
