@@ -117,21 +117,19 @@ class Pending:
     def end(self, mentions: Callable[[Place], frozenset[str]]) -> None:
         """The test is over: turn what somebody can still see into fills, and forget the rest."""
         self.active = False
-        if self._kept:
-            self._end(mentions)
-            self._kept.clear()
-        self._lasting.clear()
-
-    def _end(self, mentions: Callable[[Place], frozenset[str]]) -> None:
-        own = {kept.context for kept in self._kept.values()}.union(*(kept.around for kept in self._kept.values()))
-        waiting = dict(self._kept)
+        waiting, self._kept = self._kept, {}
+        lasting, self._lasting = self._lasting, {}
+        if not waiting:
+            return
+        filled = list(waiting.items())  # a thread may be about to add to the dict that it has got hold of
+        own = {kept.context for _, kept in filled}.union(*(kept.around for _, kept in filled))
         code: list[tuple[int, set[Place]]] = []
-        for context, ran in self._lasting.items():
+        for context, ran in list(lasting.items()):
             if context not in own:
                 code += [*ran, (next(self._clock), _take_over(context, own))]
-        if any(not kept.lasts and kept.held.is_seen() for kept in self._kept.values()):
+        if any(not kept.lasts and kept.held.is_seen() for _, kept in filled):
             gc.collect(1)  # most of what looks alive is left over in cycles; a full collection frees no more
-        for fill, kept in self._kept.items():
+        for fill, kept in filled:
             if fill.running:  # a function around the whole test: more will be charged to it
                 fill.context.links.add(kept.context)
                 code.append((next(self._clock), kept.context.places))
