@@ -68,12 +68,18 @@ class Pending:
     def __init__(self) -> None:
         self._kept: dict[Fill, _Kept] = {}
         self._lasting: dict[Context, list[tuple[int, set[Place]]]] = {}
+        self._flooded: set[Context] = set()
+        self._test: Context | None = None
         self._clock = itertools.count()
-        self.active = False
 
-    def begin(self) -> None:
+    @property
+    def active(self) -> bool:
+        """Whether a test runs."""
+        return self._test is not None
+
+    def begin(self, test: Context) -> None:
         """A test begins."""
-        self.active = True
+        self._test = test
 
     def context(self, fill: Fill) -> Context:
         """What a run of a memo-shaped function is charged to."""
@@ -97,6 +103,8 @@ class Pending:
         """
         if not self.active or not fill.slots:
             fill.context.links.add(context)
+            if context is self._test:
+                self._flooded.add(fill.context)
             return False
         self.context(fill)
         kept = self._kept[fill]
@@ -116,13 +124,16 @@ class Pending:
 
     def end(self, mentions: Callable[[Place], frozenset[str]]) -> None:
         """The test is over: turn what somebody can still see into fills, and forget the rest."""
-        self.active = False
+        test, self._test = self._test, None
         waiting, self._kept = self._kept, {}
         lasting, self._lasting = self._lasting, {}
-        if not waiting:
+        flooded, self._flooded = self._flooded, set()
+        if test is None or not (waiting or flooded):
             return
         filled = list(waiting.items())  # a thread may be about to add to the dict that it has got hold of
-        own = {kept.context for _, kept in filled}.union(*(kept.around for _, kept in filled))
+        own = {test, *(kept.context for _, kept in filled)}
+        for context in list(flooded):
+            _take_over(context, own)
         code: list[tuple[int, set[Place]]] = []
         for context, ran in list(lasting.items()):
             if context not in own:

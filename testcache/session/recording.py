@@ -88,7 +88,7 @@ class Recording:
         context.links.update(self.charges.collected(item))
         self.inputs.charge(item, context)
         with self.tape.charge(context):
-            self.tape.pending.begin()
+            self.tape.pending.begin(context)
             context.places |= self.observer.running()
             answer = yield
         self._attempts.pop(node, None)
