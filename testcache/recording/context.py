@@ -39,6 +39,7 @@ class Context:
         problems: why nothing that rests on this context may be stored.
         fixtures: names of the fixtures it asked for.
         labels: remarks that replays repeat.
+        unlinked: how often links were taken away: with the number of links it tells whether they changed.
         number: its own in this process, for those who cannot hold on to the object.
     """
 
@@ -54,6 +55,7 @@ class Context:
     problems: list[Problem] = field(default_factory=list)
     labels: set[str] = field(default_factory=set)
     fixtures: set[str] = field(default_factory=set)
+    unlinked: int = 0
     number: int = field(default_factory=itertools.count().__next__)
 
     def reachable(self) -> Iterator[Context]:

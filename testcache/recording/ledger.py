@@ -63,7 +63,7 @@ class Ledger:
         self._fillers: tuple[int, dict[str, set[Context]]] = (0, {})
         self._reached: dict[Place, tuple[int, tuple[Context, ...]]] = {}
         self._bases: dict[frozenset[Context], tuple[tuple[int, int, int], frozenset[Read]]] = {}
-        self._belows: dict[Context, tuple[tuple[int, int, int, int], _Below]] = {}
+        self._belows: dict[Context, tuple[tuple[int, ...], _Below]] = {}
         self._anywhere: tuple[int, list[tuple[Context, Context]]] = (0, [])
         self._whole: tuple[int, frozenset[Read]] = (0, NO_READS)
 
@@ -150,7 +150,8 @@ class Ledger:
 
     def _shared_below(self, context: Context) -> _Below:
         """`_below` of a fixture or a fill, which many tests ask for before it grows again."""
-        size = (len(context.places), len(context.links), len(self._tape.fills), len(self._tape.loaded))
+        links = (len(context.links), context.unlinked)
+        size = (len(context.places), *links, len(self._tape.fills), len(self._tape.loaded))
         known = self._belows.get(context)
         if known is None or known[0] != size:
             known = self._belows[context] = (size, self._below(context))

@@ -70,6 +70,7 @@ class Pending:
         self._lasting: dict[Context, list[tuple[int, set[Place]]]] = {}
         self._flooded: set[Context] = set()
         self._test: Context | None = None
+        self._collected: set[Context] = set()
         self._clock = itertools.count()
 
     @property
@@ -78,8 +79,9 @@ class Pending:
         return self._test is not None
 
     def begin(self, test: Context) -> None:
-        """A test begins."""
+        """A test begins; what it is linked to now is over, as its file's collection is."""
         self._test = test
+        self._collected = {context for context in test.links if not context.is_module}
 
     def context(self, fill: Fill) -> Context:
         """What a run of a memo-shaped function is charged to."""
@@ -103,7 +105,7 @@ class Pending:
         """
         if not self.active or not fill.slots:
             fill.context.links.add(context)
-            if context is self._test:
+            if self.active:
                 self._flooded.add(fill.context)
             return False
         self.context(fill)
@@ -131,7 +133,7 @@ class Pending:
         if test is None or not (waiting or flooded):
             return
         filled = list(waiting.items())  # a thread may be about to add to the dict that it has got hold of
-        own = {test, *(kept.context for _, kept in filled)}
+        own = {test, *self._collected, *(kept.context for _, kept in filled)}
         for context in list(flooded):
             _take_over(context, own)
         code: list[tuple[int, set[Place]]] = []
@@ -172,5 +174,7 @@ def _take_over(context: Context, own: set[Context]) -> set[Place]:
             places |= other.places
             context.absorb(other)
             queue += other.links & own
-    context.links -= own
+    if seen:
+        context.links -= own
+        context.unlinked += 1
     return places
