@@ -1,7 +1,8 @@
 """Who holds what a memo-shaped function filled: found from its variables at the moment it ends.
 
 The answer is an object: when that one is dead, nobody can see what was filled. Nothing of the tested
-code is run to find it, and nothing is kept alive by it. Wherever it could be somewhere else as well (a
+code is run to find it, and nothing is kept alive by it but lists and dicts of a few plain values, until the
+test ends. Wherever it could be somewhere else as well (a
 property, a shared `__dict__`, a class attribute, a list that somebody else has too) the answer is that
 everybody may hold it.
 
