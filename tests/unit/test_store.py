@@ -8,7 +8,9 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,17 @@ NOBODY = 65534
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return tmp_path / "cache"
+
+
+@pytest.fixture
+def open_to_all() -> Iterator[Path]:
+    """A folder of this test alone that other users can enter; pytest's own are closed to them."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder)
+        path.chmod(0o711)
+        if not all(parent.stat().st_mode & stat.S_IXOTH for parent in path.parents):
+            pytest.skip(f"other users cannot enter {path.parent}")
+        yield path
 
 
 def database(folder: Path) -> Path:
@@ -535,9 +548,9 @@ class TestOthersAtWork:
         assert not folder.exists()
 
     @pytest.mark.parametrize("log", [False, True])
-    def test_a_folder_that_cannot_be_written_is_read(self, folder: Path, log: bool) -> None:
+    def test_a_folder_that_cannot_be_written_is_read(self, open_to_all: Path, log: bool) -> None:
         """Such a store is readonly by itself; rows still in the write-ahead log are seen."""
-        store = Store.open(folder)
+        store = Store.open(open_to_all / "cache")
         store.put_many([("t", b"k", b"v")])
         if not log:
             store.close()
@@ -548,24 +561,18 @@ class TestOthersAtWork:
             "store = Store.open(pathlib.Path(sys.argv[1]))\n"
             "print(store.readonly, store.get('t', b'k'), list(store.keys('t')), len(store.salt))"
         )
-        paths = [folder, *folder.rglob("*")]
-        opened = [parent for parent in folder.parents if AS_ROOT and not parent.stat().st_mode & stat.S_IXOTH]
-        modes = {parent: parent.stat().st_mode for parent in opened}
+        paths = [store.folder, *store.folder.rglob("*")]
         try:
-            for parent in opened:
-                parent.chmod(modes[parent] | stat.S_IXOTH)
             for path in reversed(paths):
                 path.chmod(0o500 if path.is_dir() else 0o400)
                 if AS_ROOT:
                     os.chown(path, NOBODY, NOBODY)
-            assert output(python(script, folder)) == "True b'v' [b'k'] 32"
+            assert output(python(script, store.folder)) == "True b'v' [b'k'] 32"
         finally:
             for path in paths:
                 if AS_ROOT:
                     os.chown(path, 0, 0)
                 path.chmod(0o700)
-            for parent, mode in modes.items():
-                parent.chmod(mode)
             store.close()
 
     def test_many_processes_lose_nothing(self, folder: Path) -> None:
