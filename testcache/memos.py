@@ -25,7 +25,7 @@ from testcache import slots
 from testcache.nodes import last_name
 from testcache.outline import Definition, Function, Outline
 from testcache.scope import ANY, Scope
-from testcache.slots import Slot
+from testcache.slots import Filling
 
 _HINTS = ("cache", "memo", "lazy", "once", "singleton")
 _NEVER = frozenset({"__module__", ".__module__"})
@@ -43,8 +43,8 @@ _TRIGGERS = frozenset(
 _TRIGGER_STARTS = (">.", "(Global", "(Nonlocal", "(FunctionDef", "(AsyncFunctionDef", "(AugAssign")
 
 
-def find(outline: Outline) -> tuple[dict[int, frozenset[str]], dict[int, frozenset[Slot]]]:
-    """The stored names of each memo-shaped function by its first line; and its slots, if all are known.
+def find(outline: Outline) -> tuple[dict[int, frozenset[str]], dict[int, Filling]]:
+    """The stored names of each memo-shaped function by its first line; and what is known of where they are.
 
     Cost: a look at the decorators of each function, a second walk through those that store, and two
     more through those that are memo-shaped.
@@ -69,13 +69,9 @@ def find(outline: Outline) -> tuple[dict[int, frozenset[str]], dict[int, frozens
             found.setdefault(line, set()).update(names)
     dotted = {line: names - _NEVER for line, names in found.items() if names - _NEVER}
     names_by_line = {line: frozenset(name.lstrip(".") for name in names) for line, names in dotted.items()}
-    slots_by_line: dict[int, frozenset[Slot]] = {}
-    for line, filled in dotted.items():
-        alone = nodes.get(line, ())
-        known = slots.find(alone[0], filled) if len(alone) == 1 else frozenset[Slot]()
-        if known:
-            slots_by_line[line] = known
-    return names_by_line, slots_by_line
+    alone = {line: same[0] for line, same in nodes.items() if len(same) == 1}
+    fillings = {line: slots.find(alone[line], filled) for line, filled in dotted.items() if line in alone}
+    return names_by_line, fillings
 
 
 def _may_store(definition: Definition) -> bool:

@@ -25,6 +25,8 @@ MUTATORS = frozenset({"append", "add", "update", "extend", "insert", "appendleft
 _BLIND = frozenset("setattr __setattr__ globals vars locals exec eval __dict__".split())  # noqa: SIM905
 """Who uses one of these may store anywhere."""
 
+_ELEMENT = "["
+EACH = _ELEMENT + ANY
 _ALIASES = 4
 """A name for a name for a name, as far as `Scope` follows them."""
 
@@ -35,45 +37,75 @@ class Slot:
 
     Attributes:
         root: a variable of the function.
-        chain: attributes that lead from there to the object that is filled.
+        chain: attributes that lead from there to the object that is filled; "[x" is the element "x" of a
+            dict, and "[*" at the end each element of a list or dict.
         attribute: the attribute of that object that is set, "*" if its name is not known; "" if the
             object is a container.
         owner: a variable and attributes that the container comes from, if it was given a name of its own.
-        looped: whether the variable gets its value in a loop: to be looked at in each round.
+        looked: whether the variable gets other values on the way: to be looked at before each.
     """
 
     root: str
     chain: tuple[str, ...]
     attribute: str
     owner: tuple[str, ...] = ()
-    looped: bool = False
+    looked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """What a memo-shaped function fills.
+
+    Attributes:
+        slots: all places that it stores to; none if one of them is not known.
+        start: the line of the first statement of its own suite that may fill something, 0 if that is not
+            known: on a line above it nothing is filled yet.
+        lines: where a variable of a slot gets another value.
+    """
+
+    slots: frozenset[Slot] = frozenset()
+    start: int = 0
+    lines: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class _Store:
-    """What a statement fills: an object, and the attribute of it, "" for an element."""
+    """What a statement fills: an object, and the attribute of it, "" for an element.
+
+    Attributes:
+        element: the key of an element that gets another value, "*" if that is not known.
+    """
 
     target: ast.expr
     attribute: str
+    element: str = ""
+
+    def expression(self) -> ast.expr:
+        """What is filled, as code that reads it would say."""
+        return ast.Attribute(self.target, self.attribute) if self.attribute else self.target
 
 
-def find(node: Function, names: set[str] | frozenset[str]) -> frozenset[Slot]:
-    """The slots behind all names that a function fills; none if one of them may lie elsewhere.
+def find(node: Function, names: set[str] | frozenset[str]) -> Filling:
+    """Where a function keeps what it fills under these names.
 
     Names are told apart as in `Scope`: `.x` is an attribute, `x` is global or belongs to a function around.
     Cost: two walks through the function.
     """
     try:
-        return _Stores(node).slots(names)
+        stores = _Stores(node)
+        return Filling(stores.slots(names), stores.start(names), frozenset(stores.lines))
     except RecursionError:  # suites in suites
-        return frozenset()
+        return Filling()
 
 
 class _Stores:
     def __init__(self, node: Function) -> None:
+        self.lines: set[int] = set()
+        self._suite = node.body
         self._variables = Variables(node)
         self._stores: list[_Store] = []
-        self._hidden: list[ast.expr] = []  # what functions fill that are defined here
+        self._hidden: list[_Store] = []  # what functions fill that are defined here
+        self._declared: set[str] = set()  # names that are not the function's own
         self._blind = False
         self._counters: set[str] = set()  # numbers are added to them, so they are no container
         sums: set[str] = set()
@@ -83,6 +115,8 @@ class _Stores:
             if store is not None:
                 self._stores.append(store)
             self._blind = self._blind or (_is_blind(part) and part not in known)
+            if isinstance(part, ast.Global | ast.Nonlocal):
+                self._declared.update(part.names)
             if isinstance(part, ast.AugAssign) and isinstance(part.target, ast.Name):
                 self._stores.append(_Store(part.target, ""))
                 counts = isinstance(part.op, ast.Add | ast.Sub) and is_number(part.value)
@@ -93,30 +127,40 @@ class _Stores:
                 self._blind = self._blind or _is_blind(part)
                 store = _filled(part)
                 if store is not None:
-                    self._hidden.append(
-                        ast.Attribute(store.target, store.attribute) if store.attribute else store.target
-                    )
+                    self._hidden.append(store)
 
     def slots(self, names: set[str] | frozenset[str]) -> frozenset[Slot]:
         """The slots of all stores that may fill one of these names, if there is one for each name."""
-        found: set[Slot] = set()
-        explained: set[str] = set()
-        if self._blind or any(self._concerns(target, names) for target in self._hidden):
+        if not self._are_known(names) or any(self._concerns(store.expression(), names) for store in self._hidden):
             return frozenset()
+        found = {self._slot(store) for store in self._stores if self._is_one_of(store, names)}
+        return frozenset(slot for slot in found if slot is not None) if None not in found else frozenset()
+
+    def start(self, names: set[str] | frozenset[str]) -> int:
+        """The line of the first statement of the suite that may fill one of these names; 0 if not known."""
+        if not self._are_known(names) or not self._declared.isdisjoint(names):
+            return 0
+        filling = {store.target for store in self._stores if self._is_one_of(store, names)}
+        filling |= {store.target for store in self._hidden if self._concerns(store.expression(), names)}
+        for statement in self._suite:
+            if any(part in filling for part in ast.walk(statement)):
+                decorators = getattr(statement, "decorator_list", ())
+                return int(min(part.lineno for part in (statement, *decorators)))
+        return 0
+
+    def _are_known(self, names: set[str] | frozenset[str]) -> bool:
+        """Whether it is known for each name which statements may fill it."""
+        explained: set[str] = set()
         for store in self._stores:
             if not self._is_one_of(store, names):
                 continue
-            slot = self._slot(store)
-            if slot is None:
-                return frozenset()
-            found.add(slot)
             if store.attribute:  # what is set by its name is known to `Scope` without the dot
                 explained |= {"." + store.attribute, store.attribute}
             else:
                 explained |= self._behind(store.target, _ALIASES)
             if not store.attribute and is_self(store.target):
                 explained.add(ANY)
-        return frozenset(found) if names <= explained else frozenset()
+        return not self._blind and names <= explained
 
     def _is_one_of(self, store: _Store, names: set[str] | frozenset[str]) -> bool:
         if store.attribute:
@@ -153,13 +197,27 @@ class _Stores:
         """Where the function finds what it fills; None if that is not known when it ends."""
         chain: list[str] = []
         target = store.target
-        while isinstance(target, ast.Attribute):
-            chain.insert(0, target.attr)
+        if store.attribute and isinstance(target, ast.Subscript) and not _key(target):
+            chain = [EACH]
             target = target.value
+            if self._is_overwritten(target, ANY, store):
+                return None
+        while isinstance(target, ast.Attribute) or _key(target):
+            if isinstance(target, ast.Attribute):
+                chain.insert(0, target.attr)
+                target = target.value
+            else:
+                chain.insert(0, _ELEMENT + _key(target))
+                owner_of = _container(target)
+                if self._is_overwritten(owner_of, _key(target), store):
+                    return None
+                target = owner_of
         root = "self" if is_self(target) and not isinstance(target, ast.Name) else getattr(target, "id", "")
         if root in self._counters and not chain:
             return Slot(root, (), "")
-        if not self._variables.stays(root) or any(self._is_replaced(name, store) for name in chain):
+        if not self._variables.stays(root) or any(
+            self._is_replaced(name, store) for name in chain if name[0] != _ELEMENT
+        ):
             return None
         owner: tuple[str, ...] = ()
         values = self._variables.values(root)
@@ -167,12 +225,51 @@ class _Stores:
             owner = tuple(ast.unparse(values[0]).split("."))
             if not self._variables.stays(owner[0]) or any(self._is_replaced(name, store) for name in owner[1:]):
                 owner = ()
-        return Slot(root, tuple(chain), store.attribute, owner, self._variables.is_looped(root))
+        lines = self._variables.lines(root).union(*(self._variables.lines(name) for name in owner[:1]))
+        self.lines |= lines
+        return Slot(root, tuple(chain), store.attribute, owner, bool(lines) or self._variables.is_looped(root))
 
     def _is_replaced(self, name: str, store: _Store) -> bool:
         """Whether an attribute on the way is set in the function, other than before all that matters."""
         others = [other.target for other in self._stores if other.attribute in (name, ANY)]
         return any(self._variables.may_follow(other, store.target) for other in others)
+
+    def _is_overwritten(self, container: ast.expr, key: str, store: _Store) -> bool:
+        """Whether an element on the way is set in the function, other than before all that matters."""
+        path = ast.unparse(container)
+        for other in self._stores:
+            written = ast.unparse(other.target)
+            is_inside = written != path and written.startswith((path + "[", path + ".setdefault(", path + ".get("))
+            if (
+                other.element
+                and (ANY in (key, other.element) or key == other.element)
+                and not is_inside
+                and not other.attribute
+            ):
+                related = written == path or not self._behind(other.target, _ALIASES).isdisjoint(
+                    self._behind(container, _ALIASES)
+                )
+                if related and self._variables.may_follow(other.target, store.target):
+                    return True
+        return False
+
+
+def _key(node: ast.AST) -> str:
+    """The text that an element is asked for by, if it is one."""
+    match node:
+        case ast.Subscript(slice=ast.Constant(value=str(key))):
+            return key
+        case ast.Call(func=ast.Attribute(attr="setdefault"), args=[ast.Constant(value=str(key)), _]):
+            return key
+    return ""
+
+
+def _container(node: ast.expr) -> ast.expr:
+    """What the element belongs to."""
+    if isinstance(node, ast.Call):
+        node = node.func
+    assert isinstance(node, (ast.Subscript, ast.Attribute))
+    return node.value
 
 
 def _filled(node: ast.AST) -> _Store | None:
@@ -180,9 +277,9 @@ def _filled(node: ast.AST) -> _Store | None:
         case ast.Attribute(value=value, attr=name, ctx=ast.Store()):
             return _Store(value, name)
         case ast.Subscript(value=value, ctx=ast.Store()) if getattr(value, "attr", "") != "__dict__":
-            return _Store(value, "")
+            return _Store(value, "", _key(node) or ANY)
         case ast.Call(func=ast.Attribute(value=value, attr=name)) if name in MUTATORS:
-            return _Store(value, "")
+            return _Store(value, "", "" if name == "setdefault" else ANY)
     return None
 
 

@@ -15,7 +15,7 @@ from testcache.looks import ANY, Imported, Look
 from testcache.model import LISTED, Defined, Digest
 from testcache.outline import Definition, Outline
 from testcache.separable import without
-from testcache.slots import Slot
+from testcache.slots import Filling
 from testcache.syntax import mentions
 
 WHOLE = "*"
@@ -47,7 +47,7 @@ class Source:
             has a span for each stretch of lines between its methods.
         memos: functions that may fill state that outlives a test: names of that state, by line of
             the function (as `co_firstlineno` has it). "*" is any name.
-        slots: where such a function keeps that state, if it is surely held by what its variables name.
+        fillings: where and from which line on such a function keeps that state, as far as it is known.
         mentions: names that each block mentions, "" for the body: names read, attributes, imports
             (but not those of the body), and texts that are a name or a dotted path; and what
             `testcache.reflection` says. {"*"} if not known.
@@ -72,7 +72,7 @@ class Source:
     defined: Digest = digest_of({})  # noqa: RUF009
     uses: dict[str, frozenset[str]] = field(default_factory=dict)
     imported: frozenset[str] = frozenset()
-    slots: dict[int, frozenset[Slot]] = field(default_factory=dict)
+    fillings: dict[int, Filling] = field(default_factory=dict)
     acts: bool = False
 
     @property
@@ -141,20 +141,20 @@ def _source(tree: ast.Module, collected: bool) -> Source:
                 blocks[inner.block] = blocks[item.block]
     body = _rest(cut, parts, without(cut.body, 0, len(cut.body), removed))
     found, uses = _definitions(cut, parts, reach)
-    filling, slots = memos.find(cut)
+    memo_names, fillings = memos.find(cut)
     mentioned[""] = reach.of_rest(removed, parts)
     return Source(
         body=of_text("\n".join(body)),
         blocks=blocks,
         spans=tuple(sorted(spans)),
-        memos=filling,
+        memos=memo_names,
         mentions=mentioned,
         parsed=True,
         definitions=found,
         defined=digest_of(found),
         uses=uses,
         imported=parts.imported,
-        slots=slots,
+        fillings=fillings,
         acts=collected and effects.find(cut, tree),
     )
 

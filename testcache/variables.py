@@ -1,12 +1,14 @@
 """The variables of one function: which of them still have the value that matters when it ends.
 
 A variable *stays* if no value of it is lost on the way: it is bound once, or in arms of an `if` of which
-only one is executed, or again and again by a loop, at the end of whose rounds somebody looks.
+only one is executed, or again and again by a loop, at the end of whose rounds somebody looks, or on lines
+of their own, before which somebody looks.
 """
 
 from __future__ import annotations
 
 import ast
+import itertools
 from dataclasses import dataclass, replace
 
 from testcache.nodes import FUNCTIONS, children
@@ -46,6 +48,7 @@ class _Binding:
     at: tuple[int, int]
     place: _Place
     value: ast.expr | None
+    is_statement: bool = False
 
 
 class Variables:
@@ -73,7 +76,15 @@ class Variables:
         bound = self._bound.get(name)
         if not bound or name in self._lost:
             return False
-        return all(_is_seen_before(first, second) for at, first in enumerate(bound) for second in bound[at + 1 :])
+        pairs = itertools.combinations(bound, 2)
+        return all(_is_seen_before(first, second) or _is_looked_at(first, second) for first, second in pairs)
+
+    def lines(self, name: str) -> frozenset[int]:
+        """The lines before which somebody must look at the variable."""
+        bound = self._bound.get(name, ())
+        if all(_is_seen_before(first, second) for first, second in itertools.combinations(bound, 2)):
+            return frozenset()
+        return frozenset(binding.at[0] for binding in bound if binding.is_statement)
 
     def is_looped(self, name: str) -> bool:
         """Whether one of its values is from a loop."""
@@ -149,11 +160,13 @@ class Variables:
                 self._lost.add(name)
             case ast.MatchMapping(rest=str(name)):
                 self._lost.add(name)
-            case (
-                ast.Assign(targets=[ast.Name() as target], value=ast.expr() as value)
-                | ast.AnnAssign(target=ast.Name() as target, value=ast.expr() as value)
-                | ast.NamedExpr(target=target, value=value)
-            ):
+            case ast.Assign(targets=targets, value=value):
+                for target in targets:
+                    if isinstance(target, ast.Name):
+                        self._bind(target.id, target, place, value, is_statement=True)
+            case ast.AnnAssign(target=ast.Name() as target, value=ast.expr() as value):
+                self._bind(target.id, target, place, value, is_statement=True)
+            case ast.NamedExpr(target=target, value=value):
                 self._bind(target.id, target, place, value)
             case ast.For() | ast.AsyncFor():
                 inside = replace(place, loops=(*place.loops, _Loop(node, place.guards)))  # anew by each round
@@ -165,11 +178,13 @@ class Variables:
             case ast.AugAssign(target=ast.Name() as target):
                 self._augmented.add(target)  # if it can be filled at all, it stays the same object
 
-    def _bind(self, name: str, node: ast.AST, place: _Place, value: ast.expr | None = None) -> None:
+    def _bind(
+        self, name: str, node: ast.AST, place: _Place, value: ast.expr | None = None, *, is_statement: bool = False
+    ) -> None:
         at = place_of(node)
         bound = self._bound.setdefault(name, [])
         if not any(binding.at == at for binding in bound):  # its target is visited again, as a name
-            bound.append(_Binding(at, place, value))
+            bound.append(_Binding(at, place, value, is_statement))
 
 
 def is_path(node: ast.expr) -> bool:
@@ -194,6 +209,14 @@ def _is_seen_before(first: _Binding, second: _Binding) -> bool:
     if any(other.node is loop.node for other in second.place.loops) or _has_break(loop.node):
         return False
     return not loop.guards or loop.guards[-1] in second.place.guards
+
+
+def _is_looked_at(first: _Binding, second: _Binding) -> bool:
+    """Whether both are such that somebody can look before they replace each other."""
+    if not second.is_statement or first.at[0] == second.at[0]:
+        return False
+    loops = {loop.node for loop in first.place.loops}
+    return first.is_statement or loops.isdisjoint(loop.node for loop in second.place.loops)
 
 
 def _are_exclusive(first: _Place, second: _Place) -> bool:

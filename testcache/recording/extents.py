@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from sys import _getframe
 from types import FrameType
 
-from testcache.recording.recorder import Flooded, Left, Passed, Place, Sink
+from testcache.recording.recorder import Flooded, Left, Looked, Passed, Place, Sink
 
 LIMIT = 200
 """Extents of one function reported in a period: each costs two callbacks (about 5 us with a take in
 each), so a function called in a tight loop would slow its test down many times over."""
 
-ROUNDS = 1000
+ROUNDS = 10_000
 """Rounds of loops looked at in one period, for each function: 3 us each."""
+
+Ends = Mapping[Place, Callable[[FrameType], None]]
+"""Watched functions whose runs are not bracketed, and what to call at each end and each round instead."""
+
+NO_ENDS: Ends = {}
 
 _Key = tuple[int, int]
 
@@ -45,15 +50,17 @@ class Extents:
         left: Left,
         flooded: Flooded | None = None,
         passed: Passed | None = None,
+        ends: Ends = NO_ENDS,
     ) -> None:
         self._entered = entered
         self._left = left
         self._flooded = flooded
         self._passed = passed
+        self._ends = ends
         self._passing: set[Place] = set()
         self._threads = _Thread()
         self._watched: dict[str, set[int]] = {}
-        self._looping: dict[str, set[int]] = {}
+        self._looked: dict[Place, set[int]] = {}
         self._counts: dict[Place, int] = {}
         self._rounds: dict[Place, int] = {}
         self.failure = ""
@@ -62,23 +69,31 @@ class Extents:
         if lines:
             self._watched.setdefault(filename, set()).update(lines)
 
-    def watch_rounds(self, filename: str, lines: Collection[int]) -> None:
-        """For these functions each round of a loop is told as well."""
-        if lines:
-            self._looping.setdefault(filename, set()).update(lines)
+    def look(self, filename: str, looked: Looked) -> None:
+        """For these functions each round of a loop is told as well, and each coming to some lines."""
+        for function, lines in looked.items():
+            self._looked.setdefault((filename, function), set()).update(lines)
 
-    def watches_rounds(self, place: Place) -> bool:
-        lines = self._looping.get(place[0])
-        return lines is not None and place[1] in lines
+    def looked(self, place: Place) -> set[int] | None:
+        """The lines of a function that are told, besides rounds of loops; None if nothing is."""
+        return self._looked.get(place)
 
     def round(self, frame: FrameType) -> bool:
-        """A round of a loop in the function of `frame` is over. False: do not report its rounds any more."""
+        """A round of a loop in the function of `frame` is over, or one of its lines is about to be executed.
+
+        False: do not report its rounds any more.
+        """
         place = (frame.f_code.co_filename, frame.f_code.co_firstlineno)
-        passed = self._passed
-        if passed is None or self._threads.telling or not (self.is_open(frame) or place in self._passing):
+        passed, end = self._passed, self._ends.get(place)
+        if end is None and not (self.is_open(frame) or place in self._passing):
+            return True
+        if passed is None or self._threads.telling:
             return True
         count = self._rounds.get(place, 0) + 1
         self._rounds[place] = count
+        if end is not None and count <= ROUNDS:
+            self._end(end, frame)
+            return True
         known = frame if count <= ROUNDS else None
         self._tell(lambda place: passed(place, known), place)
         return known is not None
@@ -112,12 +127,16 @@ class Extents:
 
     def leave(self, frame: FrameType) -> None:
         """The function of `frame` ends or pauses; extents opened inside it end first."""
-        if self._threads.telling:
+        threads = self._threads
+        if threads.telling:
             return
-        if not self.is_open(frame):
+        if not threads.open or not self.is_open(frame):
             passed = self._passed
             place = (frame.f_code.co_filename, frame.f_code.co_firstlineno)
-            if passed is not None and place in self._passing:
+            end = self._ends.get(place)
+            if end is not None:
+                self._end(end, frame)
+            elif passed is not None and place in self._passing:
                 self._tell(lambda place: passed(place, frame), place)
             return
         opened, wanted = self._threads.open, _key(frame)
@@ -140,11 +159,11 @@ class Extents:
             self._passing.discard(place)
 
     def is_flooded(self, place: Place) -> bool:
-        return self._counts.get(place, 0) > LIMIT
+        return place in self._ends or self._counts.get(place, 0) > LIMIT
 
     def is_passing(self, place: Place) -> bool:
         """Whether the ends of a flooded function are still told."""
-        return place in self._passing
+        return place in self._passing or place in self._ends
 
     def settle(self) -> None:
         """End the extents of this thread whose functions are no longer on its stack."""
@@ -164,7 +183,16 @@ class Extents:
         try:
             call(place)
         except Exception as error:  # the caller finds it in `failure` and does not store the test
-            self.failure = self.failure or f"{type(error).__name__}: {error}"
+            self._keep(error)
+
+    def _end(self, end: Callable[[FrameType], None], frame: FrameType) -> None:
+        try:
+            end(frame)
+        except Exception as error:
+            self._keep(error)
+
+    def _keep(self, error: Exception) -> None:
+        self.failure = self.failure or f"{type(error).__name__}: {error}"
 
     def _drop_stale(self, frame: FrameType | None) -> None:
         opened = self._threads.open

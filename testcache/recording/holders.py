@@ -16,18 +16,21 @@ import inspect
 import sys
 import weakref
 from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from types import FrameType, FunctionType, GetSetDescriptorType, MemberDescriptorType
-from typing import Final
+from typing import Final, cast
 
-from testcache.slots import ANY, MUTATORS, Slot
+from testcache.slots import ANY, EACH, MUTATORS, Slot
 
 _COUNTS = sys.version_info < (3, 14) and "t" not in getattr(sys, "abiflags", "")
 """Whether the number of references says who holds an object: later versions borrow some."""
 
 _IMMUTABLE = frozenset({type(None), bool, int, float, complex, str, bytes, tuple, frozenset, range, type(Ellipsis)})
 _PLAIN = _IMMUTABLE - {tuple, frozenset}
-_FEW = 64
+_FEW = 500
+_HEAP = 1 << 9
+"""Py_TPFLAGS_HEAPTYPE: the class was made while Python runs, as those of a class statement are."""
+
 _SUSPENDS = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 _CONTAINERS = (dict, list, set, bytearray, deque, OrderedDict, defaultdict, Counter)
 
@@ -42,17 +45,51 @@ _MISSING: Final = _Everybody()
 _ABSENT: Final = _Everybody()
 
 
+class Keep:
+    """What is kept until the test ends because it cannot be referred to weakly.
+
+    Attributes:
+        objects: by their ids.
+    """
+
+    def __init__(self) -> None:
+        self.objects: dict[int, object] = {}
+
+    def add(self, holder: object) -> bool:
+        """Keep an object alive; False if somebody might notice."""
+        known = id(holder) in self.objects
+        if not known and _is_plain(holder, self.objects):
+            self.objects[id(holder)] = holder
+            known = True
+        return known
+
+    def release(self) -> None:
+        """Let go of all that nobody else has, and of what only that had."""
+        objects, before = list(self.objects.values()), -1
+        self.objects.clear()
+        while len(objects) != before:
+            before, left = len(objects), []
+            while objects:
+                holder = objects.pop()
+                if sys.getrefcount(holder) > 2:  # `holder`, and the argument
+                    left.append(holder)
+            objects = left
+        self.objects.update((id(holder), holder) for holder in objects)
+
+
 class Held:
     """The objects that hold what one function filled in one test.
 
     Those that can be referred to weakly are. A plain list or dict cannot: if nobody but its owner has it,
-    the owner stands for it; else it is kept, if its contents are such that nobody notices.
+    the owner stands for it; else it is kept, as objects with nothing but slots are, if its contents are
+    such that nobody notices.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, keep: Keep) -> None:
         self._weak: dict[int, weakref.ref[object]] = {}
-        self._kept: dict[int, object] = {}
-        self._known: dict[tuple[int, Slot], weakref.ref[object]] = {}
+        self._keep = keep
+        self._kept: set[int] = set()
+        self._known: set[tuple[int, str, str]] = set()
 
     def watch(self, frame: FrameType, slots: Iterable[Slot]) -> bool:
         """Remember all objects that hold what the function of this frame filled.
@@ -68,52 +105,83 @@ class Held:
         """Whether one of the objects is alive."""
         if any(reference() is not None for reference in self._weak.values()):
             return True
-        return any(sys.getrefcount(kept) > 3 for kept in self._kept.values())  # the dict, `kept`, the argument
+        return not self._kept.isdisjoint(self._keep.objects)
 
     def _watch(self, frame: FrameType, variables: Mapping[str, object], slot: Slot) -> bool:
-        key = (id(variables.get(slot.root)), slot)
-        known = self._known.get(key)
-        if known is not None and known() is variables[slot.root]:
+        key = (id(variables.get(slot.root)), slot.root, slot.attribute)
+        if not slot.chain and key in self._known and self._has(variables[slot.root]):
             return True
+        if slot.chain and slot.chain[-1] == EACH:
+            return all(map(self._follow, _elements(variables, slot)))
         holder = _holder(frame, variables, slot)
+        if not self._follow(holder):
+            return False
+        if not slot.chain and slot.attribute not in ("", ANY) and holder is not None:  # a list may get another owner
+            self._known.add(key)
+        return True
+
+    def _has(self, holder: object) -> bool:
+        known = self._weak.get(id(holder))
+        return id(holder) in self._kept if known is None else known() is holder
+
+    def _follow(self, holder: object) -> bool:
+        if holder is None or self._has(holder):
+            return True
         if holder is EVERYBODY:
             return False
-        kind = type(holder)
-        if holder is None:
-            return True
-        if not kind.__weakrefoffset__:
-            if kind in _CONTAINERS:
-                self._kept[id(holder)] = holder
-            return kind in _CONTAINERS
-        known = self._weak.get(id(holder))
-        if known is None or known() is not holder:
-            known = self._weak[id(holder)] = weakref.ref(holder)
-        if slot.attribute and slot.attribute != ANY and not slot.chain:  # the rest may be another one next time
-            self._known[key] = known
+        if type(holder).__weakrefoffset__:
+            self._weak[id(holder)] = weakref.ref(holder)
+        elif self._keep.add(holder):
+            self._kept.add(id(holder))
+        else:
+            return False
         return True
+
+
+def _reach(variables: Mapping[str, object], root: str, chain: Iterable[str]) -> tuple[object, object]:
+    """The object that attributes and elements lead to, and the one that has it.
+
+    The object is None if nothing can have been filled there, EVERYBODY if it may lie anywhere.
+    """
+    owner: object = None
+    held = variables.get(root, _MISSING)
+    if held is _MISSING:  # not bound yet, or the code of a comprehension in the same line
+        return None, None
+    for name in chain:
+        if type(held) in _IMMUTABLE:
+            return None, None
+        owner, held = held, _element(held, name[1:]) if name.startswith("[") else _attribute(held, name)
+        if held is _MISSING or (held is _ABSENT and _has_elsewhere(type(owner), name)):
+            return owner, EVERYBODY
+        if held is _ABSENT:
+            return owner, None  # nothing is there that could have been filled
+    return owner, None if type(held) in _IMMUTABLE else held
+
+
+def _elements(variables: Mapping[str, object], slot: Slot) -> Iterator[object]:
+    """The holders of an attribute of one of the elements of a list or dict."""
+    _, container = _reach(variables, slot.root, slot.chain[:-1])
+    if container is None:
+        return
+    if type(container) is dict:
+        container = list(container.values())
+    if type(container) is not list or len(container) > _FEW:
+        yield EVERYBODY
+        return
+    for element in container:
+        yield None if type(element) in _IMMUTABLE else _holder_of_attribute(element, slot.attribute)
 
 
 def _holder(frame: FrameType, variables: Mapping[str, object], slot: Slot) -> object:
     """The object without which nobody sees the slot; None if nothing was filled that outlives the call."""
-    held = variables.get(slot.root, _MISSING)
-    if held is _MISSING:  # not bound yet, or the code of a comprehension in the same line
-        return None
-    owner: object = None
-    for name in slot.chain:
-        if type(held) in _IMMUTABLE:
-            return None
-        owner, held = held, _attribute(held, name)
-        if held is _MISSING or (held is _ABSENT and _has_elsewhere(type(owner), name)):
-            return EVERYBODY
-        if held is _ABSENT:
-            return None  # nothing is there that could have been filled
+    owner, held = _reach(variables, slot.root, slot.chain)
+    if held is None or held is EVERYBODY:
+        return held
     if slot.owner:
         owner = _owner(variables, slot.owner, held)
-    kind = type(held)
-    if kind in _IMMUTABLE:
-        return None
     if slot.attribute:
         return _holder_of_attribute(held, slot.attribute)
+    kind = type(held)
     if not _is_container(kind):
         return EVERYBODY
     if kind.__weakrefoffset__:
@@ -139,13 +207,52 @@ def _owner(variables: Mapping[str, object], path: tuple[str, ...], held: object)
     return owner if found is held else None
 
 
-def _is_plain(container: object) -> bool:
-    """Whether a list or dict may be kept alive for a while: it holds nothing but a few plain values."""
-    if isinstance(container, dict):
-        return len(container) <= _FEW and all(
-            type(key) in _PLAIN and type(value) in _PLAIN for key, value in container.items()
+def _is_plain(holder: object, known: Container[int] = ()) -> bool:
+    """Whether something may be kept alive for a while: all that it leads to is a few plain values.
+
+    `known` are the ids of what is kept already.
+    """
+    queue, left = [holder], _FEW
+    while queue and left:
+        value = queue.pop()
+        left -= 1
+        if id(value) not in known:
+            parts = _parts(value)
+            if parts is None or len(parts) > _FEW:
+                return False
+            queue += [part for part in parts if type(part) not in _PLAIN]
+    return not queue
+
+
+def _parts(holder: object) -> Collection[object] | None:
+    """What a list, a dict or an object with slots holds; None if it may hold other things too."""
+    kind = type(holder)
+    if kind is list:
+        return cast("list[object]", holder)
+    if kind is dict:
+        items = cast("dict[object, object]", holder)
+        return [*items, *items.values()]
+    if _COUNTS and _has_slots_only(kind):
+        values = [_attribute(holder, name) for base in kind.__mro__ for name in _slots_of(base)]
+        return [value for value in values if value is not _ABSENT]
+    return None
+
+
+def _has_slots_only(kind: type) -> bool:
+    """Whether objects of a class of the project hold their slots and nothing else, and end without a word."""
+    own = [base for base in kind.__mro__ if base is not object]
+    return (
+        not kind.__dictoffset__
+        and not kind.__weakrefoffset__
+        and not kind.__itemsize__
+        and all(
+            base.__flags__ & _HEAP and "__slots__" in base.__dict__ and "__del__" not in base.__dict__ for base in own
         )
-    return isinstance(container, list) and len(container) <= _FEW and all(type(value) in _PLAIN for value in container)
+    )
+
+
+def _slots_of(kind: type) -> list[str]:
+    return [name for name, value in kind.__dict__.items() if isinstance(value, MemberDescriptorType)]
 
 
 def _attribute(owner: object, name: str) -> object:
@@ -165,6 +272,11 @@ def _attribute(owner: object, name: str) -> object:
     if hasattr(type(found), "__set__") or _is_shared(owner):
         return _MISSING
     return _own(owner).get(name, _ABSENT)
+
+
+def _element(container: object, key: str) -> object:
+    """What a dict has under a key; _MISSING if it is another kind of container."""
+    return dict.get(container, key, _ABSENT) if type(container) is dict else _MISSING
 
 
 def _holder_of_attribute(owner: object, name: str) -> object:

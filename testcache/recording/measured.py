@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import coverage
 
-from testcache.recording.recorder import Place, Recognised, RecorderUnavailable, Sink
+from testcache.recording.recorder import NOT_LOOKED, Looked, Place, Recognised, RecorderUnavailable, Sink
 
 PREFIX = "testcache:"
 """Begins each of our contexts in the user's data."""
@@ -34,7 +34,7 @@ class Measured:
 
     name = "coverage"
     extents = False
-    rounds = False
+    looks = False
     streams = False
 
     def __init__(self, wanted: Recognised) -> None:
@@ -89,7 +89,7 @@ class Measured:
             data.erase()
         return found
 
-    def watch(self, filename: str, lines: Collection[int], loops: Collection[int] = ()) -> None:
+    def watch(self, filename: str, lines: Collection[int], looked: Looked = NOT_LOOKED) -> None:
         """Lines have no extents."""
 
     def settle(self) -> None:

@@ -8,7 +8,7 @@ from sys import _getframe
 from types import CodeType, FrameType
 
 from testcache.recording.extents import Extents
-from testcache.recording.recorder import Place, Recognised, RecorderUnavailable, Sink, place_of
+from testcache.recording.recorder import NOT_LOOKED, Looked, Place, Recognised, RecorderUnavailable, Sink, place_of
 
 assert sys.version_info >= (3, 12), "choose() does not come here"
 from sys import monitoring  # noqa: E402
@@ -44,7 +44,7 @@ class Monitoring:
 
     name = "monitoring"
     extents = True
-    rounds = True
+    looks = True
     streams = True
 
     def __init__(self, wanted: Recognised, extents: Extents) -> None:
@@ -115,9 +115,9 @@ class Monitoring:
             self._arm(code)
         return found
 
-    def watch(self, filename: str, lines: Collection[int], loops: Collection[int] = ()) -> None:
+    def watch(self, filename: str, lines: Collection[int], looked: Looked = NOT_LOOKED) -> None:
         self._extents.watch(filename, lines)
-        self._extents.watch_rounds(filename, loops)
+        self._extents.look(filename, looked)
         for code in self._by_file.get(filename, ()):
             if id(code) not in self._bracketed and self._extents.watches((filename, code.co_firstlineno)):
                 self._bracketed.add(id(code))
@@ -141,7 +141,8 @@ class Monitoring:
         monitoring.set_local_events(recording, code, 0)
         events = RAN
         if id(code) in self._bracketed:
-            events = BRACKETED | EVENTS.JUMP if self._extents.watches_rounds(place_of(code)) else BRACKETED
+            lines = self._extents.looked(place_of(code))
+            events = BRACKETED if lines is None else BRACKETED | EVENTS.JUMP | (EVENTS.LINE if lines else 0)
         monitoring.set_local_events(recording, code, events)
 
     def _discovered(self, code: CodeType, _offset: int) -> object:
@@ -198,6 +199,9 @@ class Monitoring:
         def jumped(code: CodeType, offset: int, destination: int) -> object:
             return None if destination < offset and extents.round(_getframe(1)) else DISABLE
 
+        def reached(code: CodeType, line: int) -> object:
+            return None if line in (extents.looked(place_of(code)) or ()) and extents.round(_getframe(1)) else DISABLE
+
         def thrown(code: CodeType, _offset: int, _error: BaseException) -> None:
             if id(code) in self._codes:
                 begin(code, _getframe(1))
@@ -215,6 +219,7 @@ class Monitoring:
             EVENTS.PY_RETURN: over,
             EVENTS.PY_YIELD: over,
             EVENTS.JUMP: jumped,
+            EVENTS.LINE: reached,
             EVENTS.PY_THROW: thrown,
             EVENTS.PY_UNWIND: unwound,
         }

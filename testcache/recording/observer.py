@@ -52,6 +52,7 @@ class Observer:
             left=self.tape.left,
             flooded=self.tape.flooded,
             passed=self.tape.passed,
+            ends=self.tape.pending.ends,
             memo_lines=self._memo_lines,
         )
         self._handlers: dict[str, Handler] = {

@@ -14,7 +14,16 @@ from testcache.recording import probe_tree
 from testcache.recording.extents import Extents
 from testcache.recording.probe_loader import Loading, rewriter_of_pytest
 from testcache.recording.probe_marks import MARKS
-from testcache.recording.recorder import BODY_LINE, MemoLines, Place, Recognised, RecorderUnavailable, Sink
+from testcache.recording.recorder import (
+    BODY_LINE,
+    NOT_LOOKED,
+    Looked,
+    MemoLines,
+    Place,
+    Recognised,
+    RecorderUnavailable,
+    Sink,
+)
 
 SUSPENDS = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
@@ -31,7 +40,7 @@ class Probes:
 
     name = "probes"
     extents = True
-    rounds = False
+    looks = False
     streams = True
     active: ClassVar[Probes | None] = None
     audited: ClassVar[bool] = False
@@ -80,7 +89,7 @@ class Probes:
             found.add(self._bodies.pop())
         return found | self._blind
 
-    def watch(self, filename: str, lines: Collection[int], loops: Collection[int] = ()) -> None:
+    def watch(self, filename: str, lines: Collection[int], looked: Looked = NOT_LOOKED) -> None:
         self._extents.watch(filename, lines)
         if filename in MARKS:  # its code exists: runs of functions without brackets go unnoticed
             for line in set(lines) - self._brackets.get(filename, set()):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Protocol
 
 from testcache.errors import TestcacheError
 
 if TYPE_CHECKING:
-    from testcache.recording.extents import Extents
+    from testcache.recording.extents import Ends, Extents
 
 Place = tuple[str, int]
 """(co_filename, line): a line of the block that ran, mostly the first one of its code object."""
@@ -24,6 +24,9 @@ Left = Callable[[Place, FrameType | None], None]
 
 Flooded = Callable[[Place], bool]
 Passed = Callable[[Place, FrameType | None], None]
+
+Looked = Mapping[int, Collection[int]]
+NOT_LOOKED: Looked = {}
 
 Wanted = Callable[[str], bool]
 MemoLines = Callable[[str, bytes], Collection[int]]
@@ -42,7 +45,7 @@ class Recorder(Protocol):
         name: "monitoring", "probes" or "coverage".
         reason: why this one although another was preferred, or "".
         extents: whether the runs of watched functions are reported.
-        rounds: whether rounds of loops are reported.
+        looks: whether the function is stopped at to look at its variables before its end.
         streams: whether `streamed` works.
         failure: the first error inside one of the callbacks given to `choose`, or "". What was
             recorded since then may lack extents: treat it as not observed.
@@ -51,7 +54,7 @@ class Recorder(Protocol):
     name: str
     reason: str
     extents: bool
-    rounds: bool
+    looks: bool
     streams: bool
 
     @property
@@ -71,10 +74,11 @@ class Recorder(Protocol):
     def stop(self) -> None:
         """Stop recording and undo what can be undone. May be called twice."""
 
-    def watch(self, filename: str, lines: Collection[int], loops: Collection[int] = ()) -> None:
+    def watch(self, filename: str, lines: Collection[int], looked: Looked = NOT_LOOKED) -> None:
         """From now on each run of these code objects is bracketed by entered(place) and left(place, frame).
 
-        For those of `loops` passed(place, frame) tells of the end of each round of a loop.
+        For those of `looked` passed(place, frame) also tells of the end of each round of a loop, and
+        that one of the lines given is about to be executed.
         """
 
     def settle(self) -> None:
@@ -138,6 +142,7 @@ def choose(
     left: Left,
     flooded: Flooded | None = None,
     passed: Passed | None = None,
+    ends: Ends | None = None,
     memo_lines: MemoLines | None = None,
 ) -> Recorder:
     """Pick a recorder.
@@ -152,14 +157,16 @@ def choose(
             or whose runs cannot be bracketed: its runs now count as ordinary execution.
         passed: called at the end of such a run, if `flooded` answered True; and at the end of rounds,
             without the frame if they were too many.
+        ends: functions whose runs are not bracketed now, and what is called at each end and each round
+            instead; read anew each time.
         memo_lines: for probes, the first lines of the functions of a file that may be watched later.
 
     Raises:
         RecorderUnavailable: a technique was asked for by name and cannot be used.
     """
-    from testcache.recording.extents import Extents
+    from testcache.recording.extents import NO_ENDS, Extents
 
-    extents = Extents(entered, left, flooded, passed)
+    extents = Extents(entered, left, flooded, passed, NO_ENDS if ends is None else ends)
     recognised = Recognised(wanted)
     refused: list[str] = []
     for candidate in ("monitoring", "probes", "coverage") if name == "auto" else (name,):

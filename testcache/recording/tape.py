@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os.path import dirname
 from types import FrameType
 
@@ -17,7 +17,7 @@ from testcache.reasons import Reason
 from testcache.recording.context import Context, Place, Problem
 from testcache.recording.pending import Fill, Pending
 from testcache.recording.recorder import Recorder
-from testcache.slots import Slot
+from testcache.slots import Filling
 from testcache.source import Source, parse
 
 UNPARSED = parse(b"", collected=False)
@@ -49,12 +49,15 @@ class Tape:
     stack: list[Context] = field(default_factory=list)
     loaded: dict[str, Loaded] = field(default_factory=dict)
     fills: dict[Place, Fill] = field(default_factory=dict)
-    pending: Pending = field(default_factory=Pending)
+    pending: Pending = field(init=False)
     written: set[str] = field(default_factory=set)
     created: set[str] = field(default_factory=set)
     touched: list[Callable[[], Iterable[Context]]] = field(default_factory=list)
     stream: Callable[..., None] | None = None
     switched: Callable[[Context], None] | None = None
+
+    def __post_init__(self) -> None:
+        self.pending = Pending(lambda: self.top)
 
     @property
     def top(self) -> Context:
@@ -134,13 +137,14 @@ class Tape:
     def _fill(self, place: Place) -> Fill:
         fill = self.fills.get(place)
         if fill is None:
-            loaded, names, slots = self.loaded.get(place[0]), frozenset[str](), frozenset[Slot]()
+            loaded, names, filling = self.loaded.get(place[0]), frozenset[str](), Filling()
             if loaded is not None:
                 names = loaded.source.memos.get(place[1], names)
-                slots = loaded.source.slots.get(place[1], slots)
-            if any(slot.looped for slot in slots) and (self.recorder is None or not self.recorder.rounds):
-                slots = frozenset()
-            fill = self.fills[place] = Fill(Context(f"fill at {place[0]}:{place[1]}"), names, slots)
+                filling = loaded.source.fillings.get(place[1], filling)
+            looked = any(slot.looked for slot in filling.slots)
+            if looked and (self.recorder is None or not self.recorder.looks):
+                filling = replace(filling, slots=frozenset())
+            fill = self.fills[place] = Fill(Context(f"fill at {place[0]}:{place[1]}"), names, filling, place)
         return fill
 
     # -- modules
@@ -169,8 +173,12 @@ class Tape:
         if source.acts:
             self.run.links.add(context)
         if self.recorder is not None and source.memos:
-            loops = [line for line, slots in source.slots.items() if any(slot.looped for slot in slots)]
-            self.recorder.watch(filename, source.memos, loops)
+            looked = {
+                line: filling.lines
+                for line, filling in source.fillings.items()
+                if any(slot.looked for slot in filling.slots)
+            }
+            self.recorder.watch(filename, source.memos, looked)
         return loaded
 
     # -- reads

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from testcache.recording.holders import Held
-from testcache.slots import Slot
+from testcache.recording.holders import Held, Keep
+from testcache.slots import EACH, Slot
 
 ATTRIBUTE = Slot("self", (), "x")
 ELEMENT = Slot("self", ("rows",), "")
@@ -36,8 +36,8 @@ class Slotted:
 class Closed:
     __slots__ = ("x",)
 
-    def __init__(self) -> None:
-        self.x = 1
+    def __init__(self, x: object = 1) -> None:
+        self.x = x
 
 
 class Property(Plain):
@@ -79,7 +79,7 @@ def is_followed(held: Held, make: Callable[[], object], slot: Slot) -> bool:
 @pytest.mark.parametrize("slot", [ATTRIBUTE, ELEMENT])
 def test_what_an_object_holds_goes_with_it(kind: type, slot: Slot) -> None:
     """As long as the object lives it can be seen, and not a moment longer."""
-    held, thing = Held(), kind()
+    held, thing = Held(Keep()), kind()
     assert held.watch(frame_of(thing), [slot])
     assert held.is_seen()
     del thing
@@ -90,19 +90,69 @@ def test_a_container_that_others_have_too_is_not_told_by_its_owner() -> None:
     """It lives as long as one of them."""
     thing = Plain()
     elsewhere = thing.rows = {"a": 1}
-    held = Held()
+    keep = Keep()
+    held = Held(keep)
     assert held.watch(frame_of(thing), [ELEMENT])
     del thing
+    keep.release()
     assert held.is_seen()
     del elsewhere
+    keep.release()
+    assert not held.is_seen()
+
+
+def test_objects_with_slots_only_are_kept_and_let_go_together() -> None:
+    """One that only another one that is kept still has is not seen by anybody."""
+    inner = Closed()
+    outer = Closed([inner])
+    keep = Keep()
+    of_inner, of_outer = Held(keep), Held(keep)
+    assert of_inner.watch(frame_of(inner), [ATTRIBUTE])
+    assert of_outer.watch(frame_of(outer), [ATTRIBUTE])
+    del inner
+    keep.release()
+    assert of_inner.is_seen()
+    del outer
+    keep.release()
+    assert not of_inner.is_seen()
+    assert not of_outer.is_seen()
+
+
+def test_an_element_under_a_known_key_is_followed() -> None:
+    """A dict in a dict is kept itself; what is under another key is not looked at."""
+    thing = Plain()
+    inner = {"a": 1}
+    thing.rows = {"here": inner, "there": object}
+    keep = Keep()
+    held = Held(keep)
+    assert held.watch(frame_of(thing), [Slot("self", ("rows", "[here"), "")])
+    assert held.watch(frame_of(thing), [Slot("self", ("rows", "[missing"), "")])
+    del thing
+    keep.release()
+    assert held.is_seen()
+    del inner
+    keep.release()
+    assert not held.is_seen()
+
+
+def test_an_attribute_of_an_element_is_that_of_each() -> None:
+    """Which one it was is not known when the function ends."""
+    thing = Plain()
+    thing.rows = [Plain(), Plain()]
+    held = Held(Keep())
+    assert held.watch(frame_of(thing), [Slot("self", ("rows", EACH), "x")])
+    last = thing.rows[1]
+    del thing
+    assert held.is_seen()
+    del last
     assert not held.is_seen()
 
 
 def test_nothing_that_matters_is_kept_alive() -> None:
     """A shared container with objects in it is given up instead of being held."""
     thing = Plain()
-    elsewhere = thing.rows = {"a": object()}
-    assert not Held().watch(frame_of(thing), [ELEMENT])
+    elsewhere = thing.rows = {"a": Plain()}
+    assert not Held(Keep()).watch(frame_of(thing), [ELEMENT])
     assert elsewhere is thing.rows
 
 
@@ -118,7 +168,8 @@ EVERYBODY = {
     "a property": (Property, ATTRIBUTE),
     "a class that stores elsewhere": (Elsewhere, ATTRIBUTE),
     "a shared dict of attributes": (make_shared, ATTRIBUTE),
-    "an object that nobody can refer to weakly": (Closed, ATTRIBUTE),
+    "an object that nobody can refer to weakly": (lambda: Closed(Plain()), ATTRIBUTE),
+    "an element of what is no dict": (lambda: Closed(Rows(a=1)), Slot("self", ("x", "[a"), "")),
     "a container of the class": (Plain, Slot("self", ("shared",), "")),
     "a container that stores in its class": (Borg, Slot("self", (), "")),
     "a module": (lambda: sys, ATTRIBUTE),
@@ -130,13 +181,13 @@ EVERYBODY = {
 def test_what_may_be_elsewhere_too_is_everybodys(case: str) -> None:
     """Then no object stands for it."""
     make, slot = EVERYBODY[case]
-    assert not is_followed(Held(), make, slot)
+    assert not is_followed(Held(Keep()), make, slot)
 
 
 @pytest.mark.parametrize("kind", [OrderedDict, Rows, set])
 def test_a_container_that_can_be_referred_to_stands_for_itself(kind: Callable[[], object]) -> None:
     """Whoever owns it."""
-    held, container = Held(), kind()
+    held, container = Held(Keep()), kind()
     assert held.watch(frame_of(container), [Slot("self", (), "")])
     assert held.is_seen()
     del container
@@ -146,14 +197,14 @@ def test_a_container_that_can_be_referred_to_stands_for_itself(kind: Callable[[]
 @pytest.mark.parametrize("value", [None, 1, "text", (1, 2)])
 def test_plain_values_hold_nothing(value: object) -> None:
     """`total += 1` is no store."""
-    held = Held()
+    held = Held(Keep())
     assert held.watch(frame_of(value), [Slot("self", (), "")])
     assert not held.is_seen()
 
 
 def test_a_variable_without_a_value_holds_nothing() -> None:
     """The function did not come to that place."""
-    held = Held()
+    held = Held(Keep())
     assert held.watch(frame_of(1), [Slot("other", (), "x")])
     assert not held.is_seen()
 
@@ -172,8 +223,8 @@ def test_no_code_of_the_project_is_run() -> None:
         @rows.setter
         def rows(self, value: object) -> None: ...
 
-    assert not is_followed(Held(), Loud, ELEMENT)
-    assert not is_followed(Held(), Loud, Slot("self", ("missing",), ""))
+    assert not is_followed(Held(Keep()), Loud, ELEMENT)
+    assert not is_followed(Held(Keep()), Loud, Slot("self", ("missing",), ""))
 
 
 def generator(self: object) -> Any:
@@ -183,4 +234,4 @@ def generator(self: object) -> Any:
 def test_functions_that_are_suspended_are_not_followed() -> None:
     """A snapshot of their variables would keep old values alive."""
     running = generator(Plain())
-    assert not Held().watch(next(running), [ATTRIBUTE])
+    assert not Held(Keep()).watch(next(running), [ATTRIBUTE])

@@ -6,7 +6,7 @@ import textwrap
 
 import pytest
 
-from testcache.slots import Slot
+from testcache.slots import Filling, Slot
 from testcache.source import parse
 
 
@@ -15,7 +15,7 @@ def slots(code: str) -> frozenset[Slot]:
     source = parse(textwrap.dedent(code).encode(), collected=False)
     assert source.parsed
     assert len(source.memos) == 1
-    return next(iter(source.slots.values()), frozenset())
+    return next((filling.slots for filling in source.fillings.values()), frozenset())
 
 
 FOLLOWED = {
@@ -28,7 +28,7 @@ FOLLOWED = {
         Slot("rows", (), "", ("self", "rows")),
     ),
     "what a call returned, under a name": ("o = make()\n    if o.x is None:\n        o.x = 1", Slot("o", (), "x")),
-    "each of many": ("for o in k:\n        if o.x is None:\n            o.x = 1", Slot("o", (), "x", (), looped=True)),
+    "each of many": ("for o in k:\n        if o.x is None:\n            o.x = 1", Slot("o", (), "x", (), looked=True)),
     "one of two": (
         "if k:\n        o = self\n    else:\n        o = make()\n    if o.x is None:\n        o.x = 1",
         Slot("o", (), "x"),
@@ -41,6 +41,19 @@ FOLLOWED = {
         "if hasattr(self, k):\n        return\n    setattr(self, k, 1)",
         Slot("self", (), "*"),
     ),
+    "a variable with two values": (
+        "o = k\n    if o.x is None:\n        o.x = 1\n    o = self",
+        Slot("o", (), "x", (), looked=True),
+    ),
+    "a loop that may be left": (
+        "for o in k:\n        if not o.x:\n            o.x = 1\n            break\n    o = self",
+        Slot("o", (), "x", (), looked=True),
+    ),
+    "an element of a known element": (
+        "if 'x' not in self.a:\n        self.a['x'] = {}\n    if k not in self.a['x']:\n        self.a['x'][k] = 1",
+        Slot("self", ("a", "[x"), ""),
+    ),
+    "each of a list": ("if k[0].x is None:\n        k[0].x = 1", Slot("k", ("[*",), "x")),
     "the object itself": ("if k not in self:\n        self[k] = 1", Slot("self", (), "")),
 }
 
@@ -49,14 +62,48 @@ FOLLOWED = {
 def test_a_store_through_a_variable_is_followed(case: str) -> None:
     """The variable, the attributes on the way, and what is set."""
     body, slot = FOLLOWED[case]
-    assert slots(f"def f(self, k):\n    {body}\n") == {slot}
+    assert slot in slots(f"def f(self, k):\n    {body}\n")
+
+
+def filling(code: str) -> Filling:
+    """What is known of the one memo-shaped function in a piece of code."""
+    return next(iter(parse(textwrap.dedent(code).encode(), collected=False).fillings.values()))
+
+
+def test_lines_are_where_a_variable_gets_another_value() -> None:
+    """There its value must be looked at."""
+    code = "def f(k):\n    o = k\n    if o.x is None:\n        o.x = 1\n    p = o\n    o = None\n"
+    assert filling(code).lines == {2, 6}
+
+
+STARTS = {
+    "the statement that fills": ("if not k:\n        return\n    if k.x is None:\n        k.x = 1", 4),
+    "the loop around it": ("i = 0\n    while i:\n        if k.x is None:\n            k.x = 1", 3),
+    "a function inside": ("i = 0\n    def g():\n        if k.x is None:\n            k.x = 1\n    g()", 4),
+    "nowhere, as it may be anything": ("if k.x is None:\n        vars(k)[self] = 1\n        k.x = 1", 0),
+    "nowhere, as the name is global": ("global X\n    if X is None:\n        X = []\n    X.append(1)", 0),
+}
+
+
+@pytest.mark.parametrize("case", STARTS)
+def test_a_function_fills_from_a_line_on(case: str) -> None:
+    """A return above that line is one of a run that filled nothing."""
+    body, line = STARTS[case]
+    assert filling(f"def f(self, k):\n    {body}\n").start == line
 
 
 NOT_FOLLOWED = {
     "a global": "global X\n    if X is None:\n        X = 1",
     "an attribute of a global": "if M.x is None:\n        M.x = 1",
-    "a variable with two values": "o = k\n    if o.x is None:\n        o.x = 1\n    o = self",
-    "a loop that may be left": "for o in k:\n        if not o.x:\n            o.x = 1\n            break\n    o = self",
+    "a variable with two values in a line": "o = k\n    if o.x is None:\n        o.x = 1\n        o = k; o = self",
+    "a variable whose second value is from a loop": (
+        "o = k\n    if o.x is None:\n        o.x = 1\n    for o in k:\n        pass"
+    ),
+    "an element that is replaced": ("if k not in self.a['x']:\n        self.a['x'][k] = 1\n    self.a['x'] = {}"),
+    "an element that may be replaced": "if k not in self.a['x']:\n        self.a['x'][k] = 1\n    self.a[k] = {}",
+    "an element of another name": (
+        "a = self.a\n    if k not in self.a['x']:\n        self.a['x'][k] = 1\n    a['x'] = {}"
+    ),
     "a name that is deleted": "o = k.o\n    if o.x is None:\n        o.x = 1\n    del o",
     "what a call returns": "if k.get().x is None:\n        k.get().x = 1",
     "an element of an element": "if k not in self.a[0].rows:\n        self.a[0].rows[k] = 1",
@@ -77,18 +124,18 @@ def test_a_function_with_another_store_has_no_slots(case: str) -> None:
     """One store of the same name that may be anywhere is enough."""
     source = parse(f"def f(self, k):\n    {NOT_FOLLOWED[case]}\n".encode(), collected=False)
     assert 1 in source.memos
-    assert 1 not in source.slots
+    assert not source.fillings[1].slots
 
 
 def test_a_default_that_is_filled_is_not_followed() -> None:
     """It is one object for all calls."""
     source = parse(b"def f(k, rows={}):\n    if k not in rows:\n        rows[k] = 1\n", collected=False)
     assert 1 in source.memos
-    assert not source.slots
+    assert not any(filling.slots for filling in source.fillings.values())
 
 
 def test_decorated_functions_have_no_slots() -> None:
     """Nobody knows where a decorator keeps what it remembers."""
     source = parse(b"@cache\ndef f(self):\n    if self.x is None:\n        self.x = 1\n", collected=False)
     assert 1 in source.memos
-    assert not source.slots
+    assert not any(filling.slots for filling in source.fillings.values())
