@@ -89,10 +89,12 @@ def find(node: Function, names: set[str] | frozenset[str]) -> Filling:
     """Where a function keeps what it fills under these names.
 
     Names are told apart as in `Scope`: `.x` is an attribute, `x` is global or belongs to a function around.
-    Cost: two walks through the function.
+    Nothing is known of a function that can be suspended. Cost: two walks through the function.
     """
     try:
         stores = _Stores(node)
+        if stores.suspends:
+            return Filling()
         return Filling(stores.slots(names), stores.start(names), frozenset(stores.lines))
     except RecursionError:  # suites in suites
         return Filling()
@@ -101,6 +103,7 @@ def find(node: Function, names: set[str] | frozenset[str]) -> Filling:
 class _Stores:
     def __init__(self, node: Function) -> None:
         self.lines: set[int] = set()
+        self.suspends = isinstance(node, ast.AsyncFunctionDef)
         self._suite = node.body
         self._variables = Variables(node)
         self._stores: list[_Store] = []
@@ -115,6 +118,7 @@ class _Stores:
             if store is not None:
                 self._stores.append(store)
             self._blind = self._blind or (_is_blind(part) and part not in known)
+            self.suspends = self.suspends or isinstance(part, ast.Yield | ast.YieldFrom)
             if isinstance(part, ast.Global | ast.Nonlocal):
                 self._declared.update(part.names)
             if isinstance(part, ast.AugAssign) and isinstance(part.target, ast.Name):

@@ -10,6 +10,7 @@ import pytest
 from harness import Project, Run
 from states import Case
 from states_apart import KEPT_APART
+from states_changes import CHANGES
 from states_containers import CONTAINERS
 from states_flows import FLOWS
 from states_lives import LIVES
@@ -18,7 +19,7 @@ from states_unseen import UNSEEN
 from states_usual import USUAL
 from states_ways import WAYS
 
-FILLED = USUAL | CONTAINERS | OBJECTS | FLOWS | LIVES | WAYS
+FILLED = USUAL | CONTAINERS | OBJECTS | FLOWS | LIVES | WAYS | CHANGES
 
 
 @dataclass(frozen=True)
