@@ -129,6 +129,14 @@ def globally():
     global counter
     counter += 1
 
+def rebound():
+    thing = 1
+    number = thing
+    thing = 2
+    for number in (1, 2):
+        thing = number
+    return thing
+
 def at_import():
     return plain()
 
@@ -209,6 +217,7 @@ class Listener:
 
     heard: list[tuple[str, int]] = field(default_factory=list)
     then: Callable[[Place], None] | None = None
+    ends: dict[Place, Callable[[FrameType], None]] = field(default_factory=dict)
 
     def entered(self, place: Place) -> None:
         self.heard.append(("entered", place[1]))
@@ -223,6 +232,10 @@ class Listener:
     def flooded(self, place: Place) -> bool:
         self.heard.append(("flooded", place[1]))
         return False
+
+    def passed(self, place: Place, frame: FrameType | None) -> None:
+        assert frame is not None
+        self.heard.append(("passed", frame.f_lineno))
 
 
 @dataclass
@@ -251,6 +264,8 @@ def start(technique: str, program: Program, memos: frozenset[str] = frozenset())
         entered=listener.entered,
         left=listener.left,
         flooded=listener.flooded,
+        passed=listener.passed,
+        ends=listener.ends,
         memo_lines=lambda filename, data: lines,
     )
     recorder.start()

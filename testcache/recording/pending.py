@@ -26,8 +26,8 @@ from testcache.recording.holders import Held, Keep
 from testcache.slots import Filling
 
 FAMILIAR = 100
-"""Tests after which a function is familiar: boltons, click and marshmallow lose no precision by it."""
-
+"""Tests after which a function is familiar. With 20, marshmallow's mean share of tests on a function grows
+from 43 to 47%; with 100 nothing is lost there, and markdown-it-py's 981 tests still take a fifth less."""
 
 NOWHERE = Filling()
 
@@ -135,6 +135,8 @@ class Pending:
             kept.ended(fill, frame)
 
     def _familiar(self, fill: Fill) -> Callable[[FrameType], None]:
+        """What is called at each end of a familiar function, and at each round of a loop in it."""
+
         def end(frame: FrameType) -> None:
             kept = self._kept.get(fill)
             if kept is None or self._test is None:

@@ -107,6 +107,38 @@ def test_a_function_that_runs_too_often_floods_once_in_a_period(bracketing: Sess
     assert bracketing.listener.heard[401:] == [("entered", line), ("left", line)]
 
 
+def test_functions_with_ends_are_not_bracketed(bracketing: Session) -> None:
+    """Each end is told with its frame, one by an exception too, until the function is bracketed again."""
+    program, listener, ends = bracketing.program, bracketing.listener, []
+    bracketing.recorder.watch(str(program.path), [program.line("plain"), program.line("fails")])
+    module = bracketing.load()
+    listener.heard.clear()
+    for name in ("plain", "fails"):
+        listener.ends[program.place(name)] = lambda frame: ends.append(frame.f_code.co_name)
+    assert bracketing.ran(lambda: (module.caller(), module.catches())) == {"caller", "plain", "catches", "fails"}
+    assert (listener.heard, ends) == ([], ["plain", "plain", "fails"])
+    listener.ends.clear()
+    module.plain()
+    assert [word for word, _ in listener.heard] == ["entered", "left"]
+
+
+def test_a_function_is_looked_at_before_its_variables_change(bracketing: Session) -> None:
+    """Before each of the lines given, and after each round of a loop, while it runs."""
+    if not bracketing.recorder.looks:
+        pytest.skip("probes do not look")
+    line = bracketing.program.line("rebound")
+    bracketing.recorder.watch(str(bracketing.program.path), [line], {line: {line + 1, line + 3, line + 5}})
+    module = bracketing.load()
+    bracketing.listener.heard.clear()
+    for _ in range(2):
+        assert module.rebound() == 2
+        bracketing.recorder.take()
+    lines = [number - line for word, number in bracketing.listener.heard if word == "passed"]
+    assert lines[: len(lines) // 2] == lines[len(lines) // 2 :]
+    assert [number for number in lines[: len(lines) // 2] if number in (1, 3)] == [1, 3]
+    assert lines.count(5) >= 4
+
+
 def test_an_error_in_a_callback_stays_out_of_the_tested_code(bracketing: Session) -> None:
     """The tested function returns as usual, and the recorder remembers the failure."""
 
