@@ -79,9 +79,11 @@ class Ledger:
         parts = (mine, base) if base else (mine,)
         return Account(parts, tuple(dict.fromkeys(problems)), tuple(sorted(labels)), frozenset(own), modules)
 
-    def mentions(self, place: Place) -> frozenset[str]:
-        """All names that the code at a place mentions."""
-        return self._code_at(place).mentions
+    def fills_named(self, place: Place) -> tuple[Context, ...]:
+        """The fills under names that the code at a place mentions. Cost: a look-up, but for new fills."""
+        code = self._code_at(place)
+        found = self._fills_reached(place, code, len(self._tape.fills))
+        return (*found, *self._fill_index().get(EVERY, ())) if EVERY in code.mentions else found
 
     def whole_text(self) -> frozenset[Read]:
         """The bytes of every first-party file loaded so far.

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import gc
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from types import FrameType
 
@@ -176,8 +176,11 @@ class Pending:
         if known is not None:
             known.append((next(self._clock), places))
 
-    def end(self, mentions: Callable[[Place], frozenset[str]]) -> None:
-        """The test is over: turn what somebody can still see into fills, and forget the rest."""
+    def end(self, named: Callable[[Place], Iterable[Context]]) -> None:
+        """The test is over: turn what somebody can still see into fills, and forget the rest.
+
+        `named` gives the contexts of fills under names that the code at a place mentions.
+        """
         test, self._test = self._test, None
         waiting, self._kept = self._kept, {}
         lasting, self._lasting = self._lasting, {}
@@ -210,11 +213,12 @@ class Pending:
                 self._follow(fill)
                 code.append((next(self._clock), _credit(fill.context, kept, own), fill.context))
         told: set[tuple[Fill, Context]] = set()
+        by_context = {fill.context: (fill, kept) for fill, kept in waiting.items()}
         while code and waiting:
             number, places, context = code.pop()
-            names = frozenset[str]().union(*map(mentions, places))
-            for fill, kept in waiting.items():
-                if kept.number < number and (fill, context) not in told and not names.isdisjoint(fill.names):
+            for reached in by_context.keys() & set().union(*map(named, places)):
+                fill, kept = by_context[reached]
+                if kept.number < number and (fill, context) not in told:
                     told.add((fill, context))
                     code.append((number, _credit(context, kept, own), context))
         for fill, _ in told:
