@@ -6,6 +6,7 @@ import importlib.metadata
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -107,6 +108,21 @@ class Project:
     def cli(self, *args: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Run `testcache ARGS` in the project."""
         return self.python("-m", "testcache", *args, env=env)
+
+    def start(self, *args: str) -> subprocess.Popen[str]:
+        """Start `pytest --cached ARGS` in a session of its own, in which Ctrl-C ends it as usual."""
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job; children inherit it
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        plugins = ("-p", "testcache.plugin", "-p", "xdist.plugin", "-p", "witness")
+        return subprocess.Popen(
+            [sys.executable, "-m", "pytest", *plugins, "--cached", *args],
+            cwd=self.path,
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
 
     def environment(self) -> dict[str, str]:
         """The environment of every process in the project: nothing of ours but the way to the code."""

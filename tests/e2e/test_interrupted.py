@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 
 import pytest
@@ -49,26 +48,7 @@ def start(project: Project, *args: str) -> subprocess.Popen[str]:
     outside = project.path.parent
     reached = outside / "reached"
     reached.unlink(missing_ok=True)
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-p",
-        "testcache.plugin",
-        "-p",
-        "xdist.plugin",
-        "-p",
-        "witness",
-    ]
-    started = subprocess.Popen(
-        [*command, "--cached", *args],
-        cwd=project.path,
-        env=project.environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    started = project.start(*args)
     deadline = time.monotonic() + 60
     while not reached.exists():
         assert started.poll() is None, started.communicate()[0]

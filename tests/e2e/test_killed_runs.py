@@ -8,8 +8,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
@@ -42,20 +40,6 @@ def many(project: Project) -> Project:
     return project
 
 
-def start(project: Project, *arguments: str) -> subprocess.Popen[str]:
-    """Start a run in a session of its own."""
-    plugins = ("-p", "testcache.plugin", "-p", "xdist.plugin", "-p", "witness")
-    return subprocess.Popen(
-        [sys.executable, "-m", "pytest", "--cached", "-q", *plugins, *arguments],
-        cwd=project.path,
-        env=project.environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-
-
 @pytest.mark.parametrize("workers", ["-n0", "-n2"])
 def test_the_run_after_a_kill_is_right(many: Project, workers: str) -> None:
     """Whatever a killed run has stored, each test that fails now is reported as failed, the others as passed."""
@@ -67,7 +51,7 @@ def test_the_run_after_a_kill_is_right(many: Project, workers: str) -> None:
                 wanted = "bad" if (file, number) in bad else "good"
                 if (many.path / f"data_{file}_{number}.txt").read_text() != wanted:
                     many.write(f"data_{file}_{number}.txt", wanted)
-        killed = start(many, workers)
+        killed = many.start("-q", workers)
         time.sleep(chance.uniform(0, SLOWEST_S))
         if killed.poll() is None:
             os.killpg(killed.pid, signal.SIGKILL)
@@ -81,7 +65,9 @@ def test_the_run_after_a_kill_is_right(many: Project, workers: str) -> None:
 
 def test_many_runs_at_once_lose_nothing(many: Project) -> None:
     """Eight runs on one new store, some of them with workers: all are right, and all that was recorded is there."""
-    started = [start(many, f"test_{number % FILES}.py", *(["-n2"] if number > 5 else [])) for number in range(AT_ONCE)]
+    started = [
+        many.start("-q", f"test_{number % FILES}.py", *(["-n2"] if number > 5 else [])) for number in range(AT_ONCE)
+    ]
     texts = [run.communicate(timeout=120)[0] for run in started]
     assert [run.returncode for run in started] == [0] * AT_ONCE, "\n".join(texts)
     last = many.run()
