@@ -25,8 +25,8 @@ MUTATORS = frozenset({"append", "add", "update", "extend", "insert", "appendleft
 _BLIND = frozenset("setattr __setattr__ globals vars locals exec eval __dict__".split())  # noqa: SIM905
 """Who uses one of these may store anywhere."""
 
-_ELEMENT = "["
-EACH = _ELEMENT + ANY
+ELEMENT = "["
+EACH = ELEMENT + ANY
 _ALIASES = 4
 """A name for a name for a name, as far as `Scope` follows them."""
 
@@ -42,7 +42,7 @@ class Slot:
         attribute: the attribute of that object that is set, "*" if its name is not known; "" if the
             object is a container.
         owner: a variable and attributes that the container comes from, if it was given a name of its own.
-        looked: whether the variable gets other values on the way: to be looked at before each.
+        looked: whether it is to be looked at on the way, as the variable gets other values or as elements may go.
     """
 
     root: str
@@ -58,27 +58,19 @@ class Filling:
 
     Attributes:
         slots: all places that it stores to; none if one of them is not known.
-        start: the line of the first statement of its own suite that may fill something, 0 if that is not
-            known: on a line above it nothing is filled yet.
-        lines: where a variable of a slot gets another value.
+        lines: where a variable of a slot gets another value, or an element is filled.
     """
 
     slots: frozenset[Slot] = frozenset()
-    start: int = 0
     lines: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class _Store:
-    """What a statement fills: an object, and the attribute of it, "" for an element.
-
-    Attributes:
-        element: the key of an element that gets another value, "*" if that is not known.
-    """
+    """What a statement fills: an object, and the attribute of it, "" for an element."""
 
     target: ast.expr
     attribute: str
-    element: str = ""
 
     def expression(self) -> ast.expr:
         """What is filled, as code that reads it would say."""
@@ -95,7 +87,7 @@ def find(node: Function, names: set[str] | frozenset[str]) -> Filling:
         stores = _Stores(node)
         if stores.suspends:
             return Filling()
-        return Filling(stores.slots(names), stores.start(names), frozenset(stores.lines))
+        return Filling(stores.slots(names), frozenset(stores.lines))
     except RecursionError:  # suites in suites
         return Filling()
 
@@ -104,11 +96,9 @@ class _Stores:
     def __init__(self, node: Function) -> None:
         self.lines: set[int] = set()
         self.suspends = isinstance(node, ast.AsyncFunctionDef)
-        self._suite = node.body
         self._variables = Variables(node)
         self._stores: list[_Store] = []
         self._hidden: list[_Store] = []  # what functions fill that are defined here
-        self._declared: set[str] = set()  # names that are not the function's own
         self._blind = False
         self._counters: set[str] = set()  # numbers are added to them, so they are no container
         sums: set[str] = set()
@@ -119,8 +109,6 @@ class _Stores:
                 self._stores.append(store)
             self._blind = self._blind or (_is_blind(part) and part not in known)
             self.suspends = self.suspends or isinstance(part, ast.Yield | ast.YieldFrom)
-            if isinstance(part, ast.Global | ast.Nonlocal):
-                self._declared.update(part.names)
             if isinstance(part, ast.AugAssign) and isinstance(part.target, ast.Name):
                 self._stores.append(_Store(part.target, ""))
                 counts = isinstance(part.op, ast.Add | ast.Sub) and is_number(part.value)
@@ -139,18 +127,6 @@ class _Stores:
             return frozenset()
         found = {self._slot(store) for store in self._stores if self._is_one_of(store, names)}
         return frozenset(slot for slot in found if slot is not None) if None not in found else frozenset()
-
-    def start(self, names: set[str] | frozenset[str]) -> int:
-        """The line of the first statement of the suite that may fill one of these names; 0 if not known."""
-        if not self._are_known(names) or not self._declared.isdisjoint(names):
-            return 0
-        filling = {store.target for store in self._stores if self._is_one_of(store, names)}
-        filling |= {store.target for store in self._hidden if self._concerns(store.expression(), names)}
-        for statement in self._suite:
-            if any(part in filling for part in ast.walk(statement)):
-                decorators = getattr(statement, "decorator_list", ())
-                return int(min(part.lineno for part in (statement, *decorators)))
-        return 0
 
     def _are_known(self, names: set[str] | frozenset[str]) -> bool:
         """Whether it is known for each name which statements may fill it."""
@@ -201,27 +177,19 @@ class _Stores:
         """Where the function finds what it fills; None if that is not known when it ends."""
         chain: list[str] = []
         target = store.target
-        if store.attribute and isinstance(target, ast.Subscript) and not _key(target):
-            chain = [EACH]
-            target = target.value
-            if self._is_overwritten(target, ANY, store):
-                return None
-        while isinstance(target, ast.Attribute) or _key(target):
+        lines: set[int] = set()
+        while isinstance(target, ast.Attribute) or _key(target) or (store.attribute and _is_element(target, store)):
             if isinstance(target, ast.Attribute):
                 chain.insert(0, target.attr)
                 target = target.value
             else:
-                chain.insert(0, _ELEMENT + _key(target))
-                owner_of = _container(target)
-                if self._is_overwritten(owner_of, _key(target), store):
-                    return None
-                target = owner_of
+                chain.insert(0, ELEMENT + (_key(target) or ANY))
+                target = _container(target)
+                lines.add(self._before(store))
         root = "self" if is_self(target) and not isinstance(target, ast.Name) else getattr(target, "id", "")
         if root in self._counters and not chain:
             return Slot(root, (), "")
-        if not self._variables.stays(root) or any(
-            self._is_replaced(name, store) for name in chain if name[0] != _ELEMENT
-        ):
+        if not self._variables.stays(root) or any(self._is_replaced(name, store) for name in chain):
             return None
         owner: tuple[str, ...] = ()
         values = self._variables.values(root)
@@ -229,7 +197,11 @@ class _Stores:
             owner = tuple(ast.unparse(values[0]).split("."))
             if not self._variables.stays(owner[0]) or any(self._is_replaced(name, store) for name in owner[1:]):
                 owner = ()
-        lines = self._variables.lines(root).union(*(self._variables.lines(name) for name in owner[:1]))
+        for name in (root, *owner[:1]):
+            for line, statement in self._variables.replaced(name).items():
+                lines.add(0 if self._filled_in(statement) else line)
+        if 0 in lines:
+            return None
         self.lines |= lines
         return Slot(root, tuple(chain), store.attribute, owner, bool(lines) or self._variables.is_looped(root))
 
@@ -238,34 +210,41 @@ class _Stores:
         others = [other.target for other in self._stores if other.attribute in (name, ANY)]
         return any(self._variables.may_follow(other, store.target) for other in others)
 
-    def _is_overwritten(self, container: ast.expr, key: str, store: _Store) -> bool:
-        """Whether an element on the way is set in the function, other than before all that matters."""
-        path = ast.unparse(container)
-        for other in self._stores:
-            written = ast.unparse(other.target)
-            is_inside = written != path and written.startswith((path + "[", path + ".setdefault(", path + ".get("))
-            if (
-                other.element
-                and (ANY in (key, other.element) or key == other.element)
-                and not is_inside
-                and not other.attribute
-            ):
-                related = written == path or not self._behind(other.target, _ALIASES).isdisjoint(
-                    self._behind(container, _ALIASES)
-                )
-                if related and self._variables.may_follow(other.target, store.target):
-                    return True
-        return False
+    def _before(self, store: _Store) -> int:
+        """The line before which an element is looked at that the store fills; 0 if it may be another one then.
+
+        Whatever takes it away later, here or in a function that is called, comes too late.
+        """
+        statement = self._variables.alone_on(store.target.lineno)
+        parts = set(ast.walk(store.target))
+        return store.target.lineno if statement is not None and self._filled_in(statement) <= parts else 0
+
+    def _filled_in(self, statement: ast.stmt) -> set[ast.AST]:
+        targets = {store.target for store in self._stores}
+        return {part for part in ast.walk(statement) if part in targets}
+
+
+def is_element(name: str) -> bool:
+    """Whether a name in a chain is that of an element."""
+    return name.startswith(ELEMENT)
 
 
 def _key(node: ast.AST) -> str:
     """The text that an element is asked for by, if it is one."""
     match node:
-        case ast.Subscript(slice=ast.Constant(value=str(key))):
+        case ast.Subscript(slice=ast.Constant(value=str(key))) if key != ANY:
             return key
-        case ast.Call(func=ast.Attribute(attr="setdefault"), args=[ast.Constant(value=str(key)), _]):
+        case ast.Call(
+            func=ast.Attribute(attr="setdefault"),
+            args=[ast.Constant(value=str(key)), ast.List(elts=[]) | ast.Dict(keys=[])],
+        ) if key != ANY:
             return key
     return ""
+
+
+def _is_element(node: ast.AST, store: _Store) -> bool:
+    """Is it the object that the store fills, asked for by a key or an index that only the run knows?"""
+    return node is store.target and isinstance(node, ast.Subscript)
 
 
 def _container(node: ast.expr) -> ast.expr:
@@ -281,9 +260,9 @@ def _filled(node: ast.AST) -> _Store | None:
         case ast.Attribute(value=value, attr=name, ctx=ast.Store()):
             return _Store(value, name)
         case ast.Subscript(value=value, ctx=ast.Store()) if getattr(value, "attr", "") != "__dict__":
-            return _Store(value, "", _key(node) or ANY)
+            return _Store(value, "")
         case ast.Call(func=ast.Attribute(value=value, attr=name)) if name in MUTATORS:
-            return _Store(value, "", "" if name == "setdefault" else ANY)
+            return _Store(value, "")
     return None
 
 

@@ -48,7 +48,7 @@ class _Binding:
     at: tuple[int, int]
     place: _Place
     value: ast.expr | None
-    is_statement: bool = False
+    statement: ast.stmt | None = None
 
 
 class Variables:
@@ -66,6 +66,7 @@ class Variables:
         self._bound: dict[str, list[_Binding]] = {}
         self._lost: set[str] = set()
         self._augmented: set[ast.AST] = set()
+        self._lines: dict[int, list[ast.stmt]] = {}
         self._parameters(node)
         self._suite(node.body, _Place())
         for bindings in self._bound.values():
@@ -77,14 +78,19 @@ class Variables:
         if not bound or name in self._lost:
             return False
         pairs = itertools.combinations(bound, 2)
-        return all(_is_seen_before(first, second) or _is_looked_at(first, second) for first, second in pairs)
+        return all(_is_seen_before(first, second) or self._is_looked_at(first, second) for first, second in pairs)
 
-    def lines(self, name: str) -> frozenset[int]:
-        """The lines before which somebody must look at the variable."""
+    def replaced(self, name: str) -> dict[int, ast.stmt]:
+        """The lines before which somebody must look at the variable, and the statements that replace its value."""
         bound = self._bound.get(name, ())
         if all(_is_seen_before(first, second) for first, second in itertools.combinations(bound, 2)):
-            return frozenset()
-        return frozenset(binding.at[0] for binding in bound if binding.is_statement)
+            return {}
+        return {binding.at[0]: binding.statement for binding in bound if binding.statement is not None}
+
+    def alone_on(self, line: int) -> ast.stmt | None:
+        """The simple statement on a line, if there is nothing else on it."""
+        found = self._lines.get(line, ())
+        return found[0] if len(found) == 1 and not hasattr(found[0], "body") else None
 
     def is_looped(self, name: str) -> bool:
         """Whether one of its values is from a loop."""
@@ -101,6 +107,16 @@ class Variables:
         """The expressions that are assigned to the variable as a whole."""
         return [binding.value for binding in self._bound.get(name, ()) if binding.value is not None]
 
+    def _is_looked_at(self, first: _Binding, second: _Binding) -> bool:
+        """Whether both are such that somebody can look before they replace each other."""
+        if not self._can_look(second) or first.at[0] == second.at[0]:
+            return False
+        loops = {loop.node for loop in first.place.loops}
+        return self._can_look(first) or loops.isdisjoint(loop.node for loop in second.place.loops)
+
+    def _can_look(self, binding: _Binding) -> bool:
+        return binding.statement is not None and self.alone_on(binding.at[0]) is binding.statement
+
     def _parameters(self, node: Function) -> None:
         given = node.args
         for argument in (*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg):
@@ -114,6 +130,8 @@ class Variables:
 
     def _suite(self, statements: list[ast.stmt], place: _Place) -> None:
         for statement in statements:
+            for line in _lines_of(statement):
+                self._lines.setdefault(line, []).append(statement)
             self._visit(statement, place)
             if isinstance(statement, ast.If) and _ends(statement.body):
                 place = replace(place, arms=place.arms | {(statement, False)})
@@ -163,9 +181,9 @@ class Variables:
             case ast.Assign(targets=targets, value=value):
                 for target in targets:
                     if isinstance(target, ast.Name):
-                        self._bind(target.id, target, place, value, is_statement=True)
+                        self._bind(target.id, target, place, value, statement=node)
             case ast.AnnAssign(target=ast.Name() as target, value=ast.expr() as value):
-                self._bind(target.id, target, place, value, is_statement=True)
+                self._bind(target.id, target, place, value, statement=node)
             case ast.NamedExpr(target=target, value=value):
                 self._bind(target.id, target, place, value)
             case ast.For() | ast.AsyncFor():
@@ -179,12 +197,12 @@ class Variables:
                 self._augmented.add(target)  # if it can be filled at all, it stays the same object
 
     def _bind(
-        self, name: str, node: ast.AST, place: _Place, value: ast.expr | None = None, *, is_statement: bool = False
+        self, name: str, node: ast.AST, place: _Place, value: ast.expr | None = None, statement: ast.stmt | None = None
     ) -> None:
         at = place_of(node)
         bound = self._bound.setdefault(name, [])
         if not any(binding.at == at for binding in bound):  # its target is visited again, as a name
-            bound.append(_Binding(at, place, value, is_statement))
+            bound.append(_Binding(at, place, value, statement))
 
 
 def is_path(node: ast.expr) -> bool:
@@ -211,12 +229,12 @@ def _is_seen_before(first: _Binding, second: _Binding) -> bool:
     return not loop.guards or loop.guards[-1] in second.place.guards
 
 
-def _is_looked_at(first: _Binding, second: _Binding) -> bool:
-    """Whether both are such that somebody can look before they replace each other."""
-    if not second.is_statement or first.at[0] == second.at[0]:
-        return False
-    loops = {loop.node for loop in first.place.loops}
-    return first.is_statement or loops.isdisjoint(loop.node for loop in second.place.loops)
+def _lines_of(statement: ast.stmt) -> range:
+    """The lines of a statement, without those of the statements in it."""
+    suite = getattr(statement, "body", None)
+    if isinstance(suite, list):
+        return range(statement.lineno, max(suite[0].lineno, statement.lineno + 1))
+    return range(statement.lineno, (statement.end_lineno or statement.lineno) + 1)
 
 
 def _are_exclusive(first: _Place, second: _Place) -> bool:

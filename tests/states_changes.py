@@ -57,7 +57,7 @@ CHANGES = {
         """,
         _READERS,
     ),
-    "a statement that ends where a with begins": Case(
+    "a store inside a with": Case(
         _THING
         + """
         import threading
@@ -71,7 +71,7 @@ CHANGES = {
         """,
         _READERS,
     ),
-    "a return that a finally delays": Case(
+    "a store in a finally": Case(
         _THING
         + """
         def fill(thing=None):
@@ -127,6 +127,103 @@ CHANGES = {
             things = things or THINGS
             if things[-1].x is None:
                 things[-1].x = work()
+        """,
+        _READERS,
+    ),
+    "an attribute of an element of a tuple": Case(
+        _THING
+        + """
+        THINGS = (Thing(), KEPT)
+        def fill(things=None):
+            things = things or THINGS
+            if things[-1].x is None:
+                things[-1].x = work()
+        """,
+        _READERS,
+    ),
+    "an attribute of an element that is taken away": Case(
+        _THING
+        + """
+        def fill():
+            things = [KEPT]
+            while things:
+                if things[0].x is None:
+                    things[0].x = work()
+                step(things)
+        def step(things):
+            things.pop()
+        """,
+        _READERS,
+    ),
+    "an element of an element that is taken away": Case(
+        """
+        ROWS = {}
+        class Site:
+            def __init__(self):
+                self.tree = {"rows": ROWS}
+            def fill(self):
+                if "a" not in self.tree["rows"]:
+                    self.tree["rows"]["a"] = work()
+                del self.tree["rows"]
+        KEPT = Site()
+        def work():
+            return 1
+        """,
+        """
+        def test_first(): m.Site().fill(); assert m.KEPT.tree["rows"]["a"]
+        def test_reads(): m.Site().fill(); assert m.KEPT.tree["rows"]["a"]
+        def test_reads_the_element(): assert m.KEPT.tree["rows"]["a"]
+        def test_far(): assert m.Site
+        """,
+    ),
+    "an element under a key like a mark of our own": Case(
+        """
+        ROWS = {"*": {}}
+        def fill(rows=None):
+            rows = rows or ROWS
+            if "a" not in rows["*"]:
+                rows["*"]["a"] = work()
+        def work():
+            return 1
+        """,
+        """
+        def test_first(): m.fill(); assert m.ROWS["*"]["a"]
+        def test_reads(): m.fill(); assert m.ROWS["*"]["a"]
+        """,
+    ),
+    "a variable that is filled and replaced in one line": Case(
+        _THING
+        + """
+        def fill():
+            thing = KEPT
+            if thing.x is None: thing.x = work(); thing = Thing()
+        """,
+        _READERS,
+    ),
+    "a slot that is filled and lost in one line": Case(
+        """
+        class Thing:
+            __slots__ = ("x", "__weakref__")
+        KEPT = Thing()
+        def fill():
+            thing = KEPT
+            if not hasattr(thing, "x"): thing.x = work(); thing = Thing()
+        def work():
+            return 1
+        """,
+        _READERS,
+    ),
+    "what a function filled that is called before the first return": Case(
+        _THING
+        + """
+        def fill(thing=None):
+            thing = thing or KEPT
+            load(thing)
+            if thing.x:
+                return
+            thing.x = 2
+        def load(thing):
+            thing.x = work()
         """,
         _READERS,
     ),

@@ -1,8 +1,8 @@
 """Who holds what a memo-shaped function filled: found from its variables at the moment it ends.
 
 The answer is an object: when that one is dead, nobody can see what was filled. Nothing of the tested
-code is run to find it, and nothing is kept alive by it but lists and dicts of a few plain values, until the
-test ends. Wherever it could be somewhere else as well (a
+code is run to find it, and nothing is kept alive by it but lists, dicts and objects with nothing but slots,
+of a few plain values, until the test ends. Wherever it could be somewhere else as well (a
 property, a shared `__dict__`, a class attribute, a list that somebody else has too) the answer is that
 everybody may hold it.
 
@@ -20,7 +20,7 @@ from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from types import FrameType, FunctionType, GetSetDescriptorType, MemberDescriptorType
 from typing import Final, cast
 
-from testcache.slots import ANY, EACH, MUTATORS, Slot
+from testcache.slots import ANY, EACH, MUTATORS, Slot, is_element
 
 _COUNTS = sys.version_info < (3, 14) and "t" not in getattr(sys, "abiflags", "")
 """Whether the number of references says who holds an object: later versions borrow some."""
@@ -91,15 +91,20 @@ class Held:
         self._kept: set[int] = set()
         self._known: set[tuple[int, str, str]] = set()
 
-    def watch(self, frame: FrameType, slots: Iterable[Slot]) -> bool:
+    def watch(self, frame: FrameType, slots: Collection[Slot]) -> bool:
         """Remember all objects that hold what the function of this frame filled.
 
         False if everybody may see it. Cost: 2 us, and 1 us for each slot.
         """
-        if frame.f_code.co_flags & _SUSPENDS:  # a snapshot of the variables would keep old values alive
+        flags = frame.f_code.co_flags
+        if flags & _SUSPENDS or not flags & inspect.CO_OPTIMIZED or not slots:
             return False
         variables = frame.f_locals
-        return all(self._watch(frame, variables, slot) for slot in slots)
+        try:
+            return all(self._watch(frame, variables, slot) for slot in slots)
+        finally:
+            if isinstance(variables, dict):  # up to 3.12 a snapshot: it would keep values alive that are replaced
+                variables.clear()
 
     def is_seen(self) -> bool:
         """Whether one of the objects is alive."""
@@ -111,7 +116,7 @@ class Held:
         key = (id(variables.get(slot.root)), slot.root, slot.attribute)
         if not slot.chain and key in self._known and self._has(variables[slot.root]):
             return True
-        if slot.chain and slot.chain[-1] == EACH:
+        if slot.chain and slot.attribute and any(map(is_element, slot.chain)):
             return all(map(self._follow, _elements(variables, slot)))
         holder = _holder(frame, variables, slot)
         if not self._follow(holder):
@@ -150,33 +155,38 @@ def _reach(variables: Mapping[str, object], root: str, chain: Iterable[str]) -> 
     for name in chain:
         if type(held) in _IMMUTABLE:
             return None, None
-        owner, held = held, _element(held, name[1:]) if name.startswith("[") else _attribute(held, name)
+        owner, held = held, _element(held, name[1:]) if is_element(name) else _attribute(held, name)
         if held is _MISSING or (held is _ABSENT and _has_elsewhere(type(owner), name)):
             return owner, EVERYBODY
         if held is _ABSENT:
             return owner, None  # nothing is there that could have been filled
-    return owner, None if type(held) in _IMMUTABLE else held
+    return owner, held
 
 
 def _elements(variables: Mapping[str, object], slot: Slot) -> Iterator[object]:
-    """The holders of an attribute of one of the elements of a list or dict."""
-    _, container = _reach(variables, slot.root, slot.chain[:-1])
-    if container is None:
-        return
-    if type(container) is dict:
-        container = list(container.values())
-    if type(container) is not list or len(container) > _FEW:
-        yield EVERYBODY
-        return
-    for element in container:
-        yield None if type(element) in _IMMUTABLE else _holder_of_attribute(element, slot.attribute)
+    """The holders of an attribute of one of the elements of a list, tuple or dict: it may be set a moment later."""
+    each = slot.chain[-1] == EACH
+    _, found = _reach(variables, slot.root, slot.chain[:-1] if each else slot.chain)
+    elements: Collection[object] = (found,)
+    if each and type(found) is dict:
+        elements = list(found.values())
+    elif each and found is not None:
+        elements = found if isinstance(found, list | tuple) and type(found) in (list, tuple) else (EVERYBODY,)
+    for element in elements if len(elements) <= _FEW else (EVERYBODY,):
+        if element is EVERYBODY:
+            yield element
+        elif type(element) not in _IMMUTABLE:
+            holder = _holder_of_attribute(element, slot.attribute)
+            yield element if holder is None else holder
 
 
 def _holder(frame: FrameType, variables: Mapping[str, object], slot: Slot) -> object:
     """The object without which nobody sees the slot; None if nothing was filled that outlives the call."""
     owner, held = _reach(variables, slot.root, slot.chain)
-    if held is None or held is EVERYBODY:
+    if held is EVERYBODY:
         return held
+    if type(held) in _IMMUTABLE:
+        return None
     if slot.owner:
         owner = _owner(variables, slot.owner, held)
     if slot.attribute:
@@ -242,7 +252,8 @@ def _has_slots_only(kind: type) -> bool:
     """Whether objects of a class of the project hold their slots and nothing else, and end without a word."""
     own = [base for base in kind.__mro__ if base is not object]
     return (
-        not kind.__dictoffset__
+        bool(own)
+        and not kind.__dictoffset__
         and not kind.__weakrefoffset__
         and not kind.__itemsize__
         and all(

@@ -52,11 +52,6 @@ class Fill:
     running: list[Context] = field(default_factory=list)
     died: int = 0
 
-    @property
-    def waits(self) -> bool:
-        """Whether it may turn out that nobody sees what a run of the function filled."""
-        return bool(self.filling.slots or self.filling.start)
-
 
 @dataclass(slots=True, eq=False)
 class _Kept:
@@ -78,13 +73,8 @@ class _Kept:
 
     def ended(self, fill: Fill, frame: FrameType | None) -> None:
         """A run of the function ended, or a round of a loop in it."""
-        if self.lasts:
-            return
-        if frame is None:
-            self.lasts = True
-        elif not frame.f_lineno or frame.f_lineno >= fill.filling.start:
-            slots = fill.filling.slots
-            self.lasts = not slots or not self.held.watch(frame, slots)
+        if not self.lasts:
+            self.lasts = frame is None or not self.held.watch(frame, fill.filling.slots)
 
     def is_seen(self) -> bool:
         """Whether anybody can still see what was filled."""
@@ -121,7 +111,7 @@ class Pending:
 
     def context(self, fill: Fill) -> Context:
         """What a run of a memo-shaped function is charged to."""
-        if not self.active or not fill.waits:
+        if not self.active or not fill.filling.slots:
             return fill.context
         kept = self._kept.get(fill)
         if kept is None:
@@ -155,7 +145,7 @@ class Pending:
 
         Whether the ends of its runs are still of interest.
         """
-        if not self.active or not fill.waits:
+        if not self.active or not fill.filling.slots:
             fill.context.links.add(context)
             if self.active:
                 self._flooded.add(fill.context)
@@ -226,7 +216,7 @@ class Pending:
         for fill in waiting.keys() - {fill for fill, _ in told}:
             if fill.died >= 0 and not fill.running:
                 fill.died += 1
-                if fill.died == FAMILIAR and fill.filling.slots:
+                if fill.died == FAMILIAR:
                     self.ends[fill.place] = self._familiar(fill)
 
     def _follow(self, fill: Fill) -> None:

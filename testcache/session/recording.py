@@ -122,8 +122,6 @@ class Recording:
         self.observer.recorder.settle()
         self.observer.collect_children()
         self.tape.settle()
-        if hasattr(item, "funcargs"):
-            item.funcargs = {}  # pytest does so next; what fixtures gave to this test alone must be gone by now
         self.tape.pending.end(self.observer.ledger.fills_named)
         outcome = attempt.outcome()
         if outcome is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable
 from types import FrameType
@@ -138,20 +139,34 @@ def test_an_element_under_a_known_key_is_followed() -> None:
 def test_an_attribute_of_an_element_is_that_of_each() -> None:
     """Which one it was is not known when the function ends."""
     thing = Plain()
-    thing.rows = [Plain(), Plain()]
-    held = Held(Keep())
-    assert held.watch(frame_of(thing), [Slot("self", ("rows", EACH), "x")])
-    last = thing.rows[1]
-    del thing
-    assert held.is_seen()
-    del last
-    assert not held.is_seen()
+    for several in (list, tuple):
+        thing.rows = several([Plain(), Plain()])
+        held = Held(Keep())
+        assert held.watch(frame_of(thing), [Slot("self", ("rows", EACH), "new")])
+        last = thing.rows[1]
+        thing.rows = None
+        assert held.is_seen()
+        del last
+        assert not held.is_seen()
+
+
+def test_a_look_keeps_no_value_alive() -> None:
+    """What a variable had is gone as soon as it has another value, as without us."""
+
+    def replaced() -> object:
+        thing: Plain | None = Plain()
+        reference = weakref.ref(thing)
+        assert Held(Keep()).watch(sys._getframe(), [Slot("thing", (), "x")])
+        thing = None
+        return reference()
+
+    assert replaced() is None
 
 
 def test_nothing_that_matters_is_kept_alive() -> None:
     """A shared container with objects in it is given up instead of being held."""
     thing = Plain()
-    elsewhere = thing.rows = {"a": Plain()}
+    elsewhere = thing.rows = {"a": object()}
     assert not Held(Keep()).watch(frame_of(thing), [ELEMENT])
     assert elsewhere is thing.rows
 
