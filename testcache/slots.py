@@ -216,8 +216,9 @@ class _Stores:
         Whatever takes it away later, here or in a function that is called, comes too late.
         """
         statement = self._variables.alone_on(store.target.lineno)
-        parts = set(ast.walk(store.target))
-        return store.target.lineno if statement is not None and self._filled_in(statement) <= parts else 0
+        if statement is None or self._variables.is_repeated(store.target):
+            return 0
+        return store.target.lineno if self._filled_in(statement) <= set(ast.walk(store.target)) else 0
 
     def _filled_in(self, statement: ast.stmt) -> set[ast.AST]:
         targets = {store.target for store in self._stores}

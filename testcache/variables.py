@@ -87,6 +87,10 @@ class Variables:
             return {}
         return {binding.at[0]: binding.statement for binding in bound if binding.statement is not None}
 
+    def is_repeated(self, node: ast.AST) -> bool:
+        """Whether a node is in a comprehension: executed several times in its line."""
+        return any(isinstance(loop.node, _COMPREHENSIONS) for loop in self._places[node].loops)
+
     def alone_on(self, line: int) -> ast.stmt | None:
         """The simple statement on a line, if there is nothing else on it."""
         found = self._lines.get(line, ())
@@ -230,11 +234,12 @@ def _is_seen_before(first: _Binding, second: _Binding) -> bool:
 
 
 def _lines_of(statement: ast.stmt) -> range:
-    """The lines of a statement, without those of the statements in it."""
-    suite = getattr(statement, "body", None)
-    if isinstance(suite, list):
-        return range(statement.lineno, max(suite[0].lineno, statement.lineno + 1))
-    return range(statement.lineno, (statement.end_lineno or statement.lineno) + 1)
+    """The lines of a statement, without those of its suites."""
+    end = statement.end_lineno
+    if hasattr(statement, "body"):
+        head = [node for node in children(statement) if not isinstance(node, ast.stmt | ast.ExceptHandler)]
+        end = max((getattr(node, "end_lineno", 0) for node in head), default=0)
+    return range(statement.lineno, max(end or 0, statement.lineno) + 1)
 
 
 def _are_exclusive(first: _Place, second: _Place) -> bool:

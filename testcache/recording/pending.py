@@ -8,6 +8,7 @@
 To follow each run of a function costs 50 us. One whose objects all died in some tests is *familiar*: its
 runs are no longer charged apart, and only its ends are looked at, for 3 us. If what it fills does last
 one day, the fill is credited with all of that test, and the function is followed again for good.
+Does not see: what a familiar function called in earlier tests, if a thread goes on with it over several.
 
 What somebody lasting made out of a fill lasts too: if a fixture or a fill that stays ran in this test
 and mentions the name, that one is credited with it.

@@ -103,6 +103,10 @@ NOT_FOLLOWED = {
     ),
     "a variable filled and replaced in a line": "o = k\n    if o.x is None: o.x = 1; o = self",
     "an element filled in a line of its own suite": "if k not in self.a['x']: self.a['x'][k] = 1",
+    "an element filled in a comprehension": "if k not in self.a['x']:\n        [self.a['x'].append(i) for i in k]",
+    "a variable replaced in the last line of a condition": (
+        "o = k\n    if o.x is None:\n        o.x = 1\n    if (k\n        and setattr(o, 'x', 1)): o = self"
+    ),
     "an element under an odd key": "if k not in self.a['*']:\n        self.a['*'][k] = 1",
     "an element that a call makes": "if k not in self.a['x']:\n        self.a.setdefault('x', M)[k] = 1",
     "a name that is deleted": "o = k.o\n    if o.x is None:\n        o.x = 1\n    del o",
