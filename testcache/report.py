@@ -14,7 +14,7 @@ from testcache.reasons import Group, Reason
 NOUNS = {
     Kind.BLOCK: "function",
     Kind.BODY: "module body",
-    Kind.DEFINITIONS: "set of definitions",
+    Kind.DEFINITIONS: "definition set",
     Kind.WHOLE: "whole module",
     Kind.FILE: "file",
     Kind.LISTING: "folder listing",

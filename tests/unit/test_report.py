@@ -120,3 +120,12 @@ def test_the_interpreter_is_named_as_people_do() -> None:
     assert python_of({"python": "cpython 3.12.4 (main, Jan 1 2026)"}) == "Python 3.12.4"
     assert python_of({"python": "pypy 3.11.1 (x)"}) == "pypy 3.11.1"
     assert python_of({}) == "an unknown Python"
+
+
+@pytest.mark.parametrize("noun", NOUNS.values())
+def test_each_kind_of_input_can_be_counted(noun: str) -> None:
+    """Its plural is a word: `2 definition sets`, not `2 set of definitionss`."""
+    *before, last = number(2, noun).removeprefix("2 ").split()
+    assert last.endswith("s")
+    assert not last.endswith("ss")
+    assert "of" not in before
