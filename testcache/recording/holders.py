@@ -2,9 +2,8 @@
 
 The answer is an object: when that one is dead, nobody can see what was filled. Nothing of the tested
 code is run to find it, and nothing is kept alive by it but lists, dicts and objects with nothing but slots,
-of a few plain values, until the test ends. Wherever it could be somewhere else as well (a
-property, a shared `__dict__`, a class attribute, a list that somebody else has too) the answer is that
-everybody may hold it.
+of a few plain values, until the test ends. Wherever it could be somewhere else as well (a property, a shared
+`__dict__`, a class attribute, a list that somebody else has too) the answer is that everybody may hold it.
 
 Does not see: a copy of the object, or what the function stored handed on, when a later function that
 does not test first puts that where it outlives the test.
