@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from sys import _getframe
 from types import FrameType
 
+from testcache.recording.identity import identity
 from testcache.recording.recorder import Flooded, Left, Looked, Passed, Place, Sink
 
 LIMIT = 200
@@ -21,25 +22,22 @@ Ends = Mapping[Place, Callable[[FrameType], None]]
 
 NO_ENDS: Ends = {}
 
-_Key = tuple[int, int]
-
-
-def _key(frame: FrameType) -> _Key:
-    return id(frame), id(frame.f_code)
+_Open = tuple[int, Place]
+"""The identity of a frame, and its function."""
 
 
 class _Thread(threading.local):
     def __init__(self) -> None:
-        self.open: list[tuple[_Key, Place]] = []
+        self.open: list[_Open] = []
         self.telling = False
 
 
 class Extents:
-    """Stacks of open extents, one a thread, keyed by the ids of the frame and its code.
+    """Stacks of open extents, one a thread, keyed by the identity of the frame and its function.
 
-    Only ids are kept: a reference would keep the locals of tested functions alive. An id stays the
-    frame's own while the frame is on the stack. If a later frame of the same function gets the id
-    of one that ended by an exception, the stale extent is noticed later: too long, never too short.
+    No frames are kept: a reference would keep the locals of tested functions alive. An identity stays
+    the frame's own while the frame is on the stack. If a later frame of the same function gets that of
+    one that ended by an exception, the stale extent is noticed later: too long, never too short.
 
     Does not see: a switch of greenlets. The frames of the greenlet that was left look stale.
     """
@@ -78,42 +76,42 @@ class Extents:
         """The lines of a function that are told, besides rounds of loops; None if nothing is."""
         return self._looked.get(place)
 
-    def round(self, frame: FrameType) -> bool:
-        """A round of a loop in the function of `frame` is over, or one of its lines is about to be executed.
+    def round(self, place: Place, frame: FrameType) -> bool:
+        """A round of a loop in a function is over, or one of its lines is about to be executed.
 
         False: do not report its rounds any more.
         """
-        place = (frame.f_code.co_filename, frame.f_code.co_firstlineno)
         passed, end = self._passed, self._ends.get(place)
-        if end is None and not (self.is_open(frame) or place in self._passing):
+        if end is None and not (self.is_open(place, frame) or place in self._passing):
             return True
         if passed is None or self._threads.telling:
             return True
         count = self._rounds.get(place, 0) + 1
         self._rounds[place] = count
         if end is not None and count <= ROUNDS:
-            self._end(end, frame)
+            self.guard(end, frame)
             return True
         known = frame if count <= ROUNDS else None
-        self._tell(lambda place: passed(place, known), place)
+        self._tell(passed, place, known)
         return known is not None
 
     def watches(self, place: Place) -> bool:
         lines = self._watched.get(place[0])
         return lines is not None and place[1] in lines
 
-    def is_open(self, frame: FrameType) -> bool:
-        key = _key(frame)
-        return any(opened == key for opened, _ in self._threads.open)
+    def is_open(self, place: Place, frame: FrameType) -> bool:
+        opened = self._threads.open
+        return bool(opened) and (identity(frame), place) in opened
 
     def enter(self, place: Place, frame: FrameType) -> bool:
-        """The function of `frame` begins or goes on. False: do not report this one any more."""
+        """A function begins or goes on. False: do not report this one any more."""
         threads = self._threads
         if threads.telling:
             return True
+        opened = (identity(frame), place)
         if threads.open:
             self._drop_stale(frame)
-            if threads.open and threads.open[-1][0] == _key(frame):
+            if threads.open and threads.open[-1] == opened:
                 return True
         count = self._counts.get(place, 0) + 1
         self._counts[place] = count
@@ -121,30 +119,27 @@ class Extents:
             if count == LIMIT + 1:
                 self.flood(place)
             return False
-        threads.open.append((_key(frame), place))
+        threads.open.append(opened)
         self._tell(self._entered, place)
         return True
 
-    def leave(self, frame: FrameType) -> None:
-        """The function of `frame` ends or pauses; extents opened inside it end first."""
+    def leave(self, place: Place, frame: FrameType) -> None:
+        """A function ends or pauses; extents opened inside it end first."""
         threads = self._threads
         if threads.telling:
             return
-        if not threads.open or not self.is_open(frame):
-            passed = self._passed
-            place = (frame.f_code.co_filename, frame.f_code.co_firstlineno)
-            end = self._ends.get(place)
-            if end is not None:
-                self._end(end, frame)
-            elif passed is not None and place in self._passing:
-                self._tell(lambda place: passed(place, frame), place)
+        if self.is_open(place, frame):
+            opened, wanted = threads.open, (identity(frame), place)
+            ended = None
+            while ended != wanted:
+                ended = opened.pop()
+                self._tell(self._left, ended[1], frame if ended == wanted else None)
             return
-        opened, wanted = self._threads.open, _key(frame)
-        while True:
-            key, place = opened.pop()
-            self._tell_left(place, frame if key == wanted else None)
-            if key == wanted:
-                return
+        end = self._ends.get(place)
+        if end is not None:
+            self.guard(end, frame)
+        elif self._passed is not None and place in self._passing:
+            self._tell(self._passed, place, frame)
 
     def flood(self, place: Place) -> None:
         """Say that runs of this function are not bracketed from here on; once in a period."""
@@ -178,39 +173,33 @@ class Extents:
         self._rounds.clear()
         return True
 
-    def guard(self, call: Callable[[Place], None], place: Place) -> None:
+    def guard(self, call: Callable[..., object], *arguments: object) -> None:
         """Call something of ours in the midst of tested code: its errors are kept, not raised there."""
         try:
-            call(place)
+            call(*arguments)
         except Exception as error:  # the caller finds it in `failure` and does not store the test
-            self._keep(error)
-
-    def _end(self, end: Callable[[FrameType], None], frame: FrameType) -> None:
-        try:
-            end(frame)
-        except Exception as error:
-            self._keep(error)
-
-    def _keep(self, error: Exception) -> None:
-        self.failure = self.failure or f"{type(error).__name__}: {error}"
+            self.failure = self.failure or f"{type(error).__name__}: {error}"
 
     def _drop_stale(self, frame: FrameType | None) -> None:
         opened = self._threads.open
-        alive: set[_Key] = set()
+        alive: dict[int, FrameType] = {}
         while opened:
-            while frame is not None and opened[-1][0] not in alive:
-                alive.add(_key(frame))
+            number, place = opened[-1]
+            while frame is not None and number not in alive:
+                alive[identity(frame)] = frame
                 frame = frame.f_back
-            if opened[-1][0] in alive:
+            if number in alive and _place_of(alive[number]) == place:
                 return
-            self._tell_left(opened.pop()[1], None)
+            self._tell(self._left, opened.pop()[1], None)
 
-    def _tell_left(self, place: Place, frame: FrameType | None) -> None:
-        self._tell(lambda place: self._left(place, frame), place)
-
-    def _tell(self, call: Sink, place: Place) -> None:
+    def _tell(self, call: Callable[..., object], *arguments: object) -> None:
         self._threads.telling = True
         try:
-            self.guard(call, place)
+            self.guard(call, *arguments)
         finally:
             self._threads.telling = False
+
+
+def _place_of(frame: FrameType) -> Place:
+    code = frame.f_code
+    return code.co_filename, code.co_firstlineno

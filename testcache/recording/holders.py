@@ -15,10 +15,12 @@ import inspect
 import sys
 import weakref
 from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from types import FrameType, FunctionType, GetSetDescriptorType, MemberDescriptorType
 from typing import Final, cast
 
+from testcache.recording.identity import identity
 from testcache.slots import ANY, EACH, MUTATORS, Slot, is_element
 
 _COUNTS = sys.version_info < (3, 14) and "t" not in getattr(sys, "abiflags", "")
@@ -48,19 +50,46 @@ class Keep:
     """What is kept until the test ends because it cannot be referred to weakly.
 
     Attributes:
-        objects: by their ids.
+        objects: by their identities.
     """
 
     def __init__(self) -> None:
         self.objects: dict[int, object] = {}
+        self._slots: dict[type, Collection[MemberDescriptorType] | None] = {}
 
     def add(self, holder: object) -> bool:
         """Keep an object alive; False if somebody might notice."""
-        known = id(holder) in self.objects
-        if not known and _is_plain(holder, self.objects):
-            self.objects[id(holder)] = holder
+        known = identity(holder) in self.objects
+        if not known and self._is_plain(holder):
+            self.objects[identity(holder)] = holder
             known = True
         return known
+
+    def _is_plain(self, holder: object) -> bool:
+        """Whether all that something leads to is a few plain values, besides what is kept already."""
+        queue, left = [holder], _FEW
+        while queue and left:
+            value = queue.pop()
+            left -= 1
+            if identity(value) not in self.objects:
+                parts = self._parts(value)
+                if parts is None or len(parts) > _FEW:
+                    return False
+                queue += [part for part in parts if type(part) not in _PLAIN]
+        return not queue
+
+    def _parts(self, holder: object) -> Collection[object] | None:
+        """What a list, a dict or an object with slots holds; None if it may hold other things too."""
+        kind = type(holder)
+        if kind is list:
+            return cast("list[object]", holder)
+        if kind is dict:
+            items = cast("dict[object, object]", holder)
+            return [*items, *items.values()]
+        if kind not in self._slots:
+            self._slots[kind] = _slots_of(kind)
+        slots = self._slots[kind]
+        return None if slots is None else [value for slot in slots if (value := _value(slot, holder)) is not _ABSENT]
 
     def release(self) -> None:
         """Let go of all that nobody else has, and of what only that had."""
@@ -73,7 +102,35 @@ class Keep:
                 if sys.getrefcount(holder) > 2:  # `holder`, and the argument
                     left.append(holder)
             objects = left
-        self.objects.update((id(holder), holder) for holder in objects)
+        self.objects.update((identity(holder), holder) for holder in objects)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The slots of a function in the order in which they are looked at.
+
+    Attributes:
+        attributes: by the variable, the attributes that are set of the object itself that it names.
+        others: all other slots.
+    """
+
+    attributes: Mapping[str, tuple[str, ...]]
+    others: tuple[Slot, ...]
+
+    @classmethod
+    def of(cls, slots: Iterable[Slot]) -> Plan:
+        """Sort slots."""
+        attributes: dict[str, tuple[str, ...]] = {}
+        others: list[Slot] = []
+        for slot in slots:
+            if slot.chain or slot.attribute in ("", ANY):
+                others.append(slot)
+            else:
+                attributes[slot.root] = (*attributes.get(slot.root, ()), slot.attribute)
+        return cls(attributes, tuple(others))
+
+    def __bool__(self) -> bool:
+        return bool(self.attributes or self.others)
 
 
 class Held:
@@ -84,23 +141,32 @@ class Held:
     such that nobody notices.
     """
 
-    def __init__(self, keep: Keep) -> None:
-        self._weak: dict[int, weakref.ref[object]] = {}
+    def __init__(self, plan: Plan, keep: Keep) -> None:
+        self._plan = plan
         self._keep = keep
+        self._weak: dict[int, weakref.ref[object]] = {}
         self._kept: set[int] = set()
-        self._known: set[tuple[int, str, str]] = set()
+        self._known: dict[str, set[int]] = {root: set() for root in plan.attributes}
 
-    def watch(self, frame: FrameType, slots: Collection[Slot]) -> bool:
+    def watch(self, frame: FrameType) -> bool:
         """Remember all objects that hold what the function of this frame filled.
 
-        False if everybody may see it. Cost: 2 us, and 1 us for each slot.
+        False if everybody may see it. Cost: 1 us, and 1 us for each slot of an object not seen before.
         """
         flags = frame.f_code.co_flags
-        if flags & _SUSPENDS or not flags & inspect.CO_OPTIMIZED or not slots:
+        if flags & _SUSPENDS or not flags & inspect.CO_OPTIMIZED or not self._plan:
             return False
         variables = frame.f_locals
         try:
-            return all(self._watch(frame, variables, slot) for slot in slots)
+            for root in self._plan.attributes:
+                held = variables.get(root)
+                known = identity(held) in self._known[root] and self._has(held)
+                if not known and not self._watch_attributes(root, held):
+                    return False
+            for slot in self._plan.others:
+                if not self._watch(frame, variables, slot):
+                    return False
+            return True
         finally:
             if isinstance(variables, dict):  # up to 3.12 a snapshot: it would keep values alive that are replaced
                 variables.clear()
@@ -111,22 +177,27 @@ class Held:
             return True
         return not self._kept.isdisjoint(self._keep.objects)
 
-    def _watch(self, frame: FrameType, variables: Mapping[str, object], slot: Slot) -> bool:
-        key = (id(variables.get(slot.root)), slot.root, slot.attribute)
-        if not slot.chain and key in self._known and self._has(variables[slot.root]):
+    def _watch_attributes(self, root: str, held: object) -> bool:
+        if type(held) in _IMMUTABLE:
             return True
-        if slot.chain and slot.attribute and any(map(is_element, slot.chain)):
-            return all(map(self._follow, _elements(variables, slot)))
-        holder = _holder(frame, variables, slot)
-        if not self._follow(holder):
-            return False
-        if not slot.chain and slot.attribute not in ("", ANY) and holder is not None:  # a list may get another owner
-            self._known.add(key)
+        complete = True
+        for attribute in self._plan.attributes[root]:
+            holder = _holder_of_attribute(held, attribute)
+            if not self._follow(holder):
+                return False
+            complete = complete and holder is not None
+        if complete:
+            self._known[root].add(identity(held))
         return True
 
+    def _watch(self, frame: FrameType, variables: Mapping[str, object], slot: Slot) -> bool:
+        if slot.chain and slot.attribute and any(map(is_element, slot.chain)):
+            return all(map(self._follow, _elements(variables, slot)))
+        return self._follow(_holder(frame, variables, slot))
+
     def _has(self, holder: object) -> bool:
-        known = self._weak.get(id(holder))
-        return id(holder) in self._kept if known is None else known() is holder
+        known = self._weak.get(identity(holder))
+        return identity(holder) in self._kept if known is None else known() is holder
 
     def _follow(self, holder: object) -> bool:
         if holder is None or self._has(holder):
@@ -134,9 +205,9 @@ class Held:
         if holder is EVERYBODY:
             return False
         if type(holder).__weakrefoffset__:
-            self._weak[id(holder)] = weakref.ref(holder)
+            self._weak[identity(holder)] = weakref.ref(holder)
         elif self._keep.add(holder):
-            self._kept.add(id(holder))
+            self._kept.add(identity(holder))
         else:
             return False
         return True
@@ -204,7 +275,7 @@ def _holder(frame: FrameType, variables: Mapping[str, object], slot: Slot) -> ob
         # `held` here, and the argument of the count
         if sys.getrefcount(held) <= mine + 2 + (owner is not None) and type(owner).__weakrefoffset__:
             return owner
-    return held if _is_plain(held) else EVERYBODY
+    return held
 
 
 def _owner(variables: Mapping[str, object], path: tuple[str, ...], held: object) -> object:
@@ -216,42 +287,12 @@ def _owner(variables: Mapping[str, object], path: tuple[str, ...], held: object)
     return owner if found is held else None
 
 
-def _is_plain(holder: object, known: Container[int] = ()) -> bool:
-    """Whether something may be kept alive for a while: all that it leads to is a few plain values.
-
-    `known` are the ids of what is kept already.
-    """
-    queue, left = [holder], _FEW
-    while queue and left:
-        value = queue.pop()
-        left -= 1
-        if id(value) not in known:
-            parts = _parts(value)
-            if parts is None or len(parts) > _FEW:
-                return False
-            queue += [part for part in parts if type(part) not in _PLAIN]
-    return not queue
-
-
-def _parts(holder: object) -> Collection[object] | None:
-    """What a list, a dict or an object with slots holds; None if it may hold other things too."""
-    kind = type(holder)
-    if kind is list:
-        return cast("list[object]", holder)
-    if kind is dict:
-        items = cast("dict[object, object]", holder)
-        return [*items, *items.values()]
-    if _COUNTS and _has_slots_only(kind):
-        values = [_attribute(holder, name) for base in kind.__mro__ for name in _slots_of(base)]
-        return [value for value in values if value is not _ABSENT]
-    return None
-
-
-def _has_slots_only(kind: type) -> bool:
-    """Whether objects of a class of the project hold their slots and nothing else, and end without a word."""
+def _slots_of(kind: type) -> list[MemberDescriptorType] | None:
+    """The slots of a class of the project whose objects hold these and nothing else, and end without a word."""
     own = [base for base in kind.__mro__ if base is not object]
-    return (
-        bool(own)
+    only = (
+        _COUNTS
+        and bool(own)
         and not kind.__dictoffset__
         and not kind.__weakrefoffset__
         and not kind.__itemsize__
@@ -259,10 +300,15 @@ def _has_slots_only(kind: type) -> bool:
             base.__flags__ & _HEAP and "__slots__" in base.__dict__ and "__del__" not in base.__dict__ for base in own
         )
     )
+    found = [value for base in own for value in base.__dict__.values() if isinstance(value, MemberDescriptorType)]
+    return found if only else None
 
 
-def _slots_of(kind: type) -> list[str]:
-    return [name for name, value in kind.__dict__.items() if isinstance(value, MemberDescriptorType)]
+def _value(slot: MemberDescriptorType, holder: object) -> object:
+    try:
+        return slot.__get__(holder)
+    except AttributeError:
+        return _ABSENT
 
 
 def _attribute(owner: object, name: str) -> object:
@@ -275,10 +321,7 @@ def _attribute(owner: object, name: str) -> object:
         return _MISSING
     found = _in_class(kind, name)
     if isinstance(found, MemberDescriptorType):
-        try:
-            return found.__get__(owner)
-        except AttributeError:
-            return _ABSENT
+        return _value(found, owner)
     if hasattr(type(found), "__set__") or _is_shared(owner):
         return _MISSING
     return _own(owner).get(name, _ABSENT)

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from types import FrameType
 
 from testcache.recording.context import Context, Place
-from testcache.recording.holders import Held, Keep
+from testcache.recording.holders import Held, Keep, Plan
 from testcache.slots import Filling
 
 FAMILIAR = 100
@@ -44,6 +44,7 @@ class Fill:
         place: the function.
         running: what the runs of the function that are going on are charged to.
         died: tests in which everything died that held what it filled; -1 once something lasted.
+        plan: in which order the slots of `filling` are looked at.
     """
 
     context: Context
@@ -52,6 +53,10 @@ class Fill:
     place: Place = ("", 0)
     running: list[Context] = field(default_factory=list)
     died: int = 0
+    plan: Plan = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.plan = Plan.of(self.filling.slots)
 
 
 @dataclass(slots=True, eq=False)
@@ -72,10 +77,10 @@ class _Kept:
     lasts: bool = False
     around: set[Context] = field(default_factory=set)
 
-    def ended(self, fill: Fill, frame: FrameType | None) -> None:
+    def ended(self, frame: FrameType | None) -> None:
         """A run of the function ended, or a round of a loop in it."""
         if not self.lasts:
-            self.lasts = frame is None or not self.held.watch(frame, fill.filling.slots)
+            self.lasts = frame is None or not self.held.watch(frame)
 
     def is_seen(self) -> bool:
         """Whether anybody can still see what was filled."""
@@ -116,14 +121,14 @@ class Pending:
             return fill.context
         kept = self._kept.get(fill)
         if kept is None:
-            kept = self._kept[fill] = _Kept(Context(fill.context.name), next(self._clock), Held(self._keep))
+            kept = self._kept[fill] = _Kept(Context(fill.context.name), next(self._clock), Held(fill.plan, self._keep))
         return kept.context
 
     def ended(self, fill: Fill, frame: FrameType | None) -> None:
         """The function is about to return; without a frame it is gone already."""
         kept = self._kept.get(fill)
         if kept is not None:
-            kept.ended(fill, frame)
+            kept.ended(frame)
 
     def _familiar(self, fill: Fill) -> Callable[[FrameType], None]:
         """What is called at each end of a familiar function, and at each round of a loop in it."""
@@ -137,7 +142,7 @@ class Pending:
                     return
                 kept.number = -1  # some run of it may have begun before anything else did
             kept.around.add(self._top())
-            kept.ended(fill, frame)
+            kept.ended(frame)
 
         return end
 

@@ -159,10 +159,11 @@ def _audit(event: str, arguments: tuple[object, ...]) -> None:
 
 def _entered() -> None:
     recorder, frame = Probes.active, _getframe(1)
-    place = (frame.f_code.co_filename, frame.f_code.co_firstlineno)
+    code = frame.f_code
+    place = (code.co_filename, code.co_firstlineno)
     if recorder is None or not recorder._extents.watches(place):
         return
-    if frame.f_code.co_flags & SUSPENDS:
+    if code.co_flags & SUSPENDS:
         if not recorder._extents.is_flooded(place):
             recorder._extents.flood(place)
     elif not recorder._extents.is_flooded(place):
@@ -171,4 +172,6 @@ def _entered() -> None:
 
 def _left() -> None:
     if Probes.active is not None:
-        Probes.active._extents.leave(_getframe(1))
+        frame = _getframe(1)
+        code = frame.f_code
+        Probes.active._extents.leave((code.co_filename, code.co_firstlineno), frame)

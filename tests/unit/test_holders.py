@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from testcache.recording.holders import Held, Keep
+from testcache.recording.holders import Held, Keep, Plan
 from testcache.slots import EACH, Slot
 
 ATTRIBUTE = Slot("self", (), "x")
@@ -72,16 +72,16 @@ def frame_of(self: object) -> FrameType:
     return sys._getframe()
 
 
-def is_followed(held: Held, make: Callable[[], object], slot: Slot) -> bool:
-    return held.watch(frame_of(make()), [slot])
+def held_under(*slots: Slot, keep: Keep | None = None) -> Held:
+    return Held(Plan.of(slots), keep or Keep())
 
 
 @pytest.mark.parametrize("kind", [Plain, Slotted])
 @pytest.mark.parametrize("slot", [ATTRIBUTE, ELEMENT])
 def test_what_an_object_holds_goes_with_it(kind: type, slot: Slot) -> None:
     """As long as the object lives it can be seen, and not a moment longer."""
-    held, thing = Held(Keep()), kind()
-    assert held.watch(frame_of(thing), [slot])
+    held, thing = held_under(slot), kind()
+    assert held.watch(frame_of(thing))
     assert held.is_seen()
     del thing
     assert not held.is_seen()
@@ -92,8 +92,8 @@ def test_a_container_that_others_have_too_is_not_told_by_its_owner() -> None:
     thing = Plain()
     elsewhere = thing.rows = {"a": 1}
     keep = Keep()
-    held = Held(keep)
-    assert held.watch(frame_of(thing), [ELEMENT])
+    held = held_under(ELEMENT, keep=keep)
+    assert held.watch(frame_of(thing))
     del thing
     keep.release()
     assert held.is_seen()
@@ -107,9 +107,9 @@ def test_objects_with_slots_only_are_kept_and_let_go_together() -> None:
     inner = Closed()
     outer = Closed([inner])
     keep = Keep()
-    of_inner, of_outer = Held(keep), Held(keep)
-    assert of_inner.watch(frame_of(inner), [ATTRIBUTE])
-    assert of_outer.watch(frame_of(outer), [ATTRIBUTE])
+    of_inner, of_outer = held_under(ATTRIBUTE, keep=keep), held_under(ATTRIBUTE, keep=keep)
+    assert of_inner.watch(frame_of(inner))
+    assert of_outer.watch(frame_of(outer))
     del inner
     keep.release()
     assert of_inner.is_seen()
@@ -125,9 +125,8 @@ def test_an_element_under_a_known_key_is_followed() -> None:
     inner = {"a": 1}
     thing.rows = {"here": inner, "there": object}
     keep = Keep()
-    held = Held(keep)
-    assert held.watch(frame_of(thing), [Slot("self", ("rows", "[here"), "")])
-    assert held.watch(frame_of(thing), [Slot("self", ("rows", "[missing"), "")])
+    held = held_under(Slot("self", ("rows", "[here"), ""), Slot("self", ("rows", "[missing"), ""), keep=keep)
+    assert held.watch(frame_of(thing))
     del thing
     keep.release()
     assert held.is_seen()
@@ -141,8 +140,8 @@ def test_an_attribute_of_an_element_is_that_of_each() -> None:
     thing = Plain()
     for several in (list, tuple):
         thing.rows = several([Plain(), Plain()])
-        held = Held(Keep())
-        assert held.watch(frame_of(thing), [Slot("self", ("rows", EACH), "new")])
+        held = held_under(Slot("self", ("rows", EACH), "new"))
+        assert held.watch(frame_of(thing))
         last = thing.rows[1]
         thing.rows = None
         assert held.is_seen()
@@ -156,7 +155,7 @@ def test_a_look_keeps_no_value_alive() -> None:
     def replaced() -> object:
         thing: Plain | None = Plain()
         reference = weakref.ref(thing)
-        assert Held(Keep()).watch(sys._getframe(), [Slot("thing", (), "x")])
+        assert held_under(Slot("thing", (), "x")).watch(sys._getframe())
         thing = None
         return reference()
 
@@ -167,7 +166,7 @@ def test_nothing_that_matters_is_kept_alive() -> None:
     """A shared container with objects in it is given up instead of being held."""
     thing = Plain()
     elsewhere = thing.rows = {"a": object()}
-    assert not Held(Keep()).watch(frame_of(thing), [ELEMENT])
+    assert not held_under(ELEMENT).watch(frame_of(thing))
     assert elsewhere is thing.rows
 
 
@@ -196,14 +195,14 @@ EVERYBODY = {
 def test_what_may_be_elsewhere_too_is_everybodys(case: str) -> None:
     """Then no object stands for it."""
     make, slot = EVERYBODY[case]
-    assert not is_followed(Held(Keep()), make, slot)
+    assert not held_under(slot).watch(frame_of(make()))
 
 
 @pytest.mark.parametrize("kind", [OrderedDict, Rows, set])
 def test_a_container_that_can_be_referred_to_stands_for_itself(kind: Callable[[], object]) -> None:
     """Whoever owns it."""
-    held, container = Held(Keep()), kind()
-    assert held.watch(frame_of(container), [Slot("self", (), "")])
+    held, container = held_under(Slot("self", (), "")), kind()
+    assert held.watch(frame_of(container))
     assert held.is_seen()
     del container
     assert not held.is_seen()
@@ -212,15 +211,15 @@ def test_a_container_that_can_be_referred_to_stands_for_itself(kind: Callable[[]
 @pytest.mark.parametrize("value", [None, 1, "text", (1, 2)])
 def test_plain_values_hold_nothing(value: object) -> None:
     """`total += 1` is no store."""
-    held = Held(Keep())
-    assert held.watch(frame_of(value), [Slot("self", (), "")])
+    held = held_under(Slot("self", (), ""))
+    assert held.watch(frame_of(value))
     assert not held.is_seen()
 
 
 def test_a_variable_without_a_value_holds_nothing() -> None:
     """The function did not come to that place."""
-    held = Held(Keep())
-    assert held.watch(frame_of(1), [Slot("other", (), "x")])
+    held = held_under(Slot("other", (), "x"))
+    assert held.watch(frame_of(1))
     assert not held.is_seen()
 
 
@@ -238,8 +237,8 @@ def test_no_code_of_the_project_is_run() -> None:
         @rows.setter
         def rows(self, value: object) -> None: ...
 
-    assert not is_followed(Held(Keep()), Loud, ELEMENT)
-    assert not is_followed(Held(Keep()), Loud, Slot("self", ("missing",), ""))
+    assert not held_under(ELEMENT).watch(frame_of(Loud()))
+    assert not held_under(Slot("self", ("missing",), "")).watch(frame_of(Loud()))
 
 
 def generator(self: object) -> Any:
@@ -249,4 +248,4 @@ def generator(self: object) -> Any:
 def test_functions_that_are_suspended_are_not_followed() -> None:
     """A snapshot of their variables would keep old values alive."""
     running = generator(Plain())
-    assert not Held(Keep()).watch(next(running), [ATTRIBUTE])
+    assert not held_under(ATTRIBUTE).watch(next(running))
