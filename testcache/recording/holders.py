@@ -163,10 +163,7 @@ class Held:
                 known = identity(held) in self._known[root] and self._has(held)
                 if not known and not self._watch_attributes(root, held):
                     return False
-            for slot in self._plan.others:
-                if not self._watch(frame, variables, slot):
-                    return False
-            return True
+            return all(self._watch(frame, variables, slot) for slot in self._plan.others)
         finally:
             if isinstance(variables, dict):  # up to 3.12 a snapshot: it would keep values alive that are replaced
                 variables.clear()
