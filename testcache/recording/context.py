@@ -22,7 +22,7 @@ class Problem:
     evidence: str
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Context:
     """One charge account: a test, an imported module, a wide fixture, a memo's fill, the run itself.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from testcache.inputs import files as fs
 from testcache.model import ABSENT, EVERY, Input, Kind, Read
@@ -57,13 +58,14 @@ class Ledger:
     def __init__(self, tape: Tape) -> None:
         self._tape = tape
         self._code: dict[Place, _Code] = {}
-        self._sums: dict[Context, tuple[tuple[int, int], frozenset[Read]]] = {}
+        # weak: those of a test are of no use when it is over, and each is a dozen objects for the garbage collector
+        self._sums: WeakKeyDictionary[Context, tuple[tuple[int, int], frozenset[Read]]] = WeakKeyDictionary()
         self._closures: dict[frozenset[Context], tuple[tuple[int, int], frozenset[Context]]] = {}
         self._joined: dict[frozenset[frozenset[Read]], frozenset[Read]] = {}
         self._fillers: tuple[int, dict[str, set[Context]]] = (0, {})
         self._reached: dict[Place, tuple[int, tuple[Context, ...]]] = {}
         self._bases: dict[frozenset[Context], tuple[tuple[int, int, int], frozenset[Read]]] = {}
-        self._belows: dict[Context, tuple[tuple[int, ...], _Below]] = {}
+        self._belows: WeakKeyDictionary[Context, tuple[tuple[int, ...], _Below]] = WeakKeyDictionary()
         self._anywhere: tuple[int, list[tuple[Context, Context]]] = (0, [])
         self._whole: tuple[int, frozenset[Read]] = (0, NO_READS)
 

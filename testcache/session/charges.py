@@ -20,7 +20,7 @@ class Charges:
         self._files: dict[str, Context] = {}
         self._generated: dict[str, Context] = {}
         self._fixtures: dict[Any, Context] = {}
-        self.open: set[Context] = set()
+        self._open: dict[Context, pytest.FixtureDef[Any]] = {}
         self.folders: set[str] = set()
         self.setups = SetupTimes()
         self._execute: Callable[..., Any] | None = None
@@ -44,7 +44,7 @@ class Charges:
             group = request.node.nodeid if definition.scope in SHARED_SCOPES else ""
             with self._tape.charge(context), self.setups.measure(group, definition.argname):
                 value = execute(definition, request)
-            self.open.add(context)
+            self._open[context] = definition
             return value
 
         def finished(definition: Any, request: Any) -> None:
@@ -54,7 +54,7 @@ class Charges:
                 return
             with self._tape.charge(context):
                 finish(definition, request)
-            self.open.discard(context)
+            self._open.pop(context, None)
 
         pytest.FixtureDef.execute = executed  # type: ignore[method-assign, assignment]
         pytest.FixtureDef.finish = finished  # type: ignore[method-assign, assignment]
@@ -101,4 +101,14 @@ class Charges:
 
     def is_open(self, contexts: frozenset[Context]) -> bool:
         """Whether one of these is a fixture that still has its teardown before it."""
-        return not self.open.isdisjoint(contexts)
+        return any(_has_teardown(self._open[context]) for context in self._open.keys() & contexts)
+
+
+def _has_teardown(definition: pytest.FixtureDef[Any]) -> bool:
+    """Whether code will run when the fixture is finished; its first finalizer only tells the plugins so.
+
+    Without this an autouse fixture of a plugin, such as pytest-asyncio's, has each test summed up twice.
+    Does not see: a project's hook for the end of fixtures, if it does what the tests before rest on.
+    """
+    finalizers = getattr(definition, "_finalizers", None)
+    return finalizers is None or len(finalizers) > 1
