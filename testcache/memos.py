@@ -11,9 +11,10 @@ fills is therefore credited to everyone who can reach the stored name. Found are
 
 A function that is taken for a memo and is none costs a rerun too many, so all is decided on that side.
 
-Does not see: a dict passed as an argument and filled; a target reached through what a function
-returned; state filled without any test for it; names mangled by a leading double underscore, if
-read from outside the class.
+Does not see: a target that one function tests and another one fills, as in `if self.x is None: self._load()`,
+or that is filled with what the caller computed; a dict passed as an argument and filled; a target reached
+through what a function returned; state filled without any test for it; names mangled by a leading double
+underscore, if read from outside the class.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is not seen: what was stored on an object that dies, if it is handed on to another one."""
+"""What is not seen: what an object held that dies, if it is handed on; what is filled by another function than tests."""
 
 from __future__ import annotations
 
@@ -91,6 +91,47 @@ UNSEEN = {
             m.KEPT.append(m.copy.copy(box))
         def test_reads(): assert (m.KEPT or [m.Box()])[0].get()
         def test_far(): assert m.Box
+        """,
+    ),
+}
+
+SPLIT = {
+    "a method that another one calls when there is nothing yet": Case(
+        """
+        class Site:
+            rows = None
+            def get(self):
+                if self.rows is None:
+                    self._load()
+                return self.rows
+            def _load(self):
+                self.rows = work()
+        KEPT = Site()
+        def work():
+            return 1
+        """,
+        """
+        def test_first(): assert m.KEPT.get()
+        def test_reads(): assert m.KEPT.get()
+        def test_far(): assert m.Site
+        """,
+    ),
+    "what the caller of the function that stores computed": Case(
+        """
+        ROWS = {}
+        def get(key):
+            if key not in ROWS:
+                remember(key, work())
+            return ROWS[key]
+        def remember(key, value):
+            ROWS[key] = value
+        def work():
+            return 1
+        """,
+        """
+        def test_first(): assert m.get("a")
+        def test_reads(): assert m.get("a")
+        def test_far(): assert m.ROWS is not None
         """,
     ),
 }
