@@ -1,4 +1,4 @@
-"""What is not seen: what an object held that dies, if it is handed on; what is filled by another function than tests."""
+"""What is not seen: what an object held that dies, if it is handed on; and what one function tests, another fills."""
 
 from __future__ import annotations
 
