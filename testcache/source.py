@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import ast
-import gc
 import warnings
 from bisect import bisect_left
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from testcache import definitions, effects, memos, outline, reflection, separable
@@ -97,31 +95,17 @@ def parse(data: bytes, *, collected: bool) -> Source:
     `collected` says that pytest collects from the file (a test module, `conftest.py`, a plugin of
     the project): only then are tests and fixtures separable. Cost: ast.parse and 0.8 of that again.
     """
-    with _uncollected():
-        try:
-            with warnings.catch_warnings():  # an invalid escape must not become an error under -W error
-                warnings.simplefilter("ignore")
-                tree = ast.parse(data)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            # ValueError: null bytes or undecodable text; the last two: nested deeper than the parser goes
-            return _unparsed(data)
-        try:
-            return _source(tree, collected)
-        except RecursionError:  # suites in suites, such as an `elif` chain of hundreds
-            return _unparsed(data)
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Hold the garbage collector back: a tree has no cycles, and so many nodes that it would look at all
-    objects of the process several times for each file, a fifth of the cost of parsing."""
-    enabled = gc.isenabled()
-    gc.disable()
     try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
+        with warnings.catch_warnings():  # an invalid escape must not become an error under -W error
+            warnings.simplefilter("ignore")
+            tree = ast.parse(data)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        # ValueError: null bytes or undecodable text; the last two: nested deeper than the parser goes
+        return _unparsed(data)
+    try:
+        return _source(tree, collected)
+    except RecursionError:  # suites in suites, such as an `elif` chain of hundreds
+        return _unparsed(data)
 
 
 def _unparsed(data: bytes) -> Source:

@@ -18,91 +18,19 @@ from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import FrameType, FunctionType, GetSetDescriptorType, MemberDescriptorType
-from typing import Final, cast
+from typing import Final
 
 from testcache.recording.identity import identity
+from testcache.recording.keep import ABSENT, COUNTS, FEW, IMMUTABLE, Keep, NoObject, value_of
 from testcache.slots import ANY, EACH, MUTATORS, Slot, is_element
-
-_COUNTS = sys.version_info < (3, 14) and "t" not in getattr(sys, "abiflags", "")
-"""Whether the number of references says who holds an object: later versions borrow some."""
-
-_IMMUTABLE = frozenset({type(None), bool, int, float, complex, str, bytes, tuple, frozenset, range, type(Ellipsis)})
-_PLAIN = _IMMUTABLE - {tuple, frozenset}
-_FEW = 500
-_HEAP = 1 << 9
-"""Py_TPFLAGS_HEAPTYPE: the class was made while Python runs, as those of a class statement are."""
 
 _SUSPENDS = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 _CONTAINERS = (dict, list, set, bytearray, deque, OrderedDict, defaultdict, Counter)
 
 
-class _Everybody:
-    """Stands for an answer that is no object."""
-
-
 _SETATTR: Final[object] = object.__dict__["__setattr__"]
-EVERYBODY: Final = _Everybody()
-_MISSING: Final = _Everybody()
-_ABSENT: Final = _Everybody()
-
-
-class Keep:
-    """What is kept until the test ends because it cannot be referred to weakly.
-
-    Attributes:
-        objects: by their identities.
-    """
-
-    def __init__(self) -> None:
-        self.objects: dict[int, object] = {}
-        self._slots: dict[type, Collection[MemberDescriptorType] | None] = {}
-
-    def add(self, holder: object) -> bool:
-        """Keep an object alive; False if somebody might notice."""
-        known = identity(holder) in self.objects
-        if not known and self._is_plain(holder):
-            self.objects[identity(holder)] = holder
-            known = True
-        return known
-
-    def _is_plain(self, holder: object) -> bool:
-        """Whether all that something leads to is a few plain values, besides what is kept already."""
-        queue, left = [holder], _FEW
-        while queue and left:
-            value = queue.pop()
-            left -= 1
-            if identity(value) not in self.objects:
-                parts = self._parts(value)
-                if parts is None or len(parts) > _FEW:
-                    return False
-                queue += [part for part in parts if type(part) not in _PLAIN]
-        return not queue
-
-    def _parts(self, holder: object) -> Collection[object] | None:
-        """What a list, a dict or an object with slots holds; None if it may hold other things too."""
-        kind = type(holder)
-        if kind is list:
-            return cast("list[object]", holder)
-        if kind is dict:
-            items = cast("dict[object, object]", holder)
-            return [*items, *items.values()]
-        if kind not in self._slots:
-            self._slots[kind] = _slots_of(kind)
-        slots = self._slots[kind]
-        return None if slots is None else [value for slot in slots if (value := _value(slot, holder)) is not _ABSENT]
-
-    def release(self) -> None:
-        """Let go of all that nobody else has, and of what only that had."""
-        objects, before = list(self.objects.values()), -1
-        self.objects.clear()
-        while len(objects) != before:
-            before, left = len(objects), []
-            while objects:
-                holder = objects.pop()
-                if sys.getrefcount(holder) > 2:  # `holder`, and the argument
-                    left.append(holder)
-            objects = left
-        self.objects.update((identity(holder), holder) for holder in objects)
+EVERYBODY: Final = NoObject()
+_MISSING: Final = NoObject()
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +103,7 @@ class Held:
         return not self._kept.isdisjoint(self._keep.objects)
 
     def _watch_attributes(self, root: str, held: object) -> bool:
-        if type(held) in _IMMUTABLE:
+        if type(held) in IMMUTABLE:
             return True
         complete = True
         for attribute in self._plan.attributes[root]:
@@ -220,12 +148,12 @@ def _reach(variables: Mapping[str, object], root: str, chain: Iterable[str]) -> 
     if held is _MISSING:  # not bound yet, or the code of a comprehension in the same line
         return None, None
     for name in chain:
-        if type(held) in _IMMUTABLE:
+        if type(held) in IMMUTABLE:
             return None, None
         owner, held = held, _element(held, name[1:]) if is_element(name) else _attribute(held, name)
-        if held is _MISSING or (held is _ABSENT and _has_elsewhere(type(owner), name)):
+        if held is _MISSING or (held is ABSENT and _has_elsewhere(type(owner), name)):
             return owner, EVERYBODY
-        if held is _ABSENT:
+        if held is ABSENT:
             return owner, None  # nothing is there that could have been filled
     return owner, held
 
@@ -239,10 +167,10 @@ def _elements(variables: Mapping[str, object], slot: Slot) -> Iterator[object]:
         elements = list(found.values())
     elif each and found is not None:
         elements = found if isinstance(found, list | tuple) and type(found) in (list, tuple) else (EVERYBODY,)
-    for element in elements if len(elements) <= _FEW else (EVERYBODY,):
+    for element in elements if len(elements) <= FEW else (EVERYBODY,):
         if element is EVERYBODY:
             yield element
-        elif type(element) not in _IMMUTABLE:
+        elif type(element) not in IMMUTABLE:
             holder = _holder_of_attribute(element, slot.attribute)
             yield element if holder is None else holder
 
@@ -252,7 +180,7 @@ def _holder(frame: FrameType, variables: Mapping[str, object], slot: Slot) -> ob
     owner, held = _reach(variables, slot.root, slot.chain)
     if held is EVERYBODY:
         return held
-    if type(held) in _IMMUTABLE:
+    if type(held) in IMMUTABLE:
         return None
     if slot.owner:
         owner = _owner(variables, slot.owner, held)
@@ -263,7 +191,7 @@ def _holder(frame: FrameType, variables: Mapping[str, object], slot: Slot) -> ob
         return EVERYBODY
     if kind.__weakrefoffset__:
         return held
-    if not _COUNTS:
+    if not COUNTS:
         return EVERYBODY
     if slot.root not in frame.f_code.co_cellvars:
         mine = sum(value is held for value in variables.values())
@@ -284,49 +212,25 @@ def _owner(variables: Mapping[str, object], path: tuple[str, ...], held: object)
     return owner if found is held else None
 
 
-def _slots_of(kind: type) -> list[MemberDescriptorType] | None:
-    """The slots of a class of the project whose objects hold these and nothing else, and end without a word."""
-    own = [base for base in kind.__mro__ if base is not object]
-    only = (
-        _COUNTS
-        and bool(own)
-        and not kind.__dictoffset__
-        and not kind.__weakrefoffset__
-        and not kind.__itemsize__
-        and all(
-            base.__flags__ & _HEAP and "__slots__" in base.__dict__ and "__del__" not in base.__dict__ for base in own
-        )
-    )
-    found = [value for base in own for value in base.__dict__.values() if isinstance(value, MemberDescriptorType)]
-    return found if only else None
-
-
-def _value(slot: MemberDescriptorType, holder: object) -> object:
-    try:
-        return slot.__get__(holder)
-    except AttributeError:
-        return _ABSENT
-
-
 def _attribute(owner: object, name: str) -> object:
     """What an object itself has under a name, without running any code of its class.
 
-    _ABSENT if it has nothing there itself, _MISSING if that cannot be said.
+    ABSENT if it has nothing there itself, _MISSING if that cannot be said.
     """
     kind = type(owner)
     if kind.__getattribute__ is not object.__getattribute__:
         return _MISSING
     found = _in_class(kind, name)
     if isinstance(found, MemberDescriptorType):
-        return _value(found, owner)
+        return value_of(found, owner)
     if hasattr(type(found), "__set__") or _is_shared(owner):
         return _MISSING
-    return _own(owner).get(name, _ABSENT)
+    return _own(owner).get(name, ABSENT)
 
 
 def _element(container: object, key: str) -> object:
     """What a dict has under a key; _MISSING if it is another kind of container."""
-    return dict.get(container, key, _ABSENT) if type(container) is dict else _MISSING
+    return dict.get(container, key, ABSENT) if type(container) is dict else _MISSING
 
 
 def _holder_of_attribute(owner: object, name: str) -> object:
@@ -339,9 +243,9 @@ def _holder_of_attribute(owner: object, name: str) -> object:
         usual = _in_class(kind, "__setattr__") is _SETATTR and not _has_setters(kind)
         return owner if usual and not _is_shared(owner) else EVERYBODY
     value = _attribute(owner, name)
-    if value is _MISSING or value is _ABSENT:
+    if value is _MISSING or value is ABSENT:
         usual = _in_class(type(owner), "__setattr__") is _SETATTR
-        return None if value is _ABSENT and usual else EVERYBODY
+        return None if value is ABSENT and usual else EVERYBODY
     return owner
 
 
@@ -380,7 +284,7 @@ def _is_shared(owner: object) -> bool:
     found = _in_class(type(owner), "__dict__")
     if found is _MISSING:
         return False
-    if not _COUNTS or not isinstance(found, GetSetDescriptorType):
+    if not COUNTS or not isinstance(found, GetSetDescriptorType):
         return True
     own = object.__getattribute__(owner, "__dict__")
     return sys.getrefcount(own) > 3  # the object, `own`, and the argument of the count

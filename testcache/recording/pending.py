@@ -23,7 +23,8 @@ from dataclasses import dataclass, field
 from types import FrameType
 
 from testcache.recording.context import Context, Place
-from testcache.recording.holders import Held, Keep, Plan
+from testcache.recording.holders import Held, Plan
+from testcache.recording.keep import Keep
 from testcache.slots import Filling
 
 FAMILIAR = 100

@@ -20,7 +20,7 @@ class Charges:
         self._files: dict[str, Context] = {}
         self._generated: dict[str, Context] = {}
         self._fixtures: dict[Any, Context] = {}
-        self._open: dict[Context, pytest.FixtureDef[Any]] = {}
+        self._open: dict[Context, tuple[pytest.FixtureDef[Any], bool]] = {}
         self.folders: set[str] = set()
         self.setups = SetupTimes()
         self._execute: Callable[..., Any] | None = None
@@ -44,7 +44,7 @@ class Charges:
             group = request.node.nodeid if definition.scope in SHARED_SCOPES else ""
             with self._tape.charge(context), self.setups.measure(group, definition.argname):
                 value = execute(definition, request)
-            self._open[context] = definition
+            self._open[context] = (definition, self._is_hooked(request))
             return value
 
         def finished(definition: Any, request: Any) -> None:
@@ -101,14 +101,22 @@ class Charges:
 
     def is_open(self, contexts: frozenset[Context]) -> bool:
         """Whether one of these is a fixture that still has its teardown before it."""
-        return any(_has_teardown(self._open[context]) for context in self._open.keys() & contexts)
+        return any(
+            hooked or _has_teardown(definition)
+            for definition, hooked in (self._open[context] for context in self._open.keys() & contexts)
+        )
+
+    def _is_hooked(self, request: Any) -> bool:
+        """Whether the project has a hook of its own for the end of this fixture."""
+        hooks = request.node.ihook.pytest_fixture_post_finalizer.get_hookimpls()
+        codes = [getattr(hook.function, "__code__", None) for hook in hooks]
+        return any(code is None or self._tape.roots.is_first_party(code.co_filename) for code in codes)
 
 
 def _has_teardown(definition: pytest.FixtureDef[Any]) -> bool:
-    """Whether code will run when the fixture is finished; its first finalizer only tells the plugins so.
+    """Whether code will run when the fixture is finished; its first finalizer only calls the hook for that.
 
     Without this an autouse fixture of a plugin, such as pytest-asyncio's, has each test summed up twice.
-    Does not see: a project's hook for the end of fixtures, if it does what the tests before rest on.
     """
     finalizers = getattr(definition, "_finalizers", None)
     return finalizers is None or len(finalizers) > 1

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from testcache.recording.holders import Held, Keep, Plan
+from testcache.recording.holders import Held, Plan
+from testcache.recording.keep import Keep
 from testcache.slots import EACH, Slot
 
 ATTRIBUTE = Slot("self", (), "x")
