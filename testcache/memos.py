@@ -6,15 +6,16 @@ fills is therefore credited to everyone who can reach the stored name. Found are
 - functions decorated or wrapped by something called cache, memo, lazy, once or singleton;
 - functions that test a long-lived target (a global, a free name, an attribute, a mutable default)
   and store to the same target;
+- functions that store to a target which another function of the file finds missing (`testcache.missing`);
 - functions that store under a name that only the run knows, through `globals()`, `setattr`,
   `__dict__` or `vars`: their name is "*".
 
 A function that is taken for a memo and is none costs a rerun too many, so all is decided on that side.
 
-Does not see: a target that one function tests and another one fills, as in `if self.x is None: self._load()`,
-or that is filled with what the caller computed; a dict passed as an argument and filled; a target reached
-through what a function returned; state filled without any test for it; names mangled by a leading double
-underscore, if read from outside the class.
+Does not see: a target that a function of one file tests and one of another file fills, or that is filled with
+what the caller computed; a dict passed as an argument and filled; a target reached through what a function
+returned; state filled without any test for it; names mangled by a leading double underscore, if read from
+outside the class.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
-from testcache import slots
+from testcache import missing, slots
 from testcache.nodes import last_name
 from testcache.outline import Definition, Function, Outline
 from testcache.scope import ANY, Scope
@@ -53,6 +54,7 @@ def find(outline: Outline) -> tuple[dict[int, frozenset[str]], dict[int, Filling
     found: dict[int, set[str]] = {}
     nodes: dict[int, list[Function]] = {}
     applied = dict(_applied(outline.calls))
+    missed = missing.find(definition.node for definition in outline.functions)
     for definition in outline.functions:
         node = definition.node
         assert not isinstance(node, ast.ClassDef)
@@ -64,7 +66,7 @@ def find(outline: Outline) -> tuple[dict[int, frozenset[str]], dict[int, Filling
         if names:
             found.setdefault(definition.first_line, set()).update(names)
         if _may_store(definition):
-            _walk(Scope(node), found, nodes)
+            _walk(Scope(node), missed, found, nodes)
     for call in outline.calls:
         for line, names in _wrapped_lambdas(call):
             found.setdefault(line, set()).update(names)
@@ -80,14 +82,14 @@ def _may_store(definition: Definition) -> bool:
     return not _TRIGGERS.isdisjoint(tokens) or any(token.startswith(_TRIGGER_STARTS) for token in tokens)
 
 
-def _walk(scope: Scope, found: dict[int, set[str]], nodes: dict[int, list[Function]]) -> None:
+def _walk(scope: Scope, missed: frozenset[str], found: dict[int, set[str]], nodes: dict[int, list[Function]]) -> None:
     """Note the memo names of a function and of the functions inside it."""
     nodes.setdefault(scope.line, []).append(scope.node)
     for inner in scope.inner:
-        _walk(inner, found, nodes)
+        _walk(inner, missed, found, nodes)
         if _decorated(inner.node):
             found.setdefault(inner.line, set()).add(inner.node.name)
-    names = scope.filled()
+    names = scope.filled(missed)
     if names:
         found.setdefault(scope.line, set()).update(names)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from testcache.missing import bare
 from testcache.nodes import FUNCTIONS, children, is_self, last_name, text_of
 from testcache.outline import Function
 
@@ -42,10 +43,14 @@ class Scope:
         self._locals -= self._declared
         self._resolve()
 
-    def filled(self) -> set[str]:
-        """The long-lived state that this function may fill for good; empty if it is no memo."""
+    def filled(self, missing: frozenset[str]) -> set[str]:
+        """The long-lived state that this function may fill for good; empty if it is no memo.
+
+        `missing` are bare names that functions of the file ask for to see whether there is anything.
+        """
         tested, stored = self.tested, self.stored
         names = (self._stored & tested) | (stored & self._tested) | self._always
+        names |= {name for name in self._stored if bare(name) in missing}
         # a default is reached by calling the function
         return names if names.isdisjoint(self._defaults) else names | {self.node.name}
 
