@@ -1,4 +1,4 @@
-"""What an object held that dies and was handed on, seen if somebody asks for it; and what is given to be stored."""
+"""What an object held that dies and was handed on, seen if somebody asks for it; and what is filled from elsewhere."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def _unasked(case: Case) -> Case:
 
 UNSEEN = {name: _unasked(case) for name, case in HANDED_ON.items()}
 
-COMPUTED = {
+ELSEWHERE = {
     "what the caller of the function that stores computed": Case(
         """
         ROWS = {}
@@ -125,6 +125,21 @@ COMPUTED = {
         def test_first(): assert m.get("a")
         def test_reads(): assert m.get("a")
         def test_far(): assert m.ROWS is not None
+        """,
+    ),
+    "what the tests find missing and the module fills": Case(
+        """
+        ROWS = None
+        def load():
+            global ROWS
+            ROWS = work()
+        def work():
+            return 1
+        """,
+        """
+        def test_first(): assert m.ROWS or m.load() or m.ROWS
+        def test_reads(): assert m.ROWS or m.load() or m.ROWS
+        def test_far(): assert m.load
         """,
     ),
 }
