@@ -12,8 +12,11 @@ fills is therefore credited to everyone who can reach the stored name. Found are
 
 A function that is taken for a memo and is none costs a rerun too many, so all is decided on that side.
 
-Does not see: a target that a function of one file tests and one of another file fills, or that is filled with
-what the caller computed; a dict passed as an argument and filled; a target reached through what a function
+What a function stores that its caller computed is credited with all that ran in the test, if one of the callers
+asked first (`testcache.given`).
+
+Does not see: a target that a function of one file tests and one of another file fills; an attribute that is set
+to what the caller computed; a dict passed as an argument and filled; a target reached through what a function
 returned; state filled without any test for it; names mangled by a leading double underscore, if read from
 outside the class.
 """
@@ -22,8 +25,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
+from dataclasses import replace
 
-from testcache import missing, slots
+from testcache import given, slots
 from testcache.nodes import last_name
 from testcache.outline import Definition, Function, Outline
 from testcache.scope import ANY, Scope
@@ -45,16 +49,16 @@ _TRIGGERS = frozenset(
 _TRIGGER_STARTS = (">.", "(Global", "(Nonlocal", "(FunctionDef", "(AsyncFunctionDef", "(AugAssign")
 
 
-def find(outline: Outline) -> tuple[dict[int, frozenset[str]], dict[int, Filling]]:
+def find(outline: Outline, missing: frozenset[str]) -> tuple[dict[int, frozenset[str]], dict[int, Filling]]:
     """The stored names of each memo-shaped function by its first line; and what is known of where they are.
 
+    `missing` are bare names that functions of the file ask for (`testcache.missing`).
     Cost: a look at the decorators of each function, a second walk through those that store, and two
     more through those that are memo-shaped.
     """
     found: dict[int, set[str]] = {}
     nodes: dict[int, list[Function]] = {}
     applied = dict(_applied(outline.calls))
-    missed = missing.find(definition.node for definition in outline.functions)
     for definition in outline.functions:
         node = definition.node
         assert not isinstance(node, ast.ClassDef)
@@ -66,15 +70,20 @@ def find(outline: Outline) -> tuple[dict[int, frozenset[str]], dict[int, Filling
         if names:
             found.setdefault(definition.first_line, set()).update(names)
         if _may_store(definition):
-            _walk(Scope(node), missed, found, nodes)
+            _walk(Scope(node), missing, found, nodes)
     for call in outline.calls:
         for line, names in _wrapped_lambdas(call):
             found.setdefault(line, set()).update(names)
     dotted = {line: names - _NEVER for line, names in found.items() if names - _NEVER}
     names_by_line = {line: frozenset(name.lstrip(".") for name in names) for line, names in dotted.items()}
-    alone = {line: same[0] for line, same in nodes.items() if len(same) == 1}
-    fillings = {line: slots.find(alone[line], filled) for line, filled in dotted.items() if line in alone}
+    fillings = {line: _filling(nodes[line], filled) for line, filled in dotted.items() if line in nodes}
     return names_by_line, fillings
+
+
+def _filling(functions: list[Function], names: set[str]) -> Filling:
+    """What is known of the functions of one line."""
+    known = slots.find(functions[0], names) if len(functions) == 1 else Filling()
+    return replace(known, given=any(map(given.keeps_given, functions)))
 
 
 def _may_store(definition: Definition) -> bool:

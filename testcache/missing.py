@@ -10,15 +10,21 @@ functions that store under such a name are memos, though they test nothing thems
 Nothing is asked for by an order: `while self.at < self.end` says nothing about who fills `at`, only
 `len(self.rows) < 1` does.
 
-Does not see: what another file asks for.
+Of each function it is kept what it asks for, also where a variable stands for it: `row = table.get(key)` and
+`if row is None` ask for what `get` mentions. Whoever asks, and is given something to store by `table.put(key,
+work())`, has computed what is stored.
+
+Does not see: what another file asks for, other than by such calls.
 """
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
+from dataclasses import dataclass
 
-from testcache.nodes import children, last_name, text_of
+from testcache.nodes import FUNCTIONS, children, last_name, text_of
+from testcache.outline import Function
 
 _ORDER = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 
@@ -28,28 +34,91 @@ def bare(name: str) -> str:
     return name.lstrip("._")
 
 
-def find(functions: Iterable[ast.AST]) -> frozenset[str]:
-    """The bare names. Cost: a walk through the functions."""
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What the functions of a file ask for.
+
+    Attributes:
+        names: bare, of all that is asked for.
+        asks: the same by the first line of the function, with the names of the functions that it asks.
+    """
+
+    names: frozenset[str]
+    asks: dict[int, frozenset[str]]
+
+
+def find(functions: Iterable[Function]) -> Missing:
+    """What is asked for. Cost: two walks through the functions, and one more through those inside them."""
     nodes = [node for function in functions for node in ast.walk(function)]
+    inside = [node for node in nodes if isinstance(node, FUNCTIONS)]
     asked = _Asked()
     for node in nodes:
         asked.see(node)
-    for node in nodes:
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name in asked.called:
+    for node in inside:
+        if node.name in asked.called:
             asked.names |= _mentioned(node)
-    return frozenset(map(bare, asked.names))
+    asks = {first_line(node): found for node in inside if (found := _asked_by(node))}
+    return Missing(frozenset(map(bare, asked.names | asked.variables)), asks)
+
+
+def _asked_by(function: Function) -> frozenset[str]:
+    asked = _Asked()
+    bound: list[tuple[str, ast.expr]] = []
+    own: set[str] = set()
+    pending: list[ast.AST] = [function]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.Assert):  # what a test expects to be there, it does not fill
+            continue
+        pending += children(node)
+        asked.see(node)
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                bound.append((name, value))
+            case ast.NamedExpr(target=ast.Name(id=name), value=value):
+                bound.append((name, value))
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                bound.append((name, value))
+            case ast.arg(arg=name):
+                own.add(name)
+    variables = asked.variables
+    bound.sort(key=lambda pair: -pair[1].lineno)  # what is asked for is mostly bound before
+    for name, value in bound:
+        if name in variables:
+            variables |= _origins(value)
+    return frozenset(map(bare, asked.names | asked.called | (variables - own)))
+
+
+def _origins(value: ast.expr) -> set[str]:
+    """What a value was asked from: the function that returned it, the table it was looked up in."""
+    match value:
+        case ast.Call(func=ast.Attribute(value=table, attr="get")):
+            return {"get"} | _origins(table)
+        case ast.Call(func=function):
+            return {last_name(function)}
+        case ast.Attribute(attr=name) | ast.Name(id=name):
+            return {name}
+        case ast.Subscript(value=part) | ast.Await(value=part) | ast.NamedExpr(value=part):
+            return _origins(part)
+        case ast.BoolOp(values=parts):
+            return set().union(*map(_origins, parts))
+        case ast.IfExp(body=first, orelse=second):
+            return _origins(first) | _origins(second)
+    return set()
 
 
 class _Asked:
     """What is asked for.
 
     Attributes:
-        names: of what is tested itself.
+        names: of attributes, and texts, that are tested themselves.
+        variables: that are.
         called: functions that are called in a condition.
     """
 
     def __init__(self) -> None:
         self.names: set[str] = set()
+        self.variables: set[str] = set()
         self.called: set[str] = set()
 
     def see(self, node: ast.AST) -> None:
@@ -103,14 +172,21 @@ class _Asked:
                 self._test(part)
             case ast.Subscript(value=part):
                 self._test(part)
-            case ast.Attribute(attr=name) | ast.Name(id=name):
+            case ast.Attribute(attr=name):
                 self.names.add(name)
+            case ast.Name(id=name):
+                self.variables.add(name)
             case ast.Constant():  # as in `if "rate" in vars(self)`
                 self.names.add(text_of(test))
             case ast.Call(func=function):
                 self.called.add(last_name(function))
                 for argument in test.args:  # `len(self.rows)`, `bool(self.rows)`
                     self._test(argument)
+
+
+def first_line(function: Function) -> int:
+    """The line that the code of a function says it begins at."""
+    return function.decorator_list[0].lineno if function.decorator_list else function.lineno
 
 
 def _mentioned(function: ast.AST) -> set[str]:

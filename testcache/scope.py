@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from testcache.missing import bare
+from testcache.missing import bare, first_line
 from testcache.nodes import FUNCTIONS, children, is_self, last_name, text_of
 from testcache.outline import Function
 
@@ -25,7 +25,7 @@ class Scope:
 
     def __init__(self, node: Function) -> None:
         self.node = node
-        self.line = node.decorator_list[0].lineno if node.decorator_list else node.lineno
+        self.line = first_line(node)
         self.inner: list[Scope] = []
         self._declared: set[str] = set()
         self._locals: set[str] = set()

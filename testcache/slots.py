@@ -59,10 +59,12 @@ class Filling:
     Attributes:
         slots: all places that it stores to; none if one of them is not known.
         lines: where a variable of a slot gets another value, or an element is filled.
+        given: whether it may keep what its caller computed.
     """
 
     slots: frozenset[Slot] = frozenset()
     lines: frozenset[int] = frozenset()
+    given: bool = False
 
 
 @dataclass(frozen=True, slots=True)

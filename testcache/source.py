@@ -8,11 +8,12 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from testcache import definitions, effects, memos, outline, reflection, separable
+from testcache import definitions, effects, memos, missing, outline, reflection, separable
 from testcache.definitions import Split
 from testcache.digest import of_bytes, of_fields, of_text
 from testcache.looks import ANY, Imported, Look
 from testcache.model import LISTED, Defined, Digest
+from testcache.nodes import FUNCTIONS
 from testcache.outline import Definition, Outline
 from testcache.separable import without
 from testcache.slots import Filling
@@ -48,6 +49,7 @@ class Source:
         memos: functions that may fill state that outlives a test: names of that state, by line of
             the function (as `co_firstlineno` has it). "*" is any name.
         fillings: where and from which line on such a function keeps that state, as far as it is known.
+        asks: what a function asks for to see whether there is anything: bare names, by line of the function.
         mentions: names that each block mentions, "" for the body: names read, attributes, imports
             (but not those of the body), and texts that are a name or a dotted path; and what
             `testcache.reflection` says. {"*"} if not known.
@@ -73,7 +75,20 @@ class Source:
     uses: dict[str, frozenset[str]] = field(default_factory=dict)
     imported: frozenset[str] = frozenset()
     fillings: dict[int, Filling] = field(default_factory=dict)
+    asks: dict[int, frozenset[str]] = field(default_factory=dict)
     acts: bool = False
+
+    def asking(self, names: frozenset[str], line: int) -> frozenset[str]:
+        """Bare names by which one finds out whether state is there: its own, and of functions that ask for it.
+
+        The function at `line` fills it: who asks what that returned does not ask first.
+
+        Cost: a walk through what the functions ask for.
+        """
+        own = frozenset(map(missing.bare, names))
+        askers = {at for at, asked in self.asks.items() if not asked.isdisjoint(own)} - {line}
+        called = {self.block_at(at).rpartition(".")[2].partition("#")[0] for at in askers}
+        return own | set(map(missing.bare, called - {self.block_at(line).rpartition(".")[2]})) - {""}
 
     @property
     def whole(self) -> Digest:
@@ -141,7 +156,8 @@ def _source(tree: ast.Module, collected: bool) -> Source:
                 blocks[inner.block] = blocks[item.block]
     body = _rest(cut, parts, without(cut.body, 0, len(cut.body), removed))
     found, uses = _definitions(cut, parts, reach)
-    memo_names, fillings = memos.find(cut)
+    asked = missing.find(item.node for item in cut.functions if isinstance(item.node, FUNCTIONS))
+    memo_names, fillings = memos.find(cut, asked.names)
     mentioned[""] = reach.of_rest(removed, parts)
     return Source(
         body=of_text("\n".join(body)),
@@ -155,6 +171,7 @@ def _source(tree: ast.Module, collected: bool) -> Source:
         uses=uses,
         imported=parts.imported,
         fillings=fillings,
+        asks=asked.asks,
         acts=collected and effects.find(cut, tree),
     )
 

@@ -231,4 +231,78 @@ SPLIT = {
         """,
         _READERS,
     ),
+    "what the caller of the function that stores computed": Case(
+        """
+        ROWS = {}
+        class KEPT:
+            @staticmethod
+            def get():
+                if "a" not in ROWS:
+                    remember("a", work())
+                return ROWS["a"]
+        def remember(key, value):
+            ROWS[key] = value
+        def work():
+            return 1
+        """,
+        _READERS,
+    ),
+    "a table that is asked and filled by methods": Case(
+        """
+        class Table:
+            def __init__(self): self._rows = {}
+            def get(self, key): return self._rows.get(key)
+            def put(self, key, row): self._rows[key] = row
+        TABLE = Table()
+        class KEPT:
+            @staticmethod
+            def get():
+                row = TABLE.get("a")
+                if row is None:
+                    row = work()
+                    TABLE.put("a", row)
+                return row
+        def work():
+            return 1
+        """,
+        _READERS,
+    ),
+    "a table that hands on what it is given": Case(
+        """
+        class Table:
+            def __init__(self): self._rows = {}
+            def __contains__(self, key): return key in self._rows
+            def find(self, key): return self._rows.get(key)
+            def put(self, key, row): self._store({key: row})
+            def _store(self, rows): self._rows.update(rows)
+        TABLE = Table()
+        class KEPT:
+            @staticmethod
+            def get():
+                if (row := TABLE.find("a")) is None:
+                    row = work()
+                    TABLE.put("a", row)
+                return row
+        def work():
+            return 1
+        """,
+        _READERS,
+    ),
+    "a global that is given its value": Case(
+        """
+        ROW = None
+        class KEPT:
+            @staticmethod
+            def get():
+                if ROW is None:
+                    put(work())
+                return ROW
+        def put(row):
+            global ROW
+            ROW = row
+        def work():
+            return 1
+        """,
+        _READERS,
+    ),
 }

@@ -109,22 +109,24 @@ def _unasked(case: Case) -> Case:
 UNSEEN = {name: _unasked(case) for name, case in HANDED_ON.items()}
 
 ELSEWHERE = {
-    "what the caller of the function that stores computed": Case(
+    "an attribute that is set to what the caller computed": Case(
         """
-        ROWS = {}
-        def get(key):
-            if key not in ROWS:
-                remember(key, work())
-            return ROWS[key]
-        def remember(key, value):
-            ROWS[key] = value
+        class Site:
+            rows = None
+            def get(self):
+                if self.rows is None:
+                    self.put(work())
+                return self.rows
+            def put(self, rows):
+                self.rows = rows
+        KEPT = Site()
         def work():
             return 1
         """,
         """
-        def test_first(): assert m.get("a")
-        def test_reads(): assert m.get("a")
-        def test_far(): assert m.ROWS is not None
+        def test_first(): assert m.KEPT.get()
+        def test_reads(): assert m.KEPT.get()
+        def test_far(): assert m.KEPT is not None
         """,
     ),
     "what the tests find missing and the module fills": Case(

@@ -46,12 +46,14 @@ class Fill:
         running: what the runs of the function that are going on are charged to.
         died: tests in which everything died that held what it filled; -1 once something lasted.
         plan: in which order the slots of `filling` are looked at.
+        asked: bare names by which one finds out whether it is filled.
     """
 
     context: Context
     names: frozenset[str]
     filling: Filling = NOWHERE
     place: Place = ("", 0)
+    asked: frozenset[str] = frozenset()
     running: list[Context] = field(default_factory=list)
     died: int = 0
     plan: Plan = field(init=False)

@@ -76,8 +76,8 @@ def test_who_gets_what_was_handed_on_rests_on_it(case: str, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("case", ELSEWHERE)
-@pytest.mark.xfail(reason="only a function of the same file, and what runs inside it, is known to fill", strict=True)
+@pytest.mark.xfail(reason="neither an attribute that is given its value nor another file's state is seen", strict=True)
 def test_who_finds_what_was_filled_from_elsewhere_rests_on_it(case: str, tmp_path: Path) -> None:
-    """A known hole: a function that is given what it stores, or that another file calls when there is nothing."""
+    """A known hole: an object that is given what it stores, or that another file fills when there is nothing."""
     ran = play(ELSEWHERE[case], tmp_path)
     assert ran.edited >= readers(ran)

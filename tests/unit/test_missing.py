@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import textwrap
 
 import pytest
 
 from testcache.missing import find
+from testcache.nodes import FUNCTIONS
+from testcache.outline import Function
 
 ASKED = {
     "if self.rows is None: load()": {"rows"},
@@ -33,21 +36,54 @@ ASKED = {
 }
 
 
+def functions(code: str) -> list[Function]:
+    """The functions of a program."""
+    return [node for node in ast.parse(textwrap.dedent(code)).body if isinstance(node, FUNCTIONS)]
+
+
+def names(code: str) -> frozenset[str]:
+    """What its functions ask for."""
+    return find(functions(code)).names
+
+
+ASKS = {
+    "if key not in ROWS: remember(key, work())": {"ROWS"},
+    "row = TABLE.get(key)\n    if row is None: TABLE.put(key, work())": {"get", "TABLE"},
+    "row = lookup(key)\n    if not row: remember(key, work())": {"lookup"},
+    "row = self._rows[key] or other\n    if row is None: self.put(key, work())": {"rows", "other"},
+    "if (row := lookup(key)) is None: remember(key, work())": {"lookup"},
+    "if not is_known(key): remember(key, work())": {"is_known"},
+}
+
+
+@pytest.mark.parametrize("body", ASKS)
+def test_a_function_asks_what_its_variables_stand_for(body: str) -> None:
+    """The function that returned it, or the table that it was looked up in."""
+    (asked,) = find(functions(f"def f(self, key):\n    {body}\n")).asks.values()
+    assert asked >= ASKS[body]
+
+
+@pytest.mark.parametrize("body", ["assert key in ROWS", "if key: work()", "remember(key, work())"])
+def test_neither_an_assertion_nor_a_parameter_asks_for_state(body: str) -> None:
+    """What a test expects to be there, and what it was given itself."""
+    assert not find(functions(f"def f(key):\n    {body}\n")).asks
+
+
 @pytest.mark.parametrize("body", ASKED)
 def test_what_is_asked_for_is_found(body: str) -> None:
     """By its bare name, whether it is an attribute, private or global."""
-    found = find([ast.parse(f"def f(self, k):\n    {body}\n")])
+    found = names(f"def f(self, k):\n    {body}\n")
     assert found >= ASKED[body]
 
 
 @pytest.mark.parametrize("body", ["while self.at < self.end: step()", "return self.at", "self.at = k"])
 def test_an_order_asks_for_nothing(body: str) -> None:
     """An order does not say who fills it."""
-    assert not find([ast.parse(f"def f(self, k):\n    {body}\n")])
+    assert not names(f"def f(self, k):\n    {body}\n")
 
 
 def test_what_a_predicate_mentions_is_asked_for() -> None:
     """Only if it is called in a condition."""
     code = "def ready(self): return self.done\ndef f(self):\n    {}\n"
-    assert find([ast.parse(code.format("if not self.ready(): load()"))]) >= {"done"}
-    assert find([ast.parse(code.format("self.ready()"))]) == set()
+    assert names(code.format("if not self.ready(): load()")) >= {"done"}
+    assert names(code.format("self.ready()")) == set()
