@@ -27,7 +27,8 @@ import ast
 from collections.abc import Iterable
 from dataclasses import replace
 
-from testcache import given, slots
+from testcache import slots
+from testcache.given import answers, keeps_given
 from testcache.nodes import last_name
 from testcache.outline import Definition, Function, Outline
 from testcache.scope import ANY, Scope
@@ -83,7 +84,7 @@ def find(outline: Outline, missing: frozenset[str]) -> tuple[dict[int, frozenset
 def _filling(functions: list[Function], names: set[str]) -> Filling:
     """What is known of the functions of one line."""
     known = slots.find(functions[0], names) if len(functions) == 1 else Filling()
-    return replace(known, given=any(map(given.keeps_given, functions)))
+    return replace(known, given=any(map(keeps_given, functions)), answers=any(map(answers, functions)))
 
 
 def _may_store(definition: Definition) -> bool:

@@ -10,9 +10,9 @@ functions that store under such a name are memos, though they test nothing thems
 Nothing is asked for by an order: `while self.at < self.end` says nothing about who fills `at`, only
 `len(self.rows) < 1` does.
 
-Of each function it is kept what it asks for, also where a variable stands for it: `row = table.get(key)` and
-`if row is None` ask for what `get` mentions. Whoever asks, and is given something to store by `table.put(key,
-work())`, has computed what is stored.
+For each function there is also what that one asks for, functions and what stands behind its variables included:
+`row = table.get(key)` and `if row is None` ask `get`. Whoever asks and then has something stored by
+`table.put(key, work())` has computed what is stored.
 
 Does not see: what another file asks for, other than by such calls.
 """
@@ -23,7 +23,7 @@ import ast
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from testcache.nodes import FUNCTIONS, children, last_name, text_of
+from testcache.nodes import FUNCTIONS, bindings, children, first_line, last_name, text_of
 from testcache.outline import Function
 
 _ORDER = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
@@ -63,8 +63,8 @@ def find(functions: Iterable[Function]) -> Missing:
 
 def _asked_by(function: Function) -> frozenset[str]:
     asked = _Asked()
-    bound: list[tuple[str, ast.expr]] = []
-    own: set[str] = set()
+    bound: list[tuple[set[str], ast.expr]] = []
+    given: set[str] = set()
     pending: list[ast.AST] = [function]
     while pending:
         node = pending.pop()
@@ -72,21 +72,15 @@ def _asked_by(function: Function) -> frozenset[str]:
             continue
         pending += children(node)
         asked.see(node)
-        match node:
-            case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                bound.append((name, value))
-            case ast.NamedExpr(target=ast.Name(id=name), value=value):
-                bound.append((name, value))
-            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
-                bound.append((name, value))
-            case ast.arg(arg=name):
-                own.add(name)
+        bound += bindings(node)
+        if isinstance(node, ast.arg):
+            given.add(node.arg)
     variables = asked.variables
     bound.sort(key=lambda pair: -pair[1].lineno)  # what is asked for is mostly bound before
-    for name, value in bound:
-        if name in variables:
+    for names, value in bound:
+        if not names.isdisjoint(variables):
             variables |= _origins(value)
-    return frozenset(map(bare, asked.names | asked.called | (variables - own)))
+    return frozenset(map(bare, asked.names | asked.called | (variables - given)))
 
 
 def _origins(value: ast.expr) -> set[str]:
@@ -111,8 +105,8 @@ class _Asked:
     """What is asked for.
 
     Attributes:
-        names: of attributes, and texts, that are tested themselves.
-        variables: that are.
+        names: attributes that are tested, and texts.
+        variables: names without a dot that are tested.
         called: functions that are called in a condition.
     """
 
@@ -182,11 +176,6 @@ class _Asked:
                 self.called.add(last_name(function))
                 for argument in test.args:  # `len(self.rows)`, `bool(self.rows)`
                     self._test(argument)
-
-
-def first_line(function: Function) -> int:
-    """The line that the code of a function says it begins at."""
-    return function.decorator_list[0].lineno if function.decorator_list else function.lineno
 
 
 def _mentioned(function: ast.AST) -> set[str]:

@@ -6,6 +6,7 @@ import ast
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from testcache.nodes import first_line
 from testcache.syntax import header, write
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
@@ -41,9 +42,7 @@ class Definition:
 
     @property
     def first_line(self) -> int:
-        """What `co_firstlineno` says: the line of the first decorator, else of the `def`."""
-        decorators = self.node.decorator_list
-        return decorators[0].lineno if decorators else self.node.lineno
+        return first_line(self.node)
 
     @property
     def last_line(self) -> int:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 
-from testcache.missing import bare, first_line
-from testcache.nodes import FUNCTIONS, children, is_self, last_name, text_of
+from testcache.missing import bare
+from testcache.nodes import FUNCTIONS, children, first_line, is_self, last_name, text_of
 from testcache.outline import Function
 
 ANY = "*"

@@ -60,11 +60,13 @@ class Filling:
         slots: all places that it stores to; none if one of them is not known.
         lines: where a variable of a slot gets another value, or an element is filled.
         given: whether it may keep what its caller computed.
+        answers: whether a caller may learn something from what it returns.
     """
 
     slots: frozenset[Slot] = frozenset()
     lines: frozenset[int] = frozenset()
     given: bool = False
+    answers: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,17 +78,21 @@ class Source:
     asks: dict[int, frozenset[str]] = field(default_factory=dict)
     acts: bool = False
 
-    def asking(self, names: frozenset[str], line: int) -> frozenset[str]:
-        """Bare names by which one finds out whether state is there: its own, and of functions that ask for it.
+    def asking(self, line: int) -> frozenset[str]:
+        """Bare names by which one finds out whether what the function at `line` fills is there.
 
-        The function at `line` fills it: who asks what that returned does not ask first.
-
-        Cost: a walk through what the functions ask for.
+        Those of what it fills, and of functions that ask for these; of itself only if it answers. Cost: a walk
+        through what the functions ask for.
         """
-        own = frozenset(map(missing.bare, names))
-        askers = {at for at, asked in self.asks.items() if not asked.isdisjoint(own)} - {line}
-        called = {self.block_at(at).rpartition(".")[2].partition("#")[0] for at in askers}
-        return own | set(map(missing.bare, called - {self.block_at(line).rpartition(".")[2]})) - {""}
+        names = frozenset(map(missing.bare, self.memos.get(line, ())))
+        askers = {self._name_at(at) for at, asked in self.asks.items() if not asked.isdisjoint(names)}
+        if not self.fillings[line].answers:
+            askers.discard(self._name_at(line))
+        return names | askers - {""}
+
+    def _name_at(self, line: int) -> str:
+        """The bare name of the function around a line."""
+        return missing.bare(self.block_at(line).rpartition(".")[2].partition("#")[0])
 
     @property
     def whole(self) -> Digest:

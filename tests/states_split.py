@@ -305,4 +305,83 @@ SPLIT = {
         """,
         _READERS,
     ),
+    "two tables, one for each direction": Case(
+        """
+        ROWS, KEYS = {}, {}
+        class KEPT:
+            @staticmethod
+            def get():
+                if "a" not in ROWS:
+                    remember("a", work())
+                return ROWS["a"]
+        def remember(key, value):
+            ROWS[key] = value
+            KEYS[value] = key
+        def work():
+            return 1
+        """,
+        _READERS,
+    ),
+    "an object that is marked and put into a table": Case(
+        """
+        ROWS = {}
+        class Row:
+            def __init__(self, value): self.value = value
+        class KEPT:
+            @staticmethod
+            def get():
+                if "a" not in ROWS:
+                    remember("a", Row(work()))
+                return ROWS["a"].value
+        def remember(key, row):
+            row.key = key
+            ROWS[key] = row
+        def work():
+            return 1
+        """,
+        _READERS,
+    ),
+    "a table that hands on and remembers that it is filled": Case(
+        """
+        class Table:
+            filled = False
+            def __init__(self): self._rows = {}
+            def get(self, key): return self._rows.get(key) if self.filled else None
+            def put(self, key, row):
+                self._store(key, row)
+                self.filled = True
+            def _store(self, key, row): self._rows[key] = row
+        TABLE = Table()
+        class KEPT:
+            @staticmethod
+            def get():
+                row = TABLE.get("a")
+                if row is None:
+                    row = work()
+                    TABLE.put("a", row)
+                return row
+        def work():
+            return 1
+        """,
+        _READERS,
+    ),
+    "a function that is asked and, with a value, fills": Case(
+        """
+        ROWS = {}
+        class KEPT:
+            @staticmethod
+            def get():
+                row = entry("a")
+                if row is None:
+                    row = entry("a", work())
+                return row
+        def entry(key, value=None):
+            if value is not None:
+                ROWS[key] = value
+            return ROWS.get(key)
+        def work():
+            return 1
+        """,
+        _READERS,
+    ),
 }

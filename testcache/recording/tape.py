@@ -127,7 +127,7 @@ class Tape:
         if fill.running:
             self.pop(fill.running.pop())
         if fill.filling.given and self._is_asked(fill, frame):
-            self.pending.around(fill, self.top)
+            self.pending.around(fill, self._outside())
 
     def flooded(self, place: Place) -> bool:
         """Too many fills to follow one by one: credit its readers with the whole context."""
@@ -139,6 +139,14 @@ class Tape:
         self.pending.ended(fill, frame)
         if not fill.running:
             self.pending.around(fill, self.top)
+
+    def _outside(self) -> Context:
+        """The context in which everything ran that a memo-shaped function may have been given.
+
+        That of the function's caller is not enough: it may be one that only hands on, and fills something too.
+        """
+        running = {context for fill in self.fills.values() for context in fill.running}
+        return next((context for context in reversed(self.stack) if context not in running), self.run)
 
     def _is_asked(self, fill: Fill, frame: FrameType | None) -> bool:
         """Whether a caller of a function that keeps what it is given has asked first, and so computed that.
@@ -170,7 +178,7 @@ class Tape:
             looked = any(slot.looked for slot in filling.slots)
             if looked and (self.recorder is None or not self.recorder.looks):
                 filling = replace(filling, slots=frozenset())
-            asked = loaded.source.asking(names, place[1]) if loaded is not None and filling.given else frozenset()
+            asked = loaded.source.asking(place[1]) if loaded is not None and filling.given else frozenset()
             fill = self.fills[place] = Fill(Context(f"fill at {place[0]}:{place[1]}"), names, filling, place, asked)
         return fill
 

@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from testcache.given import keeps_given
+from testcache.given import answers, keeps_given
 
 KEEPS = [
     "def put(key, value): ROWS[key] = value",
@@ -23,6 +23,9 @@ KEEPS = [
     "def put(self): ROWS.append(self)",
     "def put(key, raw):\n    if (row := parse(raw)): ROWS[key] = row",
     "def put(table, key, value): table[key] = value",
+    "def put(key, value):\n    ROWS[key] = value\n    KEYS[value] = key",
+    "def put(item):\n    item.kept = True\n    ROWS[item.name] = item",
+    "def put(name, value): request.environ[name] = value",
 ]
 
 COMPUTES = [
@@ -34,8 +37,8 @@ COMPUTES = [
     "def get(self, key): ROWS[key] = self.work(key)",
     "def get(table): table.append(table.work())",
     "def get(key):\n    row = key\n    return row",
-    "def get():\n    global ROW\n    ROW = work()",
     "def get(name, value): os.environ[name] = value",
+    "def get():\n    global ROW\n    ROW = work()",
 ]
 
 
@@ -56,3 +59,12 @@ def test_what_comes_from_a_parameter_is_given(code: str) -> None:
 def test_what_the_function_computes_itself_is_not(code: str) -> None:
     """Nor what follows from the key, or from the object that is filled."""
     assert not keeps_given(function(code))
+
+
+@pytest.mark.parametrize(
+    ("end", "told"),
+    [("return ROWS[key]", True), ("return True", True), ("yield key", True), ("return", False), ("return None", False)],
+)
+def test_only_a_value_that_is_returned_tells_the_caller_something(end: str, told: bool) -> None:
+    """Whoever stores and returns nothing is not asked, only told."""
+    assert answers(function(f"def put(key, value):\n    ROWS[key] = value\n    {end}")) is told
