@@ -67,6 +67,25 @@ class Read(NamedTuple):
     digest: Digest
 
 
+class Leftover(NamedTuple):
+    """A place in memory that outlives a test, with the fingerprint of what a test left there."""
+
+    place: str
+    value: Digest
+
+
+class Found(NamedTuple):
+    """What a test found in memory because another one, the filler, had left it there."""
+
+    filler: NodeId
+    place: str
+    value: Digest
+
+    @property
+    def leftover(self) -> Leftover:
+        return Leftover(self.place, self.value)
+
+
 class Defined(NamedTuple):
     """What counts in one definition of a Python file.
 
@@ -97,6 +116,8 @@ class Trace:
         lines: executed lines or arcs by path, only if coverage was measured (packed bytes).
         max_age_s: declared life time in seconds, or 0 for no limit.
         labels: remarks that each replay repeats, such as an allowed network host.
+        left: what it left in memory for later tests of its process.
+        found: what it found there that earlier ones had left.
     """
 
     parts: tuple[frozenset[Read], ...]
@@ -107,6 +128,8 @@ class Trace:
     lines: bytes = b""
     max_age_s: float = 0.0
     labels: tuple[str, ...] = ()
+    left: frozenset[Leftover] = frozenset()
+    found: frozenset[Found] = frozenset()
 
     @property
     def reads(self) -> frozenset[Read]:
@@ -135,7 +158,7 @@ class Result:
         path: the test's file, as in its node id.
         trace: None if the outcome is not stored.
         problems: (slug, evidence) of each reason against storing; empty for a plain failure.
-        duration_s, recorded_at: as in the trace, also where there is none.
+        duration_s, recorded_at, left: as in the trace, also where there is none.
     """
 
     path: str
@@ -144,6 +167,7 @@ class Result:
     problems: tuple[tuple[str, str], ...] = ()
     duration_s: float = 0.0
     recorded_at: float = 0.0
+    left: frozenset[Leftover] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,11 +198,16 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """No trace matches; `changes` are the differences from the nearest one, first or all."""
+    """No trace matches; `changes` are the differences from the nearest one, first or all.
+
+    If every input of `nearest` is unchanged, `waits_for` is what it found that other tests must show to leave
+    again: they run first, and then it may be replayed after all.
+    """
 
     reason: Reason
     changes: tuple[Change, ...] = ()
     nearest: Trace | None = None
+    waits_for: tuple[Found, ...] = ()
 
 
 Decision = Hit | Miss

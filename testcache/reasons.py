@@ -51,6 +51,12 @@ class Reason(enum.Enum):
         "other environment",
         "it was only recorded under another interpreter, plugin set or option",
     )
+    LEFTOVER = (
+        "leftover",
+        Group.MISS,
+        "changed",
+        "an earlier test no longer leaves in memory what this one found there",
+    )
     NOT_PASSED = ("not-passed", Group.MISS, "failed before", "it failed the last time; failures always run again")
     EXPIRED = ("expired", Group.MISS, "expired", "its recorded result is older than its declared max_age")
     REFRESH = ("refresh", Group.MISS, "refreshed", "--cached=refresh runs everything")

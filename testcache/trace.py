@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from testcache.model import Change, Decision, Digest, Hit, Input, Kind, Manifest, Miss, NodeId, Read, Trace
+from testcache.model import Change, Decision, Digest, Found, Hit, Input, Kind, Manifest, Miss, NodeId, Read, Trace
 from testcache.reasons import Reason
 
 DigestOf = Callable[[Input], Digest]
+
+TracesOf = Callable[[NodeId], Sequence[Trace]]
+"""The past traces of any test, newest first."""
 
 Refine = Callable[[Trace, Sequence[Read]], Mapping[Input, tuple[str, ...]]]
 """Which of a trace's changed reads of definitions matter to it, and for which names (`testcache.reach`)."""
@@ -34,9 +37,13 @@ class Verifier:
     "Build Systems a la Carte", JFP 2020, section 5.3-5.4).
     """
 
-    def __init__(self, digest_of: DigestOf, refine: Refine = all_matter) -> None:
+    def __init__(
+        self, digest_of: DigestOf, refine: Refine = all_matter, traces_of: TracesOf = lambda _: ()
+    ) -> None:
         self._digest_of = digest_of
         self._refine = refine
+        self._traces_of = traces_of
+        self._leaving: dict[Found, bool] = {}
         self._checked: dict[int, tuple[frozenset[Read], Read | None, tuple[Read, ...]]] = {}
         self._refined: dict[int, tuple[Trace, Mapping[Input, tuple[str, ...]]]] = {}
 
@@ -72,6 +79,38 @@ class Verifier:
             known = self._refined[id(trace)] = (trace, self._refine(trace, soft))
         return known[1]
 
+    def waits_for(self, trace: Trace) -> tuple[Found, ...]:
+        """What a trace found that no trace of its filler that holds now has left; sorted."""
+        return tuple(sorted(found for found in trace.found if not self._is_left(found)))
+
+    def _is_left(self, found: Found) -> bool:
+        known = self._leaving.get(found)
+        if known is None:
+            self._leaving[found] = False  # two tests that found each other's leftovers, in different runs
+            known = self._leaving[found] = self.leaving(found) is not None
+        return known
+
+    def leaving(self, found: Found) -> Trace | None:
+        """A trace of the filler that holds now and left just this."""
+        for trace in self._traces_of(found.filler):
+            if found.leftover in trace.left and self.verify(trace) is None and not self.waits_for(trace):
+                return trace
+        return None
+
+    def fillers(self, trace: Trace) -> tuple[Trace, ...] | None:
+        """The traces that left what this one found, and what those found; None if one is missing."""
+        fillers: dict[int, Trace] = {}
+        queue = [trace]
+        while queue:
+            for found in queue.pop().found:
+                filler = self.leaving(found)
+                if filler is None:
+                    return None
+                if id(filler) not in fillers:
+                    fillers[id(filler)] = filler
+                    queue.append(filler)
+        return tuple(fillers.values())
+
     def changes(self, trace: Trace) -> Iterator[Change]:
         """All the differences between a trace and the world that matter to it, sorted by input."""
         different = [(read, now) for read in sorted(trace.reads) if (now := self._digest_of(read.input)) != read.digest]
@@ -100,14 +139,21 @@ class Verifier:
             `everything`, the newest otherwise.
         """
         expired: Trace | None = None
+        waiting: Miss | None = None
         for trace in traces:
             if self.verify(trace) is None:
+                waits_for = self.waits_for(trace)
+                if waits_for:
+                    waiting = waiting or Miss(Reason.LEFTOVER, (), trace, waits_for)
+                    continue
                 if trace.max_age_s and now_s - trace.recorded_at > trace.max_age_s:
                     expired = expired or trace
                     continue
                 return Hit(trace)
         if expired is not None:
             return Miss(Reason.EXPIRED, (), expired)
+        if waiting is not None:
+            return waiting
         if not traces:
             return NEW
         if everything:

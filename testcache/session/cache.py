@@ -18,7 +18,7 @@ from testcache.storage.manifests import MANIFEST, load_manifests, manifest_key, 
 from testcache.storage.merge import merge_manifests
 from testcache.storage.store import Store
 from testcache.storage.wire import Packer, Unpacker
-from testcache.trace import Verifier
+from testcache.trace import DigestOf, Refine, Verifier
 
 if TYPE_CHECKING:
     from testcache.session.shared import Shared
@@ -31,14 +31,16 @@ class Cache:
         self,
         store: Store,
         environment: EnvironmentKey,
-        verifier: Verifier,
+        digest_of: DigestOf,
+        reach: Refine,
         *,
         traces_per_test: int = TRACES_PER_TEST,
         shared: Shared | None = None,
     ) -> None:
         self._store = store
         self._environment = environment
-        self._verifier = verifier
+        self._verifier = Verifier(digest_of, reach, self._traces_of)
+        self._after = Verifier(digest_of, reach, self._traces_of)  # knows what this run has recorded
         self._traces_per_test = traces_per_test
         self._shared = shared
         self._taken: dict[str, Manifest] = {}
@@ -82,6 +84,21 @@ class Cache:
     def decide(self, path: str, node: NodeId, *, everything: bool = False) -> Decision:
         """Hit or miss for one test, with the reason."""
         return self._verifier.decide_test(self.manifest(path), node, now_s=time.time(), everything=everything)
+
+    def _traces_of(self, node: NodeId) -> list[Trace]:
+        """What is recorded of any test: one that left something may lie in a file that is not at hand."""
+        path = path_of(node)
+        if path not in self._manifests:
+            found, corrupt = load_manifests(self._store, self._environment, [path])
+            self._manifests.update(found)
+            self.corrupt += corrupt
+        result = self._results.get(node)
+        fresh = [result.trace] if result is not None and result.trace is not None else []
+        return fresh + self._manifests[path].traces.get(node, [])
+
+    def fillers(self, trace: Trace) -> tuple[Trace, ...] | None:
+        """After the run: the traces that left what this one found, and so on; None if one is not known."""
+        return self._after.fillers(trace)
 
     # -- during
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,8 @@ from testcache.model import ABSENT, EnvironmentKey, Input, Kind, Read, Trace
 from testcache.storage.index import INDEX_FORMAT, Content, Fact, Index, IndexedFile, IndexedTest
 
 _OF_CONTENT = frozenset({Kind.BODY, Kind.BLOCK, Kind.FILE, Kind.WHOLE, Kind.DEFINITIONS})
+Fillers = Callable[[Trace], tuple[Trace, ...] | None]
+
 _PLAIN = frozenset({"$report_type", "when", "duration"})
 
 
@@ -33,8 +35,16 @@ class Collected:
 class Indexer:
     """Numbers reads and writes test files down in terms of them."""
 
-    def __init__(self, world: World, environment: EnvironmentKey, decided: Iterable[Trace] = ()) -> None:
-        """`decided` are traces that hold: which of their definitions have changed did not matter to them."""
+    def __init__(
+        self, world: World, environment: EnvironmentKey, fillers: Fillers, decided: Iterable[Trace] = ()
+    ) -> None:
+        """Begin.
+
+        Args:
+            fillers: the traces that left what a trace found, and what those found; None if one is not known.
+            decided: traces that hold: which of their definitions have changed did not matter to them.
+        """
+        self._fillers = fillers
         self._decided = {id(part) for trace in decided for part in trace.parts}
         self._world = world
         self._environment = environment
@@ -50,11 +60,21 @@ class Indexer:
         """Write a test file down; it is held if each of its tests has a trace that holds now."""
         numbers = self._numbers(file.parts)
         for _, _, _, trace in file.tests:
-            own = self._numbers(trace.parts) if trace is not None and not trace.max_age_s and not trace.labels else None
+            own = self._numbers_below(trace) if trace is not None else None
             numbers = None if numbers is None or own is None else numbers | own
         tests = [IndexedTest(n, line, d, t.outcome, *_shown(t)) for n, line, d, t in file.tests if t is not None]
         held = numbers is not None
         self._files.append(IndexedFile(file.path, held, file.acts, array("I", sorted(numbers or ())).tobytes(), tests))
+
+    def _numbers_below(self, trace: Trace) -> frozenset[int] | None:
+        """The numbers of all that a test rests on, through what others left, too; None if it has to be looked at."""
+        fillers = self._fillers(trace)
+        if fillers is None:
+            return None
+        traces = (trace, *fillers)
+        if any(one.max_age_s or one.labels for one in traces):
+            return None
+        return self._numbers(part for one in traces for part in one.parts)
 
     def keep(self, file: IndexedFile, index: Index) -> None:
         """Take a held file over from the index that this run began with."""

@@ -33,6 +33,7 @@ from testcache.session.recording import Recording
 from testcache.session.remote import Remote
 from testcache.session.setups import longest
 from testcache.session.warm import CachedItem, CachedModule, Warm, held_file, may_skip
+from testcache.session.waiting import settled, waiting
 from testcache.session.workforce import Work, Workforce
 from testcache.settings import Settings
 from testcache.storage.definitions import load_definitions
@@ -40,7 +41,7 @@ from testcache.storage.history import Run, save_collected, save_run
 from testcache.storage.index import SPACE, IndexedTest, encode_index
 from testcache.storage.store import Store
 from testcache.storage.timings import save_timings
-from testcache.trace import NEW, Verifier, all_matter
+from testcache.trace import NEW, all_matter
 
 
 class Runner:
@@ -74,6 +75,7 @@ class Runner:
         self.cache: Cache | None = None
         self.decisions: dict[NodeId, Decision] = {}
         self.hits: dict[NodeId, Trace | IndexedTest] = {}
+        self.waiting: dict[NodeId, Miss] = {}
         self.results: dict[NodeId, Result] = {}
         self.drift: tuple[Difference, ...] = ()
         self.total = 0
@@ -135,8 +137,9 @@ class Runner:
             self._give_up(problem)
         self.recording.hits = self.hits
         # Cached tests first: interleaved with real ones they would break the set-up stack, which
-        # expects each test's neighbour to be torn down before it.
-        items.sort(key=lambda item: node_id(item) not in self.hits)
+        # expects each test's neighbour to be torn down before it. Those that wait for others come last.
+        self.waiting = {node: miss for node, miss in waiting(self.decisions).items() if node not in self.hits}
+        items.sort(key=lambda item: (node_id(item) not in self.hits, node_id(item) in self.waiting))
 
     def _decide(self, items: list[pytest.Item]) -> None:
         if self.store is None:
@@ -147,7 +150,8 @@ class Runner:
         self.cache = Cache(
             self.store,
             self.environment,
-            Verifier(self.world.digest_of, reach),
+            self.world.digest_of,
+            reach,
             traces_per_test=self.recording.settings.traces_per_test,
             shared=self.config.pluginmanager.get_plugin("testcache-shared"),
         )
@@ -211,34 +215,58 @@ class Runner:
         if session.testsfailed and not session.config.option.continue_on_collection_errors:
             return None
         self.config.pluginmanager.register(replay.Replays(self.hits, self._replay), "testcache-replays")
-        misses = [item for item in session.items if node_id(item) not in self.hits]
         if self.config.option.collectonly:
             return None
         if not self.distribution.held_back:
-            Neighbours(self.config, self._collected, self.hits, self._joined)
-            return None
+            return self._run_here(session)
+        misses = [item for item in session.items if not self._is_known(item)]
         run = tuple(node_id(item) for item in misses)
-        if self.work.nodes != run:  # a plugin left some out after it was decided
+        if self.work.nodes != run:  # a plugin left some out after it was decided, or they wait
             self.work = self.workforce.work(run, self.decisions, self.store)
         measured = self.recording.totals is not None
         specs = self.crew.choose(self.work, self.store, measured=measured, skipped=self.warm is not None)
-        if misses and not specs:
+        if (misses or self.waiting) and not specs:
             self.distribution.stand_down()
-            Neighbours(self.config, self._collected, self.hits, self._joined)
-            return None
+            return self._run_here(session)
         for item in session.items:
             if node_id(item) in self.hits:
                 self._replay(item)
                 if session.shouldfail or session.shouldstop:
                     return True
-        if not misses:
-            return True
-        salt = self.store.salt if self.store is not None else b""
-        facts = environment.digests(self.config, self.world.roots, self.recording.options.names)
-        answer = self.distribution.run(session, self.work, specs, salt=salt, facts=facts)
-        unknown = self.distribution.unknown()
-        run_here(session, [item for item in misses if node_id(item) in unknown])
+        answer: object = True
+        if misses:
+            salt = self.store.salt if self.store is not None else b""
+            facts = environment.digests(self.config, self.world.roots, self.recording.options.names)
+            answer = self.distribution.run(session, self.work, specs, salt=salt, facts=facts)
+            unknown = self.distribution.unknown()
+            run_here(session, [item for item in misses if node_id(item) in unknown])
+        self._run_waiting(session)
         return answer
+
+    def _is_known(self, item: pytest.Item) -> bool:
+        """Whether a test need not run, or not before others have."""
+        return node_id(item) in self.hits or node_id(item) in self.waiting
+
+    def _run_here(self, session: pytest.Session) -> object:
+        """Without xdist: pytest's own loop, unless some tests wait for others."""
+        Neighbours(self.config, self._collected, self.hits, self._joined)
+        if not self.waiting:
+            return None
+        run_here(session, [item for item in session.items if node_id(item) not in self.waiting])
+        self._run_waiting(session)
+        if session.shouldfail:
+            raise session.Failed(session.shouldfail)
+        if session.shouldstop:
+            raise session.Interrupted(session.shouldstop)
+        return True
+
+    def _run_waiting(self, session: pytest.Session) -> None:
+        """Replay or run the tests that waited for others."""
+        items = [item for item in session.items if node_id(item) in self.waiting]
+        hits = settled(self.waiting, self.results)
+        self.hits.update((node, trace) for node, trace in hits.items() if self.proof.may_index(node, trace))
+        items.sort(key=lambda item: node_id(item) not in self.hits)
+        run_here(session, items)
 
     def _replay(self, item: pytest.Item) -> None:
         hook = item.ihook
@@ -313,7 +341,8 @@ class Runner:
         if self._invocation is None or not complete or not done or self.recording.totals is not None:
             return
         traces = {node: hit for node, hit in self.hits.items() if isinstance(hit, Trace)}
-        indexer = Indexer(self.world, self.environment, traces.values())
+        assert self.cache is not None
+        indexer = Indexer(self.world, self.environment, self.cache.fillers, traces.values())
         traces |= {node: result.trace for node, result in self.results.items() if result.trace is not None}
         traces = {node: trace for node, trace in traces.items() if self.proof.may_index(node, trace)}
         held = {file.path: file for file in map(held_file, self._collected) if file is not None}

@@ -6,7 +6,8 @@
     parts     = [[step, ...], ...]   ascending positions in the reads, each as the step from the last
     blobs     = [bytes, ...]   outcomes, labels, lines and report templates, each once
     tests     = [shared, rest, [traces or nil, ...], [failed or nil, ...]]   sorted by node id
-    trace     = [parts, outcome, reports, duration_s, recorded_at, lines, max_age_s, labels]
+    trace     = [parts, outcome, reports, duration_s, recorded_at, lines, max_age_s, labels, left, found]
+    left, found = blobs of msgpack [place, value] and [filler, place, value]
     report    = [template, [float, ...]]
     template  = msgpack [[name, ...], {...}]   names of the floats, and everything else
     source    = format(1 byte) msgpack {field of testcache.source.Source: value, ...}
@@ -18,7 +19,7 @@ are taken out of the template.
 Decoding is typed and bounded: bytes from anywhere give a value or BadRecord, in bounded memory, and run
 no code.
 
-Format history: 1 (first); sources 2: definitions; sources 3: docstrings.
+Format history: 1 (first); manifests 2: leftovers; sources 2: definitions; sources 3: docstrings.
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from testcache.errors import BadRecord
-from testcache.model import Digest, Input, Kind, Manifest, NodeId, Read, Trace
+from testcache.model import Digest, Found, Input, Kind, Leftover, Manifest, NodeId, Read, Trace
 
 if TYPE_CHECKING:
     from testcache.source import Source
 
-MANIFEST_FORMAT = 1
+MANIFEST_FORMAT = 2
 SOURCE_FORMAT = 9
 MAX_RECORD_BYTES = 64 << 20
 MAX_EXPANDED_BYTES = 256 << 20
@@ -63,6 +64,8 @@ class _Trace(msgspec.Struct, array_like=True, forbid_unknown_fields=True, frozen
     lines: int
     max_age_s: float
     labels: list[int]
+    left: list[int]
+    found: list[int]
 
 
 class _Tests(msgspec.Struct, array_like=True, forbid_unknown_fields=True, frozen=True):
@@ -192,7 +195,13 @@ def _pack_trace(trace: Trace, parts: dict[frozenset[Read], int], blobs: _Blobs) 
         lines=blobs.add(trace.lines),
         max_age_s=trace.max_age_s or 0,  # one byte instead of nine
         labels=[blobs.add(_to_bytes(label)) for label in trace.labels],
+        left=[blobs.add(_pack_fields(leftover)) for leftover in sorted(trace.left)],
+        found=[blobs.add(_pack_fields(found)) for found in sorted(trace.found)],
     )
+
+
+def _pack_fields(fields: tuple[str | bytes, ...]) -> bytes:
+    return msgspec.msgpack.encode([field if isinstance(field, bytes) else _to_bytes(field) for field in fields])
 
 
 def _pack_report(report: dict[str, Any], blobs: _Blobs) -> tuple[int, list[float]]:
@@ -236,6 +245,8 @@ class _Unpacking:
         self._blobs = blobs
         self._texts = functools.cache(lambda position: _to_text(self._blob(position)))
         self._left = MAX_EXPANDED_BYTES
+        self._leftover = functools.cache(self._unpack_leftover)
+        self._found = functools.cache(self._unpack_found)
 
     def trace(self, row: _Trace) -> Trace:
         return Trace(
@@ -247,7 +258,17 @@ class _Unpacking:
             lines=self._blob(row.lines),
             max_age_s=row.max_age_s,
             labels=tuple(self._texts(position) for position in row.labels),
+            left=frozenset(map(self._leftover, row.left)),
+            found=frozenset(map(self._found, row.found)),
         )
+
+    def _unpack_leftover(self, position: int) -> Leftover:
+        place, value = _decoder(tuple[bytes, bytes]).decode(self._blob(position))
+        return Leftover(_to_text(place), Digest(value))
+
+    def _unpack_found(self, position: int) -> Found:
+        filler, place, value = _decoder(tuple[bytes, bytes, bytes]).decode(self._blob(position))
+        return Found(NodeId(_to_text(filler)), _to_text(place), Digest(value))
 
     def _report(self, template: int, floats: list[float]) -> dict[str, Any]:
         blob = self._blob(template)

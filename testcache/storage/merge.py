@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from testcache.model import TRACES_PER_TEST, Manifest, NodeId, Read, Trace
+from testcache.model import TRACES_PER_TEST, Manifest, NodeId, Trace
 from testcache.storage.codec import encode_manifest
 
 
 def merge_manifests(old: Manifest, new: Manifest, *, limit: int = TRACES_PER_TEST) -> Manifest:
     """Return what both know: every trace once, newest first, at most `limit` a test.
 
-    Traces with the same reads and outcome are one; the one recorded last stays. A test counts as
+    Traces with the same reads, leftovers and outcome are one; the one recorded last stays. A test counts as
     failed unless a trace was recorded after the failure. The order of the arguments does not matter,
     merging again changes nothing, and traces recorded at the same moment are ordered by their bytes.
     """
@@ -28,10 +28,10 @@ def merge_manifests(old: Manifest, new: Manifest, *, limit: int = TRACES_PER_TES
 
 def _newest(traces: list[Trace], limit: int) -> list[Trace]:
     ordered = _ordered(_distinct(traces))
-    seen: set[tuple[frozenset[Read], str]] = set()
+    seen: set[tuple[object, ...]] = set()
     kept = []
     for trace in ordered:
-        identity = (trace.reads, trace.outcome)
+        identity = (trace.reads, trace.outcome, trace.left, trace.found)
         if identity not in seen:
             seen.add(identity)
             kept.append(trace)

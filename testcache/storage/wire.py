@@ -12,13 +12,21 @@ from typing import Annotated, Any
 import msgspec
 
 from testcache.errors import BadRecord
-from testcache.model import Digest, Input, Kind, NodeId, Read, Result, Trace
+from testcache.model import Digest, Found, Input, Kind, Leftover, NodeId, Read, Result, Trace
 
 MAX_BATCH_BYTES = 256 << 20
 
 
 class _Part(msgspec.Struct, tag="p", array_like=True, forbid_unknown_fields=True, frozen=True):
     reads: list[tuple[int, str, Annotated[bytes, msgspec.Meta(max_length=16)]]]
+
+
+class _Left(msgspec.Struct, tag="l", array_like=True, forbid_unknown_fields=True, frozen=True):
+    """A leftover; with the test that left it, something found."""
+
+    place: str
+    value: Annotated[bytes, msgspec.Meta(max_length=16)]
+    filler: str
 
 
 class _Result(msgspec.Struct, tag="r", array_like=True, forbid_unknown_fields=True, frozen=True):
@@ -33,9 +41,12 @@ class _Result(msgspec.Struct, tag="r", array_like=True, forbid_unknown_fields=Tr
     max_age_s: float
     labels: list[str]
     problems: list[tuple[str, str]]
+    left: list[int]
+    found: list[int]
 
 
-_DECODER = msgspec.msgpack.Decoder(list[_Part | _Result])
+_Row = _Part | _Left | _Result
+_DECODER = msgspec.msgpack.Decoder(list[_Row])
 _ENCODER = msgspec.msgpack.Encoder()
 
 
@@ -44,16 +55,20 @@ class Packer:
 
     def __init__(self) -> None:
         self._numbers: dict[frozenset[Read], int] = {}
+        self._lefts: dict[_Left, int] = {}
 
     def pack(self, results: list[Result]) -> bytes:
         """Encode a batch; parts that the stream does not know yet come first.
 
         Raises BadRecord if a report holds something that is not plain data.
         """
-        rows: list[_Part | _Result] = []
+        rows: list[_Row] = []
         for result in results:
             trace = result.trace
             numbers = [self._number(part, rows) for part in trace.parts] if trace is not None else []
+            left = [self._left(_Left(place, value, ""), rows) for place, value in sorted(result.left)]
+            all_found = sorted(trace.found) if trace is not None else []
+            found = [self._left(_Left(place, value, filler), rows) for filler, place, value in all_found]
             rows.append(
                 _Result(
                     path=result.path,
@@ -67,6 +82,8 @@ class Packer:
                     max_age_s=trace.max_age_s if trace is not None else 0.0,
                     labels=list(trace.labels) if trace is not None else [],
                     problems=list(result.problems),
+                    left=left,
+                    found=found,
                 )
             )
         try:
@@ -74,11 +91,18 @@ class Packer:
         except (TypeError, OverflowError, UnicodeEncodeError, msgspec.MsgspecError) as problem:
             raise BadRecord(f"a report holds what cannot be stored: {problem} [entry-corrupt]") from problem
 
-    def _number(self, part: frozenset[Read], rows: list[_Part | _Result]) -> int:
+    def _number(self, part: frozenset[Read], rows: list[_Row]) -> int:
         number = self._numbers.get(part)
         if number is None:
             number = self._numbers[part] = len(self._numbers)
             rows.append(_Part([(int(read.input.kind), read.input.name, read.digest) for read in part]))
+        return number
+
+    def _left(self, row: _Left, rows: list[_Row]) -> int:
+        number = self._lefts.get(row)
+        if number is None:
+            number = self._lefts[row] = len(self._lefts)
+            rows.append(row)
         return number
 
 
@@ -87,6 +111,7 @@ class Unpacker:
 
     def __init__(self) -> None:
         self._parts: list[frozenset[Read]] = []
+        self._lefts: list[_Left] = []
 
     def unpack(self, data: bytes) -> list[Result]:
         """Decode one batch; raises BadRecord for anything but what `pack` writes."""
@@ -97,10 +122,15 @@ class Unpacker:
         except (msgspec.MsgspecError, ValueError, IndexError) as problem:
             raise BadRecord(f"a batch of results does not decode: {problem} [entry-corrupt]") from problem
 
-    def _take(self, row: _Part | _Result) -> list[Result]:
+    def _take(self, row: _Row) -> list[Result]:
         if isinstance(row, _Part):
             self._parts.append(frozenset(Read(Input(Kind(k), n), Digest(d)) for k, n, d in row.reads))
             return []
+        if isinstance(row, _Left):
+            self._lefts.append(row)
+            return []
+        rows = [self._lefts[number] for number in row.left]
+        left = frozenset(Leftover(one.place, Digest(one.value)) for one in rows)
         trace = None
         if row.outcome:
             trace = Trace(
@@ -112,6 +142,12 @@ class Unpacker:
                 lines=row.lines,
                 max_age_s=row.max_age_s,
                 labels=tuple(row.labels),
+                left=left,
+                found=frozenset(self._found(number) for number in row.found),
             )
         problems = tuple(row.problems)
-        return [Result(row.path, NodeId(row.node_id), trace, problems, row.duration_s, row.recorded_at)]
+        return [Result(row.path, NodeId(row.node_id), trace, problems, row.duration_s, row.recorded_at, left)]
+
+    def _found(self, number: int) -> Found:
+        row = self._lefts[number]
+        return Found(NodeId(row.filler), row.place, Digest(row.value))

@@ -1,0 +1,315 @@
+"""The sorts of long-lived objects that the census watches, and how each is looked at."""
+
+from __future__ import annotations
+
+import contextvars
+import gc
+import logging
+import types
+from array import array
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from testcache.recording import anatomy
+from testcache.recording.anatomy import ATOMS, MISSING
+from testcache.recording.identity import identity
+from testcache.recording.portrait import identify
+
+Names = frozenset[str]
+
+_NOT_ATTRIBUTES: Final = frozenset(
+    {"__builtins__", "__spec__", "__loader__", "__cached__", "__file__", "__warningregistry__", "__annotations__",
+     "__doc__", "@py_builtins", "@pytest_ar"}
+)  # fmt: skip
+"""What Python and pytest keep in modules for themselves."""
+
+_OF_A_LOGGER: Final = ("level", "disabled", "propagate", "handlers", "filters")
+"""What tests set; the rest is a cache, and the way to all other loggers."""
+
+_OPAQUE: Final = frozenset(
+    {types.ModuleType, types.CodeType, types.FrameType, types.TracebackType, types.BuiltinFunctionType,
+     types.GetSetDescriptorType, types.MemberDescriptorType, types.MethodDescriptorType, types.GeneratorType,
+     types.WrapperDescriptorType, types.ClassMethodDescriptorType, types.CoroutineType, types.AsyncGeneratorType}
+)  # fmt: skip
+
+_FOREIGN: Final = frozenset({"_pytest", "pytest", "pluggy", "xdist", "testcache", "os", "logging", "pathlib"})
+"""Packages whose objects are not entered: pytest's change with every test, and those of the standard library
+keep nothing but caches, or what is watched otherwise, such as the environment."""
+
+
+WHOLE: Final = type("Whole", (), {})()
+"""The one slot of what is compared as a whole."""
+
+
+class Key:
+    """A key of a dict as a slot: looked up by identity, so that no `__hash__` of a project runs."""
+
+    __slots__ = ("key",)
+
+    def __init__(self, key: object) -> None:
+        self.key = key
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Key) and self.key is other.key
+
+    def __hash__(self) -> int:
+        return identity(self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How an object of one sort is looked at.
+
+    Attributes:
+        look: what an object holds, by slot.
+        label: a slot as part of a place.
+        named: whether code writes the slot as a name.
+        compared: whether the interpreter's own code reads the slots, too, as `==` of a dataclass does.
+        told: whether the garbage collector tells what it refers to.
+        fixed: whether it can never refer to anything else.
+    """
+
+    look: Callable[[Any], dict[Any, object]]
+    label: Callable[[Any], str]
+    named: bool = False
+    compared: bool = False
+    told: bool = True
+    fixed: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Growth:
+    """What was found on from one object: keepers, and the identities of all objects that were met."""
+
+    keepers: list[Keeper] = field(default_factory=list)
+    met: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True, eq=False)
+class Keeper:
+    """One object that is watched.
+
+    Attributes:
+        thing: what the garbage collector is asked about.
+        owner: the object that is looked at; `thing` may be its dict.
+        place: where it was found first: `path::NAME.attribute['key']`.
+        names: those by which code may reach it.
+        files: the modules in which one of these names stands.
+        base, last: what it held at first, and at the last look, by slot.
+        grown: what came into a slot after the first look.
+    """
+
+    thing: object
+    kind: Kind
+    owner: object
+    place: str
+    names: Names
+    files: Names
+    base: Mapping[Any, object] = field(default_factory=dict)
+    last: Mapping[Any, object] = field(default_factory=dict)
+    grown: dict[Any, Growth] = field(default_factory=dict)
+
+    def look(self) -> dict[Any, object]:
+        return self.kind.look(self.owner)
+
+    def place_of(self, slot: Any) -> str:
+        return self.place + self.kind.label(slot)
+
+    def names_of(self, slot: Any) -> Names:
+        """The names by which code may reach what is in a slot."""
+        if not self.kind.named:
+            return self.names
+        return self.names | {slot} if self.kind.compared else frozenset((slot,))
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An object on the way into the census: with `kind` None it is still to be found out what it is."""
+
+    thing: object
+    place: str
+    names: Names
+    files: Names
+    kind: Kind | None = None
+    owner: object = None
+
+
+def expand(found: Found, home: Callable[[Any], str | None]) -> Sequence[Keeper | Found]:
+    """The keepers that an object stands for, or what to look at in its place.
+
+    `home` gives the place of a class or function that is the project's, None for others: they are not entered.
+    """
+    thing: Any = found.thing
+    if found.kind is not None:
+        return [Keeper(thing, found.kind, found.owner or thing, found.place, found.names, found.files)]
+    kind = type(thing)
+    if kind in ATOMS or kind in _OPAQUE:
+        return []
+    if issubclass(kind, type):
+        place = home(thing)
+        return [] if place is None else [Keeper(anatomy.class_dict(thing), CLASS, thing, place, found.names, found.files)]
+    if kind is types.FunctionType:
+        place = home(thing)
+        return [] if place is None else _function(thing, place, found)
+    if kind in (staticmethod, classmethod):
+        return [replace(found, thing=thing.__func__)]
+    if kind is anatomy.LRU:
+        wrapped = (anatomy.dict_of(thing) or {}).get("__wrapped__")
+        return [_keeper(found, anatomy.cache_of(thing), CACHE, thing), replace(found, thing=wrapped)]
+    if kind is contextvars.ContextVar:
+        return [_keeper(found, thing, VARIABLE, thing)]
+    if kind in (bytearray, array):
+        return [_keeper(found, thing, BYTES, thing)]
+    if kind in (tuple, frozenset):
+        return [_keeper(found, thing, TUPLE, thing)]
+    if issubclass(kind, logging.Logger):
+        return [_keeper(found, anatomy.dict_of(thing), LOGGER, thing)]
+    if kind.__module__.partition(".")[0] in _FOREIGN:
+        return []
+    return _object(found)
+
+
+def _keeper(found: Found, thing: object, kind: Kind, owner: object) -> Keeper:
+    return Keeper(thing, kind, owner, found.place, found.names, found.files)
+
+
+def _function(function: Any, place: str, found: Found) -> list[Found]:
+    """What a function keeps: its attributes, what it closes over, and its defaults."""
+    files = found.files
+    parts = [Found(function.__dict__, place, found.names, files, ATTRIBUTES)]
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        parts.append(Found(cell, f"{place}<{name}>", frozenset((name,)), files, CELL))
+    defaults = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
+    parts += [Found(value, f"{place}({at})", found.names, files) for at, value in enumerate(defaults)]
+    return parts
+
+
+def _object(found: Found) -> list[Keeper]:
+    """Elements, attributes and slots; of what has none of them all that it refers to."""
+    thing = found.thing
+    keepers = []
+    if isinstance(thing, dict):
+        keepers.append(_keeper(found, thing, PAIRS, thing))
+    elif isinstance(thing, (list, set, deque, tuple, frozenset)):
+        keepers.append(_keeper(found, thing, ELEMENTS, thing))
+    held = anatomy.dict_of(thing)
+    cls = type(thing)
+    compared = hasattr(cls, "__dataclass_fields__") or hasattr(cls, "__attrs_attrs__")
+    if held is not None:
+        keepers.append(_keeper(found, held, COMPARED if compared else ATTRIBUTES, held))
+    if anatomy.slots_of(thing) and not keepers:
+        keepers.append(_keeper(found, thing, COMPARED_SLOTS if compared else SLOTS, thing))
+    if not keepers and gc.is_tracked(thing):
+        keepers.append(_keeper(found, thing, PARTS, thing))
+    return keepers
+
+
+# -- looks
+
+
+def _module(held: dict[str, object]) -> dict[Any, object]:
+    return {name: value for name, value in held.items() if name not in _NOT_ATTRIBUTES}
+
+
+def _class(cls: type) -> dict[Any, object]:
+    return {name: value for name, value in anatomy.attributes(cls) if name not in _NOT_ATTRIBUTES}
+
+
+def _attributes(held: dict[Any, object]) -> dict[Any, object]:
+    return dict(held)
+
+
+def _pairs(thing: dict[Any, object]) -> dict[Any, object]:
+    return {_slot(key): value for key, value in anatomy.items(thing)}
+
+
+def _slot(key: object) -> object:
+    return key if type(key) in ATOMS else Key(key)
+
+
+def _elements(thing: object) -> dict[Any, object]:
+    content = anatomy.content(thing)
+    if isinstance(thing, (set, frozenset)) and content is not None:
+        return {_slot(element): element for element in content}
+    return {WHOLE: content}
+
+
+def _slots(thing: object) -> dict[Any, object]:
+    pairs = ((name, anatomy.value_of(slot, thing)) for name, slot in anatomy.slots_of(thing))
+    return {name: value for name, value in pairs if value is not MISSING}
+
+
+def _cell(cell: Any) -> dict[Any, object]:
+    try:
+        return {WHOLE: cell.cell_contents}
+    except ValueError:
+        return {}
+
+
+def _cache(cached: object) -> dict[Any, object]:
+    return {_slot(key): value for key, value in anatomy.cached_pairs(cached)}
+
+
+def _logger(logger: object) -> dict[Any, object]:
+    held = anatomy.dict_of(logger) or {}
+    return {name: held[name] for name in _OF_A_LOGGER if name in held}
+
+
+def _variable(variable: Any) -> dict[Any, object]:
+    value = contextvars.copy_context().get(variable, MISSING)
+    return {} if value is MISSING else {WHOLE: value}
+
+
+def _bytes(thing: Any) -> dict[Any, object]:
+    return {WHOLE: bytes(thing)}
+
+
+def _parts(thing: object) -> dict[Any, object]:
+    return {WHOLE: tuple(part for part in gc.get_referents(thing) if not isinstance(part, type))}
+
+
+# -- labels
+
+
+def _top(slot: object) -> str:
+    return f"::{slot}"
+
+
+def _dotted(slot: object) -> str:
+    return f".{slot}"
+
+
+def _subscript(slot: object) -> str:
+    return f"[{identify(slot.key if isinstance(slot, Key) else slot)}]"
+
+
+def _element(slot: object) -> str:
+    """One element of a set, or all of a list, which is compared as a whole."""
+    return "" if slot is WHOLE else f"{{{identify(slot.key if isinstance(slot, Key) else slot)}}}"
+
+
+def _call(slot: object) -> str:
+    return f"({identify(slot.key if isinstance(slot, Key) else slot)})"
+
+
+def _nothing(_: object) -> str:
+    return ""
+
+
+MODULE: Final = Kind(_module, _top, named=True)
+CLASS: Final = Kind(_class, _dotted, named=True)
+ATTRIBUTES: Final = Kind(_attributes, _dotted, named=True)
+COMPARED: Final = Kind(_attributes, _dotted, named=True, compared=True)
+PAIRS: Final = Kind(_pairs, _subscript)
+ELEMENTS: Final = Kind(_elements, _element)
+SLOTS: Final = Kind(_slots, _dotted, named=True)
+COMPARED_SLOTS: Final = Kind(_slots, _dotted, named=True, compared=True)
+CELL: Final = Kind(_cell, _nothing)
+CACHE: Final = Kind(_cache, _call)
+LOGGER: Final = Kind(_logger, _dotted, named=True)
+PARTS: Final = Kind(_parts, _nothing)
+TUPLE: Final = Kind(_elements, _nothing, fixed=True)
+VARIABLE: Final = Kind(_variable, _nothing, told=False)
+BYTES: Final = Kind(_bytes, _nothing, told=False)

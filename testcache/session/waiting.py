@@ -1,0 +1,63 @@
+"""Tests that wait: their own inputs are unchanged, but who left what they found in memory has to run first.
+
+1. Deciding finds that test B rests on what A left in a cache, and that A must run.
+2. All that must run has run, A too, and it is known what each test left this time.
+3. If A left the same, B is replayed. Otherwise B runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from testcache.model import Decision, Found, Miss, NodeId, Result, Trace
+
+
+def waiting(decisions: Mapping[NodeId, Decision]) -> dict[NodeId, Miss]:
+    """The tests that may be replayed when others have run."""
+    return {node: found for node, found in decisions.items() if isinstance(found, Miss) and found.waits_for}
+
+
+def settled(waiting: Mapping[NodeId, Miss], results: Mapping[NodeId, Result]) -> dict[NodeId, Trace]:
+    """Those of the waiting tests that may be replayed, now that the others have these results."""
+    return _Settlement(waiting, results).hits()
+
+
+class _Settlement:
+    def __init__(self, waiting: Mapping[NodeId, Miss], results: Mapping[NodeId, Result]) -> None:
+        self._waiting = waiting
+        self._results = results
+        self._known: dict[NodeId, bool] = {}
+        self._left: dict[str, set[bytes]] = {}
+        for result in results.values():
+            for place, value in result.left:
+                self._left.setdefault(place, set()).add(value)
+
+    def hits(self) -> dict[NodeId, Trace]:
+        return {
+            node: miss.nearest
+            for node, miss in self._waiting.items()
+            if miss.nearest is not None and self._may_replay(node)
+        }
+
+    def _may_replay(self, node: NodeId) -> bool:
+        known = self._known.get(node)
+        if known is None:
+            self._known[node] = False  # two tests that wait for one another
+            waits_for = self._waiting[node].waits_for
+            known = self._known[node] = all(self._is_left_again(found) for found in waits_for)
+        return known
+
+    def _is_left_again(self, found: Found) -> bool:
+        """Whether the filler, run or replayed, has left the same once more.
+
+        Another test that ran before it in this process may have done it first: then all left the same.
+        """
+        result = self._results.get(found.filler)
+        if result is None:
+            waits = self._waiting.get(found.filler)
+            recorded = waits.nearest.left if waits is not None and waits.nearest is not None else ()
+            return found.leftover in recorded and self._may_replay(found.filler)
+        if result.trace is None and not result.problems:
+            return False  # it failed
+        own = {value for place, value in result.left if place == found.place}
+        return (own or self._left.get(found.place, set())) == {found.value}
