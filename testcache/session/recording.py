@@ -88,7 +88,6 @@ class Recording:
         context.links.update(self.charges.collected(item))
         self.inputs.charge(item, context)
         with self.tape.charge(context):
-            self.tape.pending.begin(context)
             context.places |= self.observer.running()
             answer = yield
         self._attempts.pop(node, None)
@@ -119,10 +118,8 @@ class Recording:
         context, attempt = self._contexts[node], self._attempts[node]
         path = path_of(node)
         now = time.time()
-        self.observer.recorder.settle()
         self.observer.collect_children()
         self.tape.settle()
-        self.tape.pending.end(self.observer.ledger.fills_named)
         outcome = attempt.outcome()
         if outcome is None:
             unclean = () if attempt.failed else ((Reason.OUTCOME.slug, attempt.summary),)
@@ -132,8 +129,6 @@ class Recording:
         problems = [(problem.reason.slug, problem.evidence) for problem in account.problems]
         if declared is not None:
             problems.insert(0, (Reason.MARKED_NEVER.slug, declared))
-        if self.observer.recorder.failure:
-            problems.append((Reason.NOT_OBSERVED.slug, self.observer.recorder.failure))
         if problems:
             return Result(path, node, None, tuple(problems), attempt.duration_s, now)
         trace = Trace(
