@@ -5,10 +5,8 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Iterator
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-_SELF = ("self", "cls")
 _PLAIN = frozenset("id attr ctx op ops arg asname module type_comment kind".split())  # noqa: SIM905
 """Fields that hold no node that matters here; there are many of them."""
 
@@ -39,33 +37,6 @@ def _fields() -> dict[type[ast.AST], tuple[str, ...]]:
 def first_line(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> int:
     """What `co_firstlineno` says: the line of the first decorator, else of the `def`."""
     return node.decorator_list[0].lineno if node.decorator_list else node.lineno
-
-
-def bindings(node: ast.AST) -> Iterator[tuple[set[str], ast.expr]]:
-    """The variables that one node gives a value, and what that value comes from."""
-    match node:
-        case ast.Assign(targets=targets, value=value):
-            yield set().union(*map(_stored, targets)), value
-        case ast.AnnAssign(target=target, value=ast.expr() as value):
-            yield _stored(target), value
-        case ast.AugAssign(target=target, value=value) | ast.NamedExpr(target=target, value=value):
-            yield _stored(target), value
-        case ast.For(target=target, iter=value) | ast.AsyncFor(target=target, iter=value):
-            yield _stored(target), value
-        case ast.comprehension(target=target, iter=value):
-            yield _stored(target), value
-        case ast.withitem(context_expr=value, optional_vars=ast.expr() as target):
-            yield _stored(target), value
-
-
-def _stored(target: ast.expr) -> set[str]:
-    return {node.id for node in ast.walk(target) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-
-
-def is_self(node: ast.AST) -> bool:
-    if isinstance(node, ast.Call):  # `super()`
-        return isinstance(node.func, ast.Name) and node.func.id == "super"
-    return isinstance(node, ast.Name) and node.id in _SELF
 
 
 def last_name(node: ast.expr) -> str:

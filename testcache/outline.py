@@ -69,7 +69,6 @@ class Outline:
         functions: the outermost functions and methods, wherever they are.
         top: functions and classes defined directly by the module.
         imports: import statements outside functions.
-        calls: assignments of the result of a call, outside functions.
     """
 
     body: list[str] = field(default_factory=list)
@@ -78,7 +77,6 @@ class Outline:
     functions: list[Definition] = field(default_factory=list)
     top: list[Definition] = field(default_factory=list)
     imports: list[ast.Import | ast.ImportFrom] = field(default_factory=list)
-    calls: list[ast.Assign] = field(default_factory=list)
 
 
 def draw(tree: ast.Module) -> Outline:
@@ -115,8 +113,6 @@ class _Cutter:
             else:
                 if kind is ast.Import or kind is ast.ImportFrom:
                     outline.imports.append(statement)  # type: ignore[arg-type]
-                elif kind is ast.Assign and statement.value.__class__ is ast.Call:  # type: ignore[attr-defined]
-                    outline.calls.append(statement)  # type: ignore[arg-type]
                 write([statement], body)
                 if kind is ast.Import or kind is ast.ImportFrom:
                     outline.imported.append(Part(statement, start, len(body)))

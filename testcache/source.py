@@ -8,15 +8,13 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from testcache import definitions, effects, memos, missing, outline, reflection, separable
+from testcache import definitions, effects, outline, reflection, separable
 from testcache.definitions import Split
 from testcache.digest import of_bytes, of_fields, of_text
 from testcache.looks import ANY, Imported, Look
 from testcache.model import LISTED, Defined, Digest
-from testcache.nodes import FUNCTIONS
 from testcache.outline import Definition, Outline
 from testcache.separable import without
-from testcache.slots import Filling
 from testcache.syntax import mentions
 
 WHOLE = "*"
@@ -46,10 +44,6 @@ class Source:
             second definition of `f`, and in a collected file `*` for `whole`.
         spans: (first line with decorators, last line, block), sorted and apart. A separable class
             has a span for each stretch of lines between its methods.
-        memos: functions that may fill state that outlives a test: names of that state, by line of
-            the function (as `co_firstlineno` has it). "*" is any name.
-        fillings: where and from which line on such a function keeps that state, as far as it is known.
-        asks: what a function asks for to see whether there is anything: bare names, by line of the function.
         mentions: names that each block mentions, "" for the body: names read, attributes, imports
             (but not those of the body), and texts that are a name or a dotted path; and what
             `testcache.reflection` says. {"*"} if not known.
@@ -67,32 +61,13 @@ class Source:
     body: Digest
     blocks: dict[str, Digest]
     spans: tuple[tuple[int, int, str], ...]
-    memos: dict[int, frozenset[str]]
     mentions: dict[str, frozenset[str]]
     parsed: bool
     definitions: dict[str, Defined] = field(default_factory=dict)
     defined: Digest = digest_of({})  # noqa: RUF009
     uses: dict[str, frozenset[str]] = field(default_factory=dict)
     imported: frozenset[str] = frozenset()
-    fillings: dict[int, Filling] = field(default_factory=dict)
-    asks: dict[int, frozenset[str]] = field(default_factory=dict)
     acts: bool = False
-
-    def asking(self, line: int) -> frozenset[str]:
-        """Bare names by which one finds out whether what the function at `line` fills is there.
-
-        Those of what it fills, and of functions that ask for these; of itself only if it answers. Cost: a walk
-        through what the functions ask for.
-        """
-        names = frozenset(map(missing.bare, self.memos.get(line, ())))
-        askers = {self._name_at(at) for at, asked in self.asks.items() if not asked.isdisjoint(names)}
-        if not self.fillings[line].answers:
-            askers.discard(self._name_at(line))
-        return names | askers - {""}
-
-    def _name_at(self, line: int) -> str:
-        """The bare name of the function around a line."""
-        return missing.bare(self.block_at(line).rpartition(".")[2].partition("#")[0])
 
     @property
     def whole(self) -> Digest:
@@ -112,7 +87,7 @@ def parse(data: bytes, *, collected: bool) -> Source:
     """Fingerprint the bytes of a Python file; never raises for what they hold.
 
     `collected` says that pytest collects from the file (a test module, `conftest.py`, a plugin of
-    the project): only then are tests and fixtures separable. Cost: ast.parse and 0.8 of that again.
+    the project): only then are tests and fixtures separable. Cost: ast.parse and twice that again.
     """
     try:
         with warnings.catch_warnings():  # an invalid escape must not become an error under -W error
@@ -129,7 +104,7 @@ def parse(data: bytes, *, collected: bool) -> Source:
 
 def _unparsed(data: bytes) -> Source:
     digest = of_bytes(data)
-    return Source(digest, {}, (), {}, {"": frozenset({ANY})}, parsed=False)
+    return Source(digest, {}, (), {"": frozenset({ANY})}, parsed=False)
 
 
 def _source(tree: ast.Module, collected: bool) -> Source:
@@ -160,22 +135,17 @@ def _source(tree: ast.Module, collected: bool) -> Source:
                 blocks[inner.block] = blocks[item.block]
     body = _rest(cut, parts, without(cut.body, 0, len(cut.body), removed))
     found, uses = _definitions(cut, parts, reach)
-    asked = missing.find(item.node for item in cut.functions if isinstance(item.node, FUNCTIONS))
-    memo_names, fillings = memos.find(cut, asked.names)
     mentioned[""] = reach.of_rest(removed, parts)
     return Source(
         body=of_text("\n".join(body)),
         blocks=blocks,
         spans=tuple(sorted(spans)),
-        memos=memo_names,
         mentions=mentioned,
         parsed=True,
         definitions=found,
         defined=digest_of(found),
         uses=uses,
         imported=parts.imported,
-        fillings=fillings,
-        asks=asked.asks,
         acts=collected and effects.find(cut, tree),
     )
 

@@ -37,9 +37,7 @@ class Verifier:
     "Build Systems a la Carte", JFP 2020, section 5.3-5.4).
     """
 
-    def __init__(
-        self, digest_of: DigestOf, refine: Refine = all_matter, traces_of: TracesOf = lambda _: ()
-    ) -> None:
+    def __init__(self, digest_of: DigestOf, refine: Refine = all_matter, traces_of: TracesOf = lambda _: ()) -> None:
         self._digest_of = digest_of
         self._refine = refine
         self._traces_of = traces_of

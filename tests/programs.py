@@ -8,16 +8,16 @@ import importlib.util
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType, ModuleType
+from types import ModuleType
 
 import pytest
 
 from testcache.recording.recorder import Place, Recorder, choose
 
 TECHNIQUES = ["probes", "coverage"] if sys.version_info < (3, 12) else ["monitoring", "probes", "coverage"]
-BRACKETING = [name for name in TECHNIQUES if name != "coverage"]
+STREAMING = [name for name in TECHNIQUES if name != "coverage"]
 
 
 PROGRAM = '''
@@ -212,39 +212,11 @@ class Program:
 
 
 @dataclass
-class Listener:
-    """What was told about extents, as (word, line)."""
-
-    heard: list[tuple[str, int]] = field(default_factory=list)
-    then: Callable[[Place], None] | None = None
-    ends: dict[Place, Callable[[FrameType], None]] = field(default_factory=dict)
-
-    def entered(self, place: Place) -> None:
-        self.heard.append(("entered", place[1]))
-        if self.then is not None:
-            self.then(place)
-
-    def left(self, place: Place, frame: FrameType | None) -> None:
-        self.heard.append(("left", place[1]))
-        if self.then is not None:
-            self.then(place)
-
-    def flooded(self, place: Place) -> bool:
-        self.heard.append(("flooded", place[1]))
-        return False
-
-    def passed(self, place: Place, frame: FrameType | None) -> None:
-        assert frame is not None
-        self.heard.append(("passed", frame.f_lineno))
-
-
-@dataclass
 class Session:
-    """A started recorder with its program and listener."""
+    """A started recorder with its program."""
 
     recorder: Recorder
     program: Program
-    listener: Listener
 
     def load(self) -> ModuleType:
         return self.program.load()
@@ -255,21 +227,10 @@ class Session:
         return self.program.names(self.recorder.take())
 
 
-def start(technique: str, program: Program, memos: frozenset[str] = frozenset()) -> Session:
-    listener = Listener()
-    lines = [program.line(name) for name in memos]
-    recorder = choose(
-        technique,
-        wanted=program.wanted,
-        entered=listener.entered,
-        left=listener.left,
-        flooded=listener.flooded,
-        passed=listener.passed,
-        ends=listener.ends,
-        memo_lines=lambda filename, data: lines,
-    )
+def start(technique: str, program: Program) -> Session:
+    recorder = choose(technique, wanted=program.wanted)
     recorder.start()
-    return Session(recorder, program, listener)
+    return Session(recorder, program)
 
 
 @pytest.fixture(params=TECHNIQUES)
@@ -280,17 +241,12 @@ def session(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Session]
     session.recorder.stop()
 
 
-@pytest.fixture(params=BRACKETING)
-def bracketing(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Session]:
-    """A recorder that can report extents, with plain, recursive, fails, caller and numbers as memos."""
-    memos = frozenset({"plain", "recursive", "fails", "caller", "numbers"})
-    session = start(request.param, Program(tmp_path / "program.py"), memos)
+@pytest.fixture(params=STREAMING)
+def streaming(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Session]:
+    """A recorder of each technique that children can use, and that sees functions instead of lines."""
+    session = start(request.param, Program(tmp_path / "program.py"))
     yield session
     session.recorder.stop()
-
-
-def void(answer: object) -> None:
-    """Drop an answer, for callbacks that have none."""
 
 
 def consumed(module: ModuleType) -> object:

@@ -100,7 +100,7 @@ def _settings_place(project: Project) -> str:
 def _recorder(project: Project) -> _Finding:
     asked = project.settings.recorder
     try:
-        chosen = choose(asked, wanted=lambda _: False, entered=lambda _: None, left=lambda _, __: None)
+        chosen = choose(asked, wanted=lambda _: False)
     except RecorderUnavailable as problem:
         return _Finding("recorder", f"{asked}: {problem}", 'set recorder = "auto"')
     why = f"; {chosen.reason}" if chosen.reason else ""

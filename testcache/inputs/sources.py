@@ -30,7 +30,7 @@ class Sources:
         self._new: dict[bytes, Source] = {}
 
     def of(self, data: bytes, path: str) -> Source:
-        """Parse these bytes, or remember having done so. Cost: about 5 ms per 1,000 lines when new."""
+        """Parse these bytes, or remember having done so. Cost: about 12 ms per 1,000 lines when new."""
         return self.at(digest.of_bytes(data), path, lambda: data)
 
     def at(self, content: Digest, path: str, read: Callable[[], bytes]) -> Source:

@@ -106,10 +106,11 @@ class Census:
         for one in found:
             self._watch(self._grow(one).keepers)
 
-    def adopt_value(self, name: str, value: object, file: str) -> None:
-        """Watch a value that the project hands on by a name, such as that of a fixture."""
-        found = Found(value, f"{file}::{name}()", frozenset((name,)), frozenset((file,)))
-        self._watch(self._grow(found).keepers)
+    def adopt_value(self, name: str, value: object, file: str) -> Growth:
+        """Watch a value that the project hands on by a name, such as that of a fixture, until it is forgotten."""
+        growth = self._grow(Found(value, f"{file}::{name}()", frozenset((name,)), frozenset((file,))))
+        self._watch(growth.keepers)
+        return growth
 
     def changes(self) -> list[Change]:
         """What has changed since the last look, which this one is now."""
@@ -153,7 +154,9 @@ class Census:
                 else:
                     keeper.names |= part.names
                     keeper.files |= part.files
-                queue += [self._in(keeper, slot, value) for slot, value in keeper.last.items() if type(value) not in ATOMS]
+                queue += [
+                    self._in(keeper, slot, value) for slot, value in keeper.last.items() if type(value) not in ATOMS
+                ]
         return growth
 
     def _is_news(self, found: Found, growth: Growth) -> bool:
@@ -204,7 +207,7 @@ class Census:
             if isinstance(value, ModuleType) and first is MISSING and value.__name__.endswith(f".{slot}"):
                 continue  # a package gets a submodule as an attribute when that is imported
             if slot in keeper.grown:
-                self._forget(keeper.grown.pop(slot))
+                self.forget(keeper.grown.pop(slot))
             restored = same(value, first)
             found.append(Change(keeper.place_of(slot), value, keeper.names_of(slot), keeper.files, restored))
             if not restored and type(value) not in ATOMS and value is not MISSING:
@@ -212,7 +215,7 @@ class Census:
                 self._watch(growth.keepers)
         return found
 
-    def _forget(self, growth: Growth) -> None:
+    def forget(self, growth: Growth) -> None:
         """Let go of what was found in a slot that holds something else now."""
         for key in growth.met:
             self._met.pop(key, None)
@@ -220,7 +223,7 @@ class Census:
             self._keepers.pop(identity(keeper.thing), None)
             self._places.discard(keeper.place)
             for below in keeper.grown.values():
-                self._forget(below)
+                self.forget(below)
         gone = set(growth.keepers)
         for chunk in self._chunks:
             if not gone.isdisjoint(chunk.keepers):

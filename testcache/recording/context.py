@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from testcache.inputs.files import Signature
-from testcache.model import Digest, Input
+from testcache.model import Digest, Found, Input
 from testcache.reasons import Reason
 
 Place = tuple[str, int]
@@ -24,7 +24,7 @@ class Problem:
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
 class Context:
-    """One charge account: a test, an imported module, a wide fixture, a memo's fill, the run itself.
+    """One charge account: a test, an imported module, a wide fixture, the run itself.
 
     Attributes:
         name: for messages.
@@ -32,14 +32,14 @@ class Context:
         places: code that ran while this context was on top.
         reads: inputs other than code, with the fingerprint each had when it was read.
         signatures: the stat of each file when it was read, to see whether it changed meanwhile.
-        links: contexts whose charges count here too (imports, fixtures, fills, children).
+        links: contexts whose charges count here too (imports, fixtures, children).
         imports: import statements already looked at, so that each costs once a context.
         written: paths this context wrote; reading them back is no input.
         assigned: environment variables this context set.
         problems: why nothing that rests on this context may be stored.
         fixtures: names of the fixtures it asked for.
+        found: what it came upon in memory that tests had left; None if that is not known yet.
         labels: remarks that replays repeat.
-        unlinked: how often links were taken away: with the number of links it tells whether they changed.
         number: its own in this process, for those who cannot hold on to the object.
     """
 
@@ -55,7 +55,7 @@ class Context:
     problems: list[Problem] = field(default_factory=list)
     labels: set[str] = field(default_factory=set)
     fixtures: set[str] = field(default_factory=set)
-    unlinked: int = 0
+    found: frozenset[Found] | None = None
     number: int = field(default_factory=itertools.count().__next__)
 
     def reachable(self) -> Iterator[Context]:
@@ -69,15 +69,3 @@ class Context:
                 if other not in seen and not other.is_module:
                     seen.add(other)
                     queue.append(other)
-
-    def absorb(self, other: Context) -> None:
-        """Take over another context's own charges."""
-        self.places |= other.places
-        self.reads.update(other.reads)
-        self.signatures.update(other.signatures)
-        self.written |= other.written
-        self.assigned |= other.assigned
-        self.labels |= other.labels
-        self.fixtures |= other.fixtures
-        self.links |= other.links - {self}
-        self.problems += other.problems

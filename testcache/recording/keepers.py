@@ -149,7 +149,9 @@ def expand(found: Found, home: Callable[[Any], str | None]) -> Sequence[Keeper |
         return []
     if issubclass(kind, type):
         place = home(thing)
-        return [] if place is None else [Keeper(anatomy.class_dict(thing), CLASS, thing, place, found.names, found.files)]
+        return (
+            [] if place is None else [Keeper(anatomy.class_dict(thing), CLASS, thing, place, found.names, found.files)]
+        )
     if kind is types.FunctionType:
         place = home(thing)
         return [] if place is None else _function(thing, place, found)

@@ -1,7 +1,7 @@
 """The ledger: what a test depends on, summed up from its context and all that it is linked to.
 
-A test rests on the code it ran, on its own reads, on the wide fixtures it used, on the fills of the
-memos it asked, and on the import closure of every file any of that code lies in.
+A test rests on the code it ran, on its own reads, on the wide fixtures it used, and on the
+import closure of every file any of that code lies in.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from testcache.inputs import files as fs
 from testcache.model import ABSENT, EVERY, Input, Kind, Read
 from testcache.reasons import Reason
 from testcache.recording.context import Context, Place, Problem
+from testcache.recording.recorder import BODY_LINE
 from testcache.recording.tape import Tape
 
 NO_READS: frozenset[Read] = frozenset()
@@ -41,7 +42,7 @@ class Account:
             with the same modules.
         problems: everything that keeps the test from being stored.
         labels: the remarks that every replay of it repeats.
-        contexts: its own contexts: itself, fixtures, fills, children.
+        contexts: its own contexts: itself, fixtures, children.
         modules: the contexts of the imports, and of the run, that it rests on.
     """
 
@@ -62,11 +63,9 @@ class Ledger:
         self._sums: WeakKeyDictionary[Context, tuple[tuple[int, int], frozenset[Read]]] = WeakKeyDictionary()
         self._closures: dict[frozenset[Context], tuple[tuple[int, int], frozenset[Context]]] = {}
         self._joined: dict[frozenset[frozenset[Read]], frozenset[Read]] = {}
-        self._fillers: tuple[int, dict[str, set[Context]]] = (0, {})
-        self._reached: dict[Place, tuple[int, tuple[Context, ...]]] = {}
         self._bases: dict[frozenset[Context], tuple[tuple[int, int, int], frozenset[Read]]] = {}
         self._belows: WeakKeyDictionary[Context, tuple[tuple[int, ...], _Below]] = WeakKeyDictionary()
-        self._anywhere: tuple[int, list[tuple[Context, Context]]] = (0, [])
+        self._files: dict[frozenset[Context], frozenset[str]] = {}
         self._whole: tuple[int, frozenset[Read]] = (0, NO_READS)
 
     def account(self, test: Context, more: Iterable[Read] = ()) -> Account:
@@ -81,11 +80,18 @@ class Ledger:
         parts = (mine, base) if base else (mine,)
         return Account(parts, tuple(dict.fromkeys(problems)), tuple(sorted(labels)), frozenset(own), modules)
 
-    def fills_named(self, place: Place) -> tuple[Context, ...]:
-        """The fills under names that the code at a place mentions. Cost: a look-up, but for new fills."""
-        code = self._code_at(place)
-        found = self._fills_reached(place, code, len(self._tape.fills))
-        return (*found, *self._fill_index().get(EVERY, ())) if EVERY in code.mentions else found
+    def mentions(self, place: Place) -> frozenset[str]:
+        """The names that the block around a place mentions. Cost: a look-up."""
+        return self._code_at(place).mentions
+
+    def files(self, modules: frozenset[Context]) -> frozenset[str]:
+        """The stored names of the files that a test rests on. Cost: a look-up, once they are known."""
+        known = self._files.get(modules)
+        if known is None:
+            name = self._tape.roots.name
+            bodies = (file for context in modules for file, line in context.places if line == BODY_LINE)
+            known = self._files[modules] = frozenset(map(name, bodies))
+        return known
 
     def whole_text(self) -> frozenset[Read]:
         """The bytes of every first-party file loaded so far.
@@ -115,72 +121,30 @@ class Ledger:
         own: set[Context] = set()
         entries: set[Context] = {self._tape.run}
         queue = [test]
-        while True:
-            while queue:
-                context = queue.pop()
-                if context in own:
-                    continue
+        while queue:
+            context = queue.pop()
+            if context not in own:
                 own.add(context)
                 modules, others = self._below(context) if context is test else self._shared_below(context)
                 entries |= modules
                 queue.extend(others)
-            closure = self._closure(frozenset(entries))
-            queue = [fill for fill, module in self._nameless() if module in closure and fill not in own]
-            if not queue:
-                return own, closure
-
-    def _nameless(self) -> list[tuple[Context, Context]]:
-        """Fills under names that nobody knows, with their modules: who rests on one may read the other."""
-        fills, loaded = self._tape.fills, self._tape.loaded
-        if self._anywhere[0] != len(fills):
-            found = [(fill.context, loaded.get(place[0])) for place, fill in fills.items() if EVERY in fill.names]
-            self._anywhere = (len(fills), [(context, module.context) for context, module in found if module])
-        return [pair for pair in self._anywhere[1] if pair[0].places]
+        return own, self._closure(frozenset(entries))
 
     def _below(self, context: Context) -> _Below:
-        """The modules that a context's code lies in, and the contexts that it is linked to or may reach."""
-        version = len(self._tape.fills)
-        modules: set[Context] = set()
+        """The modules that a context's code lies in, and the contexts that it is linked to."""
+        modules = {code.module for code in map(self._code_at, context.places) if code.module is not None}
         others: set[Context] = set()
-        for place in context.places:
-            code = self._code_at(place)
-            if code.module is not None:
-                modules.add(code.module)
-            if version:
-                others.update(self._fills_reached(place, code, version))
         for link in context.links:
             (modules if link.is_module else others).add(link)
         return modules, others
 
     def _shared_below(self, context: Context) -> _Below:
-        """`_below` of a fixture or a fill, which many tests ask for before it grows again."""
-        links = (len(context.links), context.unlinked)
-        size = (len(context.places), *links, len(self._tape.fills), len(self._tape.loaded))
+        """`_below` of a fixture, which many tests ask for before it grows again."""
+        size = (len(context.places), len(context.links), len(self._tape.loaded))
         known = self._belows.get(context)
         if known is None or known[0] != size:
             known = self._belows[context] = (size, self._below(context))
         return known[1]
-
-    def _fills_reached(self, place: Place, code: _Code, version: int) -> tuple[Context, ...]:
-        """The fills that a place's code may reach by name, found anew only when there are more fills."""
-        known = self._reached.get(place)
-        if known is None or known[0] != version:
-            index = self._fill_index()
-            names = (code.mentions - {EVERY}) & index.keys()  # what may look up any name hardly looks for memos
-            known = (version, tuple({context for name in names for context in index[name]}))
-            self._reached[place] = known
-        return known[1]
-
-    def _fill_index(self) -> dict[str, set[Context]]:
-        """Which fills a name that code mentions may reach."""
-        fills = self._tape.fills
-        if self._fillers[0] != len(fills):
-            index: dict[str, set[Context]] = {}
-            for fill in fills.values():
-                for name in fill.names:
-                    index.setdefault(name, set()).add(fill.context)
-            self._fillers = (len(fills), index)
-        return self._fillers[1]
 
     def _closure(self, entries: frozenset[Context]) -> frozenset[Context]:
         """All contexts below these, through links and through the files their code lies in."""
@@ -240,7 +204,7 @@ class Ledger:
         loaded = tape.loaded.get(file)
         if loaded is None:  # code compiled from a file that is no module, such as a template
             content = Read(Input(Kind.FILE, name), tape.files.digest(file))
-            return _Code((content, Read(Input(Kind.DEFINITIONS, EVERY), ABSENT)), None, frozenset())
+            return _Code((content, Read(Input(Kind.DEFINITIONS, EVERY), ABSENT)), None, frozenset((EVERY,)))
         source = loaded.source
         reads = [Read(Input(Kind.BODY, name), source.body), Read(Input(Kind.DEFINITIONS, name), source.defined)]
         block = source.block_at(line)

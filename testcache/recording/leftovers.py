@@ -1,39 +1,42 @@
 """Leftovers: what each test left in long-lived objects, and which of it the later ones may have come upon.
 
-1. Test A ends: the census says which places hold something else now, and A is their *filler*.
-2. Test B begins: everything that is in another state than at first, and who filled it, is noted.
-3. B ends: what of that its code mentions by name is *found* by B; its result rests on it.
+1. Test A ends: the census says which places hold something else than before, and A is their *filler*.
+2. Test B begins: all places that are not as they were at first, and their fillers, are its *state*.
+3. B ends: what of that state its code mentions by name is *found* by B, and its result rests on it.
 
-A place that holds again what it held at first is in nobody's way. The inputs of A do not count for B: a later
-run compares what A leaves then with what B found (`testcache.trace`).
+A place that holds again what it held at first is in nobody's way. What a wide fixture filled is no leftover for
+the tests that use the fixture: they rest on it anyway. The inputs of A do not count for B: a later run
+compares what A leaves then with what B found (`testcache.trace`).
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from types import ModuleType
 
 from testcache.model import ABSENT, EVERY, Digest, Found, Leftover, NodeId
 from testcache.recording.anatomy import MISSING
 from testcache.recording.census import Census
-from testcache.recording.context import Place
-from testcache.recording.keepers import Names
+from testcache.recording.context import Context, Place
+from testcache.recording.keepers import Growth, Names
+from testcache.recording.ledger import Account, Ledger
 from testcache.recording.portrait import portrait
+from testcache.recording.tape import Tape
 
-Mentions = Callable[[Place], Names]
-"""The names that the code at a place mentions."""
-
-NOTHING: frozenset[Leftover] = frozenset()
 _STEPS = ".[(<{~"
+"""Characters with which the name of a place goes on to one inside it."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """One place that is not as it was at first."""
+    """One place that is not as it was at first; `fixture` is the context in which that happened, if any."""
 
     found: Found
     names: Names
     files: Names
+    fixture: Context | None
 
 
 class State:
@@ -47,18 +50,17 @@ class State:
                 self._by_name.setdefault(name, []).append(entry)
         self._at: dict[Place, frozenset[_Entry]] = {}
 
-    def reached(self, places: Iterable[Place], mentions: Mentions, files: Names) -> frozenset[Found]:
-        """What code at these places may have come upon, if it rests on these modules. Cost: 50 ns a place."""
-        if not self.entries:
-            return frozenset()
+    def reached(self, places: Iterable[Place], mentions: Callable[[Place], Names]) -> set[_Entry]:
+        """What code at these places may have come upon. Cost: 50 ns a place."""
         reached: set[_Entry] = set()
-        for place in places:
-            known = self._at.get(place)
-            if known is None:
-                known = self._at[place] = self._mentioned(mentions(place))
-            if known:
-                reached |= known
-        return frozenset(entry.found for entry in reached if not entry.files.isdisjoint(files))
+        if self.entries:
+            for place in places:
+                known = self._at.get(place)
+                if known is None:
+                    known = self._at[place] = self._mentioned(mentions(place))
+                if known:
+                    reached |= known
+        return reached
 
     def _mentioned(self, names: Names) -> frozenset[_Entry]:
         if EVERY in names:
@@ -70,33 +72,99 @@ AT_FIRST = State({})
 
 
 class Leftovers:
-    """Follows the state of one process from test to test.
+    """Follows the memory of one process from test to test."""
 
-    Attributes:
-        state: what is not as it was at first, after the last test.
-    """
+    def __init__(self, tape: Tape, ledger: Ledger, is_project: Callable[[str], bool]) -> None:
+        self._tape = tape
+        self._ledger = ledger
+        self._census = Census(tape.roots.name, is_project)
+        self._test: NodeId | None = None
+        self._state = self._before = AT_FIRST
+        self._left: dict[str, Digest] = {}
+        self._late: set[Context] = set()
+        self._values: dict[object, tuple[str, Growth]] = {}
 
-    def __init__(self, census: Census) -> None:
-        self._census = census
-        self.state = AT_FIRST
+    # -- a test
 
-    def of(self, test: NodeId) -> frozenset[Leftover]:
-        """What a test that has just ended left. Cost: a look of the census; about 1 us an object it filled."""
+    def begin(self, test: NodeId) -> None:
+        """A test begins; before the first one all modules of the project are taken as they are."""
+        if self._tape.imported is None:
+            self._census.adopt([*self._tape.executed, *list(sys.modules.values())])
+            self._tape.executed.clear()
+            self._tape.imported = self._imported
+        self._test = test
+        self._before = self._state
+        self._left = {}
+
+    def end(self) -> frozenset[Leftover]:
+        """What the test left that ends now. Cost: a look of the census, and about 1 us an object it filled."""
+        self._look(None)
+        return frozenset(Leftover(place, value) for place, value in self._left.items())
+
+    def found(self, test: Context, account: Account) -> frozenset[Found]:
+        """What the test may have come upon that earlier ones left.
+
+        What an import or a wide fixture came upon counts for all who rest on it, as it was when that ran.
+        """
+        files = self._ledger.files(account.modules)
+        late = (context for context in self._late & account.modules)
+        found: set[Found] = set()
+        for context in (*account.contexts, *late):
+            known = context.found
+            if known is None or context is test:
+                reached = self._before.reached(context.places, self._ledger.mentions)
+                known = context.found = frozenset(
+                    entry.found
+                    for entry in reached
+                    if entry.fixture not in account.contexts and not entry.files.isdisjoint(files)
+                )
+            found |= known
+        return frozenset(one for one in found if one.filler != self._test)
+
+    # -- what happens within one
+
+    def _imported(self, module: ModuleType) -> None:
+        """A module that is imported only now is watched as it is when its import ends."""
+        file = module.__file__
+        loaded = self._tape.loaded.get(file) if file is not None else None
+        if loaded is not None:
+            self._late.add(loaded.context)
+        self._census.adopt([module])
+
+    def before_fixture(self) -> None:
+        """A wide fixture is about to run: what has changed up to now is the test's own."""
+        self._look(None)
+
+    def after_fixture(self, fixture: Context, definition: object, name: str, value: object, file: str) -> None:
+        """A wide fixture has run: what it filled is known by it, and its value is watched from now on."""
+        self._look(fixture)
+        self._values[definition] = (f"{file}::{name}()", self._census.adopt_value(name, value, file))
+
+    def fixture_gone(self, definition: object) -> None:
+        """The value of a wide fixture is of no interest any more."""
+        known = self._values.pop(definition, None)
+        if known is not None:
+            place, growth = known
+            self._census.forget(growth)
+            self._state = State({other: e for other, e in self._state.entries.items() if not _is_within(other, place)})
+
+    def _look(self, fixture: Context | None) -> None:
+        if self._test is None:
+            return
         changes = self._census.changes()
         if not changes:
-            return NOTHING
-        entries = dict(self.state.entries)
-        left = {}
+            return
+        entries = dict(self._state.entries)
         for change in changes:
-            entries = {place: entry for place, entry in entries.items() if not _is_within(place, change.place)}
-            if change.restored:
-                left.pop(change.place, None)
-                continue
-            value = ABSENT if change.value is MISSING else portrait(change.value)
-            left[change.place] = value
-            entries[change.place] = _Entry(Found(test, change.place, value), change.names, change.files)
-        self.state = State(entries)
-        return frozenset(Leftover(place, Digest(value)) for place, value in left.items())
+            place = change.place
+            for other in [other for other in entries if _is_within(other, place)]:
+                del entries[other]
+            self._left.pop(place, None)
+            if not change.restored:
+                value = ABSENT if change.value is MISSING else portrait(change.value)
+                self._left[place] = value
+                entries[place] = _Entry(Found(self._test, place, value), change.names, change.files, fixture)
+        self._state = State(entries)
 
 
 def _is_within(place: str, other: str) -> bool:

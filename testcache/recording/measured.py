@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import coverage
 
-from testcache.recording.recorder import NOT_LOOKED, Looked, Place, Recognised, RecorderUnavailable, Sink
+from testcache.recording.recorder import Place, Recognised, RecorderUnavailable, Sink
 
 PREFIX = "testcache:"
 """Begins each of our contexts in the user's data."""
@@ -33,13 +33,10 @@ class Measured:
     """
 
     name = "coverage"
-    extents = False
-    looks = False
     streams = False
 
     def __init__(self, wanted: Recognised) -> None:
         self.reason = ""
-        self.failure = ""
         self._wanted = wanted
         self._measurement: coverage.Coverage | None = None
         self._own = False
@@ -88,12 +85,6 @@ class Measured:
         if self._own:
             data.erase()
         return found
-
-    def watch(self, filename: str, lines: Collection[int], looked: Looked = NOT_LOOKED) -> None:
-        """Lines have no extents."""
-
-    def settle(self) -> None:
-        """Lines have no extents."""
 
     def streamed(self, sink: Sink | None) -> None:
         if sink is not None:

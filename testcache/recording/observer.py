@@ -11,7 +11,7 @@ from testcache.inputs.world import World
 from testcache.recording.environ import Environ
 from testcache.recording.imports import Imports
 from testcache.recording.ledger import Ledger
-from testcache.recording.memos import Memos
+from testcache.recording.leftovers import Leftovers
 from testcache.recording.network import Network
 from testcache.recording.origin import Origin
 from testcache.recording.processes import Processes, Spool
@@ -38,23 +38,14 @@ class Observer:
         self.world = world
         self.tape = Tape(world.roots, world.files, world.sources)
         self.ledger = Ledger(self.tape)
+        self.leftovers = Leftovers(self.tape, self.ledger, self._wanted)
         self.origin = Origin(world.roots)
         self.reads = Reads(self.tape, self.origin, world.distributions)
         self.imports = Imports(self.tape, self.origin, world.distributions, world.modules)
         self.environ = Environ(self.tape, self.origin, world.variables)
         self.network = Network(self.tape, self.origin, watched.hosts or {})
         self.processes = Processes(self.tape, self.origin, self.reads, self.network, watched.programs, spool)
-        self.memos = Memos(self.tape)
-        self.recorder: Recorder = choose(
-            watched.recorder,
-            wanted=self._wanted,
-            entered=self.tape.entered,
-            left=self.tape.left,
-            flooded=self.tape.flooded,
-            passed=self.tape.passed,
-            ends=self.tape.pending.ends,
-            memo_lines=self._memo_lines,
-        )
+        self.recorder: Recorder = choose(watched.recorder, wanted=self._wanted)
         self._handlers: dict[str, Handler] = {
             **self.reads.handlers,
             **self.network.handlers,
@@ -66,9 +57,6 @@ class Observer:
         roots = self.world.roots
         return roots.is_first_party(filename) and not filename.startswith(self.origin.own)
 
-    def _memo_lines(self, filename: str, data: bytes) -> Sequence[int]:
-        return tuple(self.world.sources.of(data, filename).memos)
-
     def start(self, loaders: Sequence[type] = ()) -> None:
         """Begin watching; `loaders` are further classes whose `exec_module` runs Python files."""
         self.tape.recorder = self.recorder
@@ -77,7 +65,6 @@ class Observer:
         self.environ.install()
         self.network.install()
         self.processes.install()
-        self.memos.install()
         self.imports.install(loaders)
         self._active = True
         sys.addaudithook(self._event)
@@ -102,7 +89,7 @@ class Observer:
             return
         self.tape.settle()
         self._active = False
-        for part in (self.imports, self.memos, self.processes, self.network, self.environ, self.reads):
+        for part in (self.imports, self.processes, self.network, self.environ, self.reads):
             part.uninstall()
         self.recorder.stop()
         self.tape.recorder = None

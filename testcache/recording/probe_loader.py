@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from testcache import digest
 from testcache.recording import probe_tree
-from testcache.recording.recorder import MemoLines, RecorderUnavailable, Wanted
+from testcache.recording.recorder import RecorderUnavailable, Wanted
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -43,9 +43,8 @@ class Loading:
     in every period.
     """
 
-    def __init__(self, wanted: Wanted, memo_lines: MemoLines | None, delivered: Delivered) -> None:
+    def __init__(self, wanted: Wanted, delivered: Delivered) -> None:
         self._wanted = wanted
-        self._memo_lines = memo_lines
         self._delivered = delivered
         self._undo: list[tuple[object, str, object]] = []
 
@@ -63,9 +62,6 @@ class Loading:
             setattr(owner, name, before)
         self._undo.clear()
 
-    def memo_lines(self, filename: str, data: bytes) -> Collection[int]:
-        return self._memo_lines(filename, data) if self._memo_lines is not None else ()
-
     def _replace(self, owner: object, name: str, new: object) -> None:
         self._undo.append((owner, name, getattr(owner, name)))
         setattr(owner, name, new)
@@ -77,7 +73,7 @@ class Loading:
             path = loader.get_filename(fullname)
             if type(loader) is not SourceFileLoader or not self._wanted(path):
                 return ordinary(loader, fullname)
-            code = ordinary(_ProbingLoader(fullname, path, self), fullname)
+            code = ordinary(_ProbingLoader(fullname, path), fullname)
             if code is not None:
                 self._delivered(code, path)
             return code
@@ -90,7 +86,7 @@ class Loading:
         ) -> None:
             ordinary(mod, source, module_path, config)
             if module_path is not None and self._wanted(module_path):
-                probe_tree.instrument(mod, source, module_path, self.memo_lines(module_path, source))
+                probe_tree.instrument(mod, source, module_path)
 
         return rewrite_asserts
 
@@ -100,21 +96,15 @@ class Loading:
             filename = str(source)
             if code is None or not self._wanted(filename):
                 return code
-            found = probe_tree.scan(code, filename)
-            # pytest checks time and size; the file may have moved, or other functions look like memos
-            wished = set(self.memo_lines(filename, source.read_bytes())) if self._memo_lines else set()
-            fits = found.probed and found.brackets == wished & found.functions
-            return code if fits and code.co_filename == filename else None
+            # pytest checks time and size; the file may have moved
+            fits = code.co_filename == filename and probe_tree.scan(code, filename).probed
+            return code if fits else None
 
         return read_pyc
 
 
 class _ProbingLoader(SourceFileLoader):
     """Reads and writes bytecode elsewhere, compiles with probes, leaves the rest to importlib."""
-
-    def __init__(self, fullname: str, path: str, loading: Loading) -> None:
-        super().__init__(fullname, path)
-        self._loading = loading
 
     def get_data(self, path: str) -> bytes:
         if not path.endswith(".pyc"):
@@ -132,21 +122,18 @@ class _ProbingLoader(SourceFileLoader):
     ) -> CodeType:
         filename = str(path)
         tree = ast.parse(data, filename)
-        probe_tree.instrument(tree, data, filename, self._loading.memo_lines(filename, data))
+        probe_tree.instrument(tree, data, filename)
         try:
             return super().source_to_code(tree, path, _optimize=_optimize)
         except (SyntaxError, ValueError):
-            # Twenty nested blocks are the compiler's limit, and a bracket is one more. Without
-            # probes the file's functions count as executed in every period.
+            # Twenty nested blocks are the compiler's limit, and a generator gets one more.
+            # Without probes the file's functions count as executed in every period.
             return super().source_to_code(data, path, _optimize=_optimize)
 
     def _header(self) -> bytes:
         """What else the bytecode depends on; importlib's own header has the seconds and the size."""
         stat = Path(self.path).stat()
-        lines: Collection[int] = ()
-        if self._loading._memo_lines is not None:
-            lines = self._loading.memo_lines(self.path, Path(self.path).read_bytes())
-        return bytes(digest.of_fields(probe_tree.FORMAT, self.path, stat.st_mtime_ns, tuple(sorted(lines))))
+        return bytes(digest.of_fields(probe_tree.FORMAT, self.path, stat.st_mtime_ns))
 
 
 def rewriter_of_pytest() -> ModuleType | None:

@@ -16,20 +16,14 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import CodeType
 
 from testcache import digest
 
-FORMAT = 1
+FORMAT = 2
 """Part of the names of cached bytecode: raised when a probe changes its shape."""
-
-ENTERED = "__testcache_entered__"
-LEFT = "__testcache_left__"
-
-NO_LINE = -1
-"""The compiler gives such a node the line of the instruction before it: no line event of its own."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -39,8 +33,8 @@ def name_of(filename: str) -> str:
     return f"__testcache_{digest.of_text(filename).hex()[:16]}__"
 
 
-def instrument(tree: ast.Module, data: bytes, filename: str, memo_lines: Collection[int]) -> None:
-    """Put a probe into each named function, in place; bracket those that begin on `memo_lines`."""
+def instrument(tree: ast.Module, data: bytes, filename: str) -> None:
+    """Put a probe into each named function, in place."""
     from testcache.recording.probe_resume import probe_resumption, suspends
 
     name = name_of(filename)
@@ -51,19 +45,9 @@ def instrument(tree: ast.Module, data: bytes, filename: str, memo_lines: Collect
         head, body = function.body[: int(documented)], function.body[int(documented) :]
         line = line_of(body) if body else first  # a docstring alone is not executed
         probe = mark(name, first, line)
-        opening = at(ast.Expr(ast.Call(func=_load(ENTERED), args=[], keywords=[])), line)
-        brackets = [opening] if first in memo_lines else []
-        # An extent opens before the mark, so that the mark falls into it. One of a function that
-        # suspends would stay open in between: its bracket only says that it ran.
         if body and may_suspend and suspends(function):
-            body = [*brackets, probe, *probe_resumption(body, name, first)]
-        elif brackets:
-            closing = at(ast.Expr(ast.Call(func=_load(LEFT), args=[], keywords=[])), NO_LINE)
-            inner = ast.Try(body=[probe, *body], handlers=[], orelse=[], finalbody=[closing])
-            body = [opening, at(inner, line, deep=False)]
-        else:
-            body = [probe, *body]
-        function.body = head + body
+            body = probe_resumption(body, name, first)
+        function.body = [*head, probe, *body]
 
 
 def mark(name: str, first: int, line: int) -> ast.stmt:
@@ -84,13 +68,11 @@ class Scan:
     Attributes:
         last_line: the highest first line of a function; marks need one more than that.
         functions: first lines of the named functions.
-        brackets: first lines of functions that report their extents.
         probed: whether the marks of this file are used, or there is no function that could.
     """
 
     last_line: int = 0
     functions: set[int] = field(default_factory=set)
-    brackets: set[int] = field(default_factory=set)
     probed: bool = True
 
 
@@ -102,8 +84,6 @@ def scan(module: CodeType, filename: str) -> Scan:
     for code in _codes(module):
         found.last_line = max(found.last_line, code.co_firstlineno)
         marked = marked or name in code.co_names
-        if ENTERED in code.co_names:
-            found.brackets.add(code.co_firstlineno)
         if code.co_flags & inspect.CO_OPTIMIZED and not code.co_name.startswith("<"):
             found.functions.add(code.co_firstlineno)
     found.probed = marked or not found.functions
@@ -163,9 +143,8 @@ def _load(name: str) -> ast.Name:
 
 def at(statement: ast.stmt, line: int, *, deep: bool = True) -> ast.stmt:
     """Give a new statement its line; with `deep` also everything in it."""
-    column = NO_LINE if line == NO_LINE else 0
     for node in ast.walk(statement) if deep else (statement,):
         if isinstance(node, (ast.stmt, ast.expr)):
             node.lineno = node.end_lineno = line
-            node.col_offset = node.end_col_offset = column
+            node.col_offset = node.end_col_offset = 0
     return statement

@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-import builtins
-import inspect
 import sys
-from collections.abc import Collection
-from sys import _getframe
 from types import CodeType
 from typing import ClassVar
 
 from testcache.recording import probe_tree
-from testcache.recording.extents import Extents
 from testcache.recording.probe_loader import Loading, rewriter_of_pytest
 from testcache.recording.probe_marks import MARKS
-from testcache.recording.recorder import (
-    BODY_LINE,
-    NOT_LOOKED,
-    Looked,
-    MemoLines,
-    Place,
-    Recognised,
-    RecorderUnavailable,
-    Sink,
-)
-
-SUSPENDS = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+from testcache.recording.recorder import BODY_LINE, Place, Recognised, RecorderUnavailable, Sink, pass_on
 
 
 class Probes:
@@ -39,27 +23,19 @@ class Probes:
     """
 
     name = "probes"
-    extents = True
-    looks = False
     streams = True
     active: ClassVar[Probes | None] = None
     audited: ClassVar[bool] = False
 
-    def __init__(self, wanted: Recognised, extents: Extents, memo_lines: MemoLines | None) -> None:
+    def __init__(self, wanted: Recognised) -> None:
         self.reason = ""
         self._wanted = wanted
-        self._extents = extents
-        self._loading = Loading(wanted, memo_lines, self._delivered)
+        self._loading = Loading(wanted, self._delivered)
         rewriter_of_pytest()  # raises if it cannot be instrumented
         self._last: CodeType | None = None
         self._bodies: list[Place] = []
         self._blind: set[Place] = set()
-        self._brackets: dict[str, set[int]] = {}
         self._sink: Sink | None = None
-
-    @property
-    def failure(self) -> str:
-        return self._extents.failure
 
     def start(self) -> None:
         if Probes.active is self:
@@ -67,8 +43,6 @@ class Probes:
         if Probes.active is not None:
             raise RecorderUnavailable("another recorder with probes is active")
         self._loading.install()
-        setattr(builtins, probe_tree.ENTERED, _entered)
-        setattr(builtins, probe_tree.LEFT, _left)
         Probes.active = self
         if not Probes.audited:
             sys.addaudithook(_audit)  # stays for the life of the process, idle without a recorder
@@ -83,20 +57,10 @@ class Probes:
             Probes.active = None
 
     def take(self) -> set[Place]:
-        self._extents.next_period()
         found = {place for place in MARKS.take() if self._wanted(place[0])}
         for _ in range(len(self._bodies)):  # counted: another thread may be importing
             found.add(self._bodies.pop())
         return found | self._blind
-
-    def watch(self, filename: str, lines: Collection[int], looked: Looked = NOT_LOOKED) -> None:
-        self._extents.watch(filename, lines)
-        if filename in MARKS:  # its code exists: runs of functions without brackets go unnoticed
-            for line in set(lines) - self._brackets.get(filename, set()):
-                self._extents.flood((filename, line))
-
-    def settle(self) -> None:
-        self._extents.settle()
 
     def streamed(self, sink: Sink | None) -> None:
         self._sink = sink
@@ -109,7 +73,7 @@ class Probes:
 
     def _pass_on(self, place: Place) -> None:
         if self._sink is not None and self._wanted(place[0]):
-            self._extents.guard(self._sink, place)
+            pass_on(self._sink, place)
 
     def _delivered(self, code: CodeType, filename: str) -> None:
         """Code is about to run: make its marks, or count it as executed for good."""
@@ -117,7 +81,6 @@ class Probes:
         self._last = code
         if found.probed:
             MARKS.add(filename, found.last_line)
-            self._brackets.setdefault(filename, set()).update(found.brackets)
             return
         for line in found.functions:
             self._turn_blind((filename, line))
@@ -155,23 +118,3 @@ class Probes:
 def _audit(event: str, arguments: tuple[object, ...]) -> None:
     if event == "exec" and Probes.active is not None and isinstance(arguments[0], CodeType):
         Probes.active.executes(arguments[0])
-
-
-def _entered() -> None:
-    recorder, frame = Probes.active, _getframe(1)
-    code = frame.f_code
-    place = (code.co_filename, code.co_firstlineno)
-    if recorder is None or not recorder._extents.watches(place):
-        return
-    if code.co_flags & SUSPENDS:
-        if not recorder._extents.is_flooded(place):
-            recorder._extents.flood(place)
-    elif not recorder._extents.is_flooded(place):
-        recorder._extents.enter(place, frame)
-
-
-def _left() -> None:
-    if Probes.active is not None:
-        frame = _getframe(1)
-        code = frame.f_code
-        Probes.active._extents.leave((code.co_filename, code.co_firstlineno), frame)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from types import CodeType, FrameType
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from testcache.errors import TestcacheError
-
-if TYPE_CHECKING:
-    from testcache.recording.extents import Ends, Extents
 
 Place = tuple[str, int]
 """(co_filename, line): a line of the block that ran, mostly the first one of its code object."""
@@ -19,17 +17,7 @@ BODY_LINE = 0
 """The line reported for module level code: no function spans it, so it can only mean the body."""
 
 Sink = Callable[[Place], None]
-Left = Callable[[Place, FrameType | None], None]
-"""Told that a run of a watched function ends, with its frame if that is still there."""
-
-Flooded = Callable[[Place], bool]
-Passed = Callable[[Place, FrameType | None], None]
-
-Looked = Mapping[int, Collection[int]]
-NOT_LOOKED: Looked = {}
-
 Wanted = Callable[[str], bool]
-MemoLines = Callable[[str, bytes], Collection[int]]
 
 
 class RecorderUnavailable(TestcacheError):
@@ -44,21 +32,12 @@ class Recorder(Protocol):
     Attributes:
         name: "monitoring", "probes" or "coverage".
         reason: why this one although another was preferred, or "".
-        extents: whether the runs of watched functions are reported.
-        looks: whether the function is stopped at to look at its variables before its end.
         streams: whether `streamed` works.
-        failure: the first error inside one of the callbacks given to `choose`, or "". What was
-            recorded since then may lack extents: treat it as not observed.
     """
 
     name: str
     reason: str
-    extents: bool
-    looks: bool
     streams: bool
-
-    @property
-    def failure(self) -> str: ...
 
     def start(self) -> None:
         """Begin to record. Raises `RecorderUnavailable`, with nothing left behind."""
@@ -67,22 +46,11 @@ class Recorder(Protocol):
         """Everything that began to run or was resumed since the last take; then start afresh.
 
         What merely keeps running across two takes is reported only in the first one: add `running`.
-        Never calls one of the callbacks. Called from inside one, it does not end the period in
-        which extents are counted. Cost: a few microseconds, and about 1 us for each place.
+        Cost: a few microseconds, and about 1 us for each place.
         """
 
     def stop(self) -> None:
         """Stop recording and undo what can be undone. May be called twice."""
-
-    def watch(self, filename: str, lines: Collection[int], looked: Looked = NOT_LOOKED) -> None:
-        """From now on each run of these code objects is bracketed by entered(place) and left(place, frame).
-
-        For those of `looked` passed(place, frame) also tells of the end of each round of a loop, and
-        that one of the lines given is about to be executed.
-        """
-
-    def settle(self) -> None:
-        """Call left() for extents of this thread whose function is gone; for the ends of tests."""
 
     def streamed(self, sink: Sink | None) -> None:
         """While set, whatever fires also goes to `sink` at once, again and again: the sink drops repeats.
@@ -110,6 +78,12 @@ class Recognised:
         return answer
 
 
+def pass_on(sink: Sink, place: Place) -> None:
+    """Tell a sink from the midst of tested code, which must not see that a spool is full or gone."""
+    with contextlib.suppress(Exception):
+        sink(place)
+
+
 def place_of(code: CodeType) -> Place:
     """Where a code object begins, as recorders report it."""
     if code.co_name == "<module>":
@@ -134,44 +108,22 @@ def running(wanted: Wanted) -> set[Place]:
     return found
 
 
-def choose(
-    name: str,
-    *,
-    wanted: Wanted,
-    entered: Sink,
-    left: Left,
-    flooded: Flooded | None = None,
-    passed: Passed | None = None,
-    ends: Ends | None = None,
-    memo_lines: MemoLines | None = None,
-) -> Recorder:
+def choose(name: str, *, wanted: Wanted) -> Recorder:
     """Pick a recorder.
 
     Args:
         name: "auto", "monitoring", "probes" or "coverage". auto is monitoring where the
             interpreter has it (3.12), else probes, else coverage.
         wanted: says whether a file name (a code object's co_filename) is first-party; its answers are kept.
-        entered, left: called in the running thread around each run of a watched function; the end
-            with the frame, unless an exception ended it.
-        flooded: called instead of further extents of a function that ran too often in one period,
-            or whose runs cannot be bracketed: its runs now count as ordinary execution.
-        passed: called at the end of such a run, if `flooded` answered True; and at the end of rounds,
-            without the frame if they were too many.
-        ends: functions whose runs are not bracketed now, and what is called at each end and each round
-            instead; read anew each time.
-        memo_lines: for probes, the first lines of the functions of a file that may be watched later.
 
     Raises:
         RecorderUnavailable: a technique was asked for by name and cannot be used.
     """
-    from testcache.recording.extents import NO_ENDS, Extents
-
-    extents = Extents(entered, left, flooded, passed, NO_ENDS if ends is None else ends)
     recognised = Recognised(wanted)
     refused: list[str] = []
     for candidate in ("monitoring", "probes", "coverage") if name == "auto" else (name,):
         try:
-            found = _build(candidate, recognised, extents, memo_lines)
+            found = _build(candidate, recognised)
         except RecorderUnavailable as error:
             if name != "auto":
                 raise
@@ -182,7 +134,7 @@ def choose(
     raise RecorderUnavailable("; ".join(refused))
 
 
-def _build(name: str, wanted: Recognised, extents: Extents, memo_lines: MemoLines | None) -> Recorder:
+def _build(name: str, wanted: Recognised) -> Recorder:
     # Imported here: each technique costs an import of its own, and only one of them is needed.
     if name == "monitoring":
         if sys.version_info < (3, 12):
@@ -190,11 +142,11 @@ def _build(name: str, wanted: Recognised, extents: Extents, memo_lines: MemoLine
         else:
             from testcache.recording.monitoring import Monitoring
 
-            return Monitoring(wanted, extents)
+            return Monitoring(wanted)
     if name == "probes":
         from testcache.recording.probes import Probes
 
-        return Probes(wanted, extents, memo_lines)
+        return Probes(wanted)
     if name == "coverage":
         from testcache.recording.measured import Measured
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from os.path import dirname
-from types import FrameType
+from types import ModuleType
 
 from testcache.inputs import files as fs
 from testcache.inputs.files import Files
@@ -14,18 +14,12 @@ from testcache.inputs.roots import Roots
 from testcache.inputs.sources import Sources
 from testcache.model import Digest, Input, Kind
 from testcache.reasons import Reason
-from testcache.recording.context import Context, Place, Problem
-from testcache.recording.pending import Fill, Pending
+from testcache.recording.context import Context, Problem
 from testcache.recording.recorder import Recorder
-from testcache.slots import Filling
 from testcache.source import Source, parse
 
 UNPARSED = parse(b"", collected=False)
 """In a child process nobody asks what counts in a file: the parent knows."""
-
-HANDED = 4
-"""Callers of a function that keeps what it is given, among which one is looked for that asked first: it calls
-`put`, which calls `_store`, say. In a deep stack somebody asks for a name like `line` by chance."""
 
 
 @dataclass(slots=True, eq=False)
@@ -52,16 +46,12 @@ class Tape:
     recorder: Recorder | None = None
     stack: list[Context] = field(default_factory=list)
     loaded: dict[str, Loaded] = field(default_factory=dict)
-    fills: dict[Place, Fill] = field(default_factory=dict)
-    pending: Pending = field(init=False)
     written: set[str] = field(default_factory=set)
     created: set[str] = field(default_factory=set)
-    touched: list[Callable[[], Iterable[Context]]] = field(default_factory=list)
     stream: Callable[..., None] | None = None
     switched: Callable[[Context], None] | None = None
-
-    def __post_init__(self) -> None:
-        self.pending = Pending(lambda: self.top)
+    executed: list[ModuleType] = field(default_factory=list)
+    imported: Callable[[ModuleType], None] | None = None
 
     @property
     def top(self) -> Context:
@@ -69,20 +59,14 @@ class Tape:
 
     # -- contexts
 
-    def _settle(self) -> None:
-        """Charge what ran, and which memos were asked, since the last switch to the context on top."""
-        for ask in self.touched:
-            self.top.links.update(ask())
+    def settle(self) -> None:
+        """Charge what ran since the last switch to the context on top."""
         if self.recorder is not None:
-            found = self.recorder.take()
-            self.top.places |= found
-            self.pending.ran(self.top, found)
+            self.top.places |= self.recorder.take()
 
-    def push(self, context: Context, *, lasts: bool = True) -> None:
-        """Charge what follows to this context, until `pop`; others than the test may rest on it too."""
-        self._settle()
-        if lasts:
-            self.pending.lasting(context)
+    def push(self, context: Context) -> None:
+        """Charge what follows to this context, until `pop`."""
+        self.settle()
         self.stack.append(context)
         if self.switched is not None:
             self.switched(context)
@@ -91,7 +75,7 @@ class Tape:
         """Stop charging a context, and whatever was pushed above it and never popped."""
         if context not in self.stack:
             return
-        self._settle()
+        self.settle()
         while self.stack.pop() is not context:
             pass
         if self.switched is not None:
@@ -105,82 +89,6 @@ class Tape:
             yield context
         finally:
             self.pop(context)
-
-    def settle(self) -> None:
-        """Bring the top context up to date."""
-        self._settle()
-
-    # -- memo-shaped code
-
-    def entered(self, place: Place) -> None:
-        """Memo-shaped code starts: what runs inside is a fill, charged to the caller as well."""
-        fill = self._fill(place)
-        context = self.pending.context(fill)
-        fill.running.append(context)
-        self.top.links.add(context)
-        self.push(context, lasts=context is fill.context)
-
-    def left(self, place: Place, frame: FrameType | None) -> None:
-        """Memo-shaped code ends."""
-        fill = self._fill(place)
-        self.pending.ended(fill, frame)
-        if fill.running:
-            self.pop(fill.running.pop())
-        if fill.filling.given and self._is_asked(fill, frame):
-            self.pending.around(fill, self._outside())
-
-    def flooded(self, place: Place) -> bool:
-        """Too many fills to follow one by one: credit its readers with the whole context."""
-        return self.pending.around(self._fill(place), self.top)
-
-    def passed(self, place: Place, frame: FrameType | None) -> None:
-        """One of too many ends, or a round of a loop does."""
-        fill = self._fill(place)
-        self.pending.ended(fill, frame)
-        if not fill.running:
-            self.pending.around(fill, self.top)
-
-    def _outside(self) -> Context:
-        """The context in which everything ran that a memo-shaped function may have been given.
-
-        That of the function's caller is not enough: it may be one that only hands on, and fills something too.
-        """
-        running = {context for fill in self.fills.values() for context in fill.running}
-        return next((context for context in reversed(self.stack) if context not in running), self.run)
-
-    def _is_asked(self, fill: Fill, frame: FrameType | None) -> bool:
-        """Whether a caller of a function that keeps what it is given has asked first, and so computed that.
-
-        Cost: 1 us.
-        """
-        if frame is None:
-            return True
-        outer = frame.f_back
-        for _ in range(HANDED):
-            if outer is None:
-                return False
-            code = outer.f_code
-            loaded = self.loaded.get(code.co_filename)
-            if loaded is not None:
-                asks = loaded.source.asks.get(code.co_firstlineno)
-                if asks is not None and not asks.isdisjoint(fill.asked):
-                    return True
-            outer = outer.f_back
-        return False
-
-    def _fill(self, place: Place) -> Fill:
-        fill = self.fills.get(place)
-        if fill is None:
-            loaded, names, filling = self.loaded.get(place[0]), frozenset[str](), Filling()
-            if loaded is not None:
-                names = loaded.source.memos.get(place[1], names)
-                filling = loaded.source.fillings.get(place[1], filling)
-            looked = any(slot.looked for slot in filling.slots)
-            if looked and (self.recorder is None or not self.recorder.looks):
-                filling = replace(filling, slots=frozenset())
-            asked = loaded.source.asking(place[1]) if loaded is not None and filling.given else frozenset()
-            fill = self.fills[place] = Fill(Context(f"fill at {place[0]}:{place[1]}"), names, filling, place, asked)
-        return fill
 
     # -- modules
 
@@ -207,14 +115,14 @@ class Tape:
         loaded = self.loaded[filename] = Loaded(context, content, source)
         if source.acts:
             self.run.links.add(context)
-        if self.recorder is not None and source.memos:
-            looked = {
-                line: filling.lines
-                for line, filling in source.fillings.items()
-                if any(slot.looked for slot in filling.slots)
-            }
-            self.recorder.watch(filename, source.memos, looked)
         return loaded
+
+    def ran(self, module: ModuleType) -> None:
+        """The body of a first-party module has come to its end: those it imports have done so before."""
+        if self.imported is not None:
+            self.imported(module)
+        else:
+            self.executed.append(module)
 
     # -- reads
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from testcache.recording.context import Context
+from testcache.recording.leftovers import Leftovers
 from testcache.recording.tape import Tape
 from testcache.session.setups import SHARED_SCOPES, SetupTimes
 
@@ -15,8 +16,9 @@ from testcache.session.setups import SHARED_SCOPES, SetupTimes
 class Charges:
     """A pytest plugin that pushes and pops contexts; it decides nothing."""
 
-    def __init__(self, tape: Tape) -> None:
+    def __init__(self, tape: Tape, leftovers: Leftovers) -> None:
         self._tape = tape
+        self._leftovers = leftovers
         self._files: dict[str, Context] = {}
         self._generated: dict[str, Context] = {}
         self._fixtures: dict[Any, Context] = {}
@@ -38,12 +40,17 @@ class Charges:
             if definition.scope == "function":
                 return execute(definition, request)
             context = self._fixtures.get(definition)
-            if context is None or definition.cached_result is None:
+            runs = context is None or definition.cached_result is None
+            if context is None or runs:
                 context = self._fixtures[definition] = Context(f"fixture {definition.argname}")
+                self._leftovers.before_fixture()
             self._tape.top.links.add(context)
             group = request.node.nodeid if definition.scope in SHARED_SCOPES else ""
             with self._tape.charge(context), self.setups.measure(group, definition.argname):
                 value = execute(definition, request)
+            if runs:
+                file = self._tape.roots.name(definition.func.__code__.co_filename)
+                self._leftovers.after_fixture(context, definition, definition.argname, value, file)
             self._open[context] = (definition, self._is_hooked(request))
             return value
 
@@ -55,6 +62,7 @@ class Charges:
             with self._tape.charge(context):
                 finish(definition, request)
             self._open.pop(context, None)
+            self._leftovers.fixture_gone(definition)
 
         pytest.FixtureDef.execute = executed  # type: ignore[method-assign, assignment]
         pytest.FixtureDef.finish = finished  # type: ignore[method-assign, assignment]
@@ -74,14 +82,14 @@ class Charges:
             self.folders.add(str(collector.path))
             return (yield)
         path = str(collector.path)
-        context = self._files.setdefault(path, Context(f"collection of {path}"))
+        context = self._files.setdefault(path, Context(f"collection of {path}", found=frozenset()))
         with self._tape.charge(context):
             return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> Generator[None, Any, Any]:
         node = metafunc.definition.nodeid
-        context = self._generated.setdefault(node, Context(f"parameters of {node}"))
+        context = self._generated.setdefault(node, Context(f"parameters of {node}", found=frozenset()))
         with self._tape.charge(context):
             return (yield)
 

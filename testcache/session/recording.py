@@ -42,7 +42,7 @@ class Recording:
         self.world = world
         self.observer = observer
         self.tape = observer.tape
-        self.charges = Charges(self.tape)
+        self.charges = Charges(self.tape, observer.leftovers)
         self.charges.install()
         config.pluginmanager.register(self.charges, "testcache-charges")
         config.pluginmanager.register(self, "testcache-recording")
@@ -87,8 +87,8 @@ class Recording:
         self._attempts[node] = Attempt()
         context.links.update(self.charges.collected(item))
         self.inputs.charge(item, context)
+        self.observer.leftovers.begin(node)
         with self.tape.charge(context):
-            self.tape.pending.begin(context)
             context.places |= self.observer.running()
             answer = yield
         self._attempts.pop(node, None)
@@ -119,23 +119,20 @@ class Recording:
         context, attempt = self._contexts[node], self._attempts[node]
         path = path_of(node)
         now = time.time()
-        self.observer.recorder.settle()
         self.observer.collect_children()
         self.tape.settle()
-        self.tape.pending.end(self.observer.ledger.fills_named)
+        left = self.observer.leftovers.end()
         outcome = attempt.outcome()
         if outcome is None:
             unclean = () if attempt.failed else ((Reason.OUTCOME.slug, attempt.summary),)
-            return Result(path, node, None, unclean, attempt.duration_s, now)
+            return Result(path, node, None, unclean, attempt.duration_s, now, left)
         declared = self.inputs.never(item)
         account = self.observer.ledger.account(context, () if declared else self._item_reads(item, context))
         problems = [(problem.reason.slug, problem.evidence) for problem in account.problems]
         if declared is not None:
             problems.insert(0, (Reason.MARKED_NEVER.slug, declared))
-        if self.observer.recorder.failure:
-            problems.append((Reason.NOT_OBSERVED.slug, self.observer.recorder.failure))
         if problems:
-            return Result(path, node, None, tuple(problems), attempt.duration_s, now)
+            return Result(path, node, None, tuple(problems), attempt.duration_s, now, left)
         trace = Trace(
             parts=account.parts,
             outcome=outcome,
@@ -144,13 +141,15 @@ class Recording:
             recorded_at=now,
             max_age_s=self._max_age_s(item, account.labels),
             labels=account.labels,
+            left=left,
+            found=self.observer.leftovers.found(context, account),
         )
         if self.totals is not None:
             self._unfinished[node] = (item, trace)
         if self.charges.is_open(account.contexts):
             self._unfinished[node] = (item, trace)
             trace = dataclasses.replace(trace, parts=(*trace.parts, self.observer.ledger.whole_text()))
-        return Result(path, node, trace, (), trace.duration_s, now)
+        return Result(path, node, trace, (), trace.duration_s, now, left)
 
     def _item_reads(self, item: pytest.Item, context: Context) -> Iterator[Read]:
         asked = {name for each in context.reachable() for name in each.fixtures}
@@ -177,7 +176,8 @@ class Recording:
             problems = tuple((problem.reason.slug, problem.evidence) for problem in account.problems)
             lines = self.totals.of((*account.contexts, *account.modules)) if self.totals is not None else b""
             final = None if problems else dataclasses.replace(trace, parts=account.parts, lines=lines)
-            results.append(Result(path_of(node), node, final, problems, trace.duration_s, trace.recorded_at))
+            at = trace.recorded_at
+            results.append(Result(path_of(node), node, final, problems, trace.duration_s, at, trace.left))
         self._unfinished.clear()
         self.charges.uninstall()
         self.observer.stop()

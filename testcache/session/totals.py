@@ -32,9 +32,6 @@ class Kept:
     lines: dict[str, list[Any]]
 
 
-_FILLS = ("fill at ", "cache ")
-
-
 class Totals:
     """The lines of one process; `None` from `begin` if nothing is measured."""
 
@@ -63,8 +60,7 @@ class Totals:
         return totals
 
     def _switch(self, context: Context) -> None:
-        if not context.name.startswith(_FILLS):  # a fill's lines are its caller's, for the totals
-            self._lines.switch(str(context.number))
+        self._lines.switch(str(context.number))
 
     # -- recording
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from testcache.source import Source
 
 MANIFEST_FORMAT = 2
-SOURCE_FORMAT = 9
+SOURCE_FORMAT = 10
 MAX_RECORD_BYTES = 64 << 20
 MAX_EXPANDED_BYTES = 256 << 20
 """Names that share prefixes and reports that share templates may unfold to this much in all."""

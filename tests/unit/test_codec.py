@@ -358,7 +358,6 @@ class TestOtherRecords:
             body=DIGESTS,
             blocks=st.dictionaries(PLAIN, DIGESTS, max_size=3),
             spans=st.lists(st.tuples(st.integers(0, 99), st.integers(0, 99), PLAIN), max_size=3).map(tuple),
-            memos=st.dictionaries(st.integers(0, 99), st.frozensets(PLAIN, max_size=3), max_size=3),
             mentions=st.dictionaries(PLAIN, st.frozensets(PLAIN, max_size=3), max_size=3),
             parsed=st.booleans(),
         )

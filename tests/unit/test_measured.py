@@ -33,7 +33,6 @@ def test_the_users_coverage_is_the_same_with_a_recorder(
 ) -> None:
     """A measurement running at the same time has the very same totals, and the recorder its functions."""
     program = Program(tmp_path / "program.py")
-    memos = frozenset({"plain", "caller", "recursive", "fails", "catches", "decorated"})
     script = tmp_path / "script.py"
     script.write_text(
         textwrap.dedent(f"""
@@ -50,8 +49,7 @@ def test_the_users_coverage_is_the_same_with_a_recorder(
             cov.start()
             session = None
             if technique != "none":
-                session = t.start(technique, program, frozenset({set(memos)!r}))
-                session.recorder.watch(str(program.path), [program.line(name) for name in {set(memos)!r}])
+                session = t.start(technique, program)
             module = program.load()
             for name, act in sorted(t.ACTS.items()):
                 if session is not None:

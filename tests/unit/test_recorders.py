@@ -11,7 +11,7 @@ from pathlib import Path
 
 import coverage
 import pytest
-from programs import ACTS, TECHNIQUES, Listener, Program, Session, start
+from programs import ACTS, TECHNIQUES, Program, Session, start
 
 from testcache.recording.recorder import RecorderUnavailable, choose, running
 
@@ -79,17 +79,17 @@ def test_an_exception_thrown_into_a_generator_is_a_resumption(session: Session) 
     assert session.ran(lambda: swallowing.throw(ValueError)) == {"swallows"}
 
 
-def test_an_exception_that_passes_through_a_generator_is_a_resumption(bracketing: Session) -> None:
+def test_an_exception_that_passes_through_a_generator_is_a_resumption(streaming: Session) -> None:
     """Even a generator that does not handle it could have."""
-    module = bracketing.load()
+    module = streaming.load()
     unguarded = module.unguarded()
-    bracketing.ran(lambda: next(unguarded))
+    streaming.ran(lambda: next(unguarded))
 
     def throw() -> None:
         with pytest.raises(ValueError, match="x"):
             unguarded.throw(ValueError("x"))
 
-    assert bracketing.ran(throw) == {"unguarded"}
+    assert streaming.ran(throw) == {"unguarded"}
 
 
 def test_a_coroutine_resumed_later_is_reported_later(session: Session) -> None:
@@ -124,12 +124,7 @@ def test_code_of_the_same_text_in_other_files_is_kept_apart(tmp_path: Path) -> N
     """Code objects are equal without regard to their file; places are not."""
     for technique in TECHNIQUES:
         first, second = Program(tmp_path / "first.py"), Program(tmp_path / "second.py")
-        recorder = choose(
-            technique,
-            wanted=lambda filename: filename.startswith(str(tmp_path)),
-            entered=Listener().entered,
-            left=Listener().left,
-        )
+        recorder = choose(technique, wanted=lambda filename: filename.startswith(str(tmp_path)))
         recorder.start()
         one, two = first.load(), second.load()
         recorder.take()
@@ -154,29 +149,29 @@ def test_a_thread_that_goes_on_is_found_on_its_stack(session: Session, tmp_path:
     assert running(program.wanted) == set()
 
 
-def test_a_forked_child_streams_what_it_runs(bracketing: Session, tmp_path: Path) -> None:
+def test_a_forked_child_streams_what_it_runs(streaming: Session, tmp_path: Path) -> None:
     """A child that is killed has already reported its functions, also in a second round without a take."""
-    module = bracketing.load()
+    module = streaming.load()
     module.caller()
-    bracketing.recorder.take()
+    streaming.recorder.take()
     report = tmp_path / "report"
     child = os.fork()
     if child == 0:
         file = os.open(report, os.O_CREAT | os.O_WRONLY)
-        bracketing.recorder.take()
+        streaming.recorder.take()
 
         def write(word: str) -> None:
             os.write(file, f"{word}\n".encode())
 
-        bracketing.recorder.streamed(lambda place: write(str(place[1])))
+        streaming.recorder.streamed(lambda place: write(str(place[1])))
         module.caller()
         write("again")
         module.caller()
         os._exit(0)
     os.waitpid(child, 0)
     for lines in report.read_text().split("again"):
-        places = {(str(bracketing.program.path), int(line)) for line in lines.split()}
-        assert bracketing.program.names(places) == {"caller", "plain"}
+        places = {(str(streaming.program.path), int(line)) for line in lines.split()}
+        assert streaming.program.names(places) == {"caller", "plain"}
 
 
 def test_a_forked_child_takes_what_it_ran(session: Session) -> None:

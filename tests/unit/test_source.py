@@ -216,10 +216,10 @@ def test_a_decorated_function_starts_at_its_first_decorator() -> None:
     ],
 )
 def test_a_file_that_does_not_parse_counts_byte_by_byte(data: bytes) -> None:
-    """Null bytes, syntax errors and wrong encodings give the digest of the bytes and no blocks."""
+    """Null bytes, syntax errors and wrong encodings give the digest of the bytes, no blocks, and any mention."""
     for collected in (False, True):
         source = parse(data, collected=collected)
-        assert source == Source(of_bytes(data), {}, (), {}, {"": frozenset("*")}, parsed=False)
+        assert source == Source(of_bytes(data), {}, (), {"": frozenset("*")}, parsed=False)
         assert source.whole == source.body
         assert parse(data + b" ", collected=collected).body != source.body
         assert source.block_at(1) == ""
@@ -329,7 +329,7 @@ def test_mentions_are_what_a_block_can_reach() -> None:
 
 
 def test_mentions_of_an_alias_are_those_of_what_it_stands_for() -> None:
-    """A function that calls `r` reaches the memo `rate`, if `r` is how the file imported it."""
+    """A function that calls `r` reaches `rate`, if `r` is how the file imported it."""
     source = read("from rates import rate as r\n\ndef f():\n    return r(1)\n")
     assert "rate" in source.mentions["f"]
 
