@@ -14,4 +14,4 @@ class Case:
 
     module: str
     tests: str
-    edit: tuple[str, str] = ("return 1", "return 2 - 1")
+    edit: tuple[str, str] = ("return 1", "return 2")

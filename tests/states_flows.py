@@ -212,8 +212,8 @@ FLOWS = {
                 return 1
         """,
         """
-        def test_first(): assert m.find("shout")
-        def test_reads(): assert m.find("shout")
+        def test_first(): assert m.find("shout")()
+        def test_reads(): assert m.find("shout")()
         def test_far(): assert m.register
         """,
         ("def shout():\n        return 1", "def shout():\n        return 2"),

@@ -109,7 +109,7 @@ OBJECTS = {
         """
         def test_first(): assert m.ORIGIN.norm()
         def test_reads(): assert m.ORIGIN.norm()
-        def test_far(): assert m.ORIGIN
+        def test_far(): assert m.Point
         """,
     ),
     "slots of an object of the module": Case(

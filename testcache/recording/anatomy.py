@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import functools
 import gc
+import threading
 import types
-from collections import OrderedDict, deque
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -18,12 +19,19 @@ from testcache.recording.identity import identity
 ATOMS: Final = frozenset({type(None), bool, int, float, complex, str, bytes, type(Ellipsis), type(NotImplemented)})
 """Types whose values are compared and written out as they are."""
 
+_TRANSPARENT: Final = frozenset(
+    {object, dict, list, set, frozenset, tuple, OrderedDict, defaultdict, deque,
+     int, float, str, bytes, type, BaseException, Exception}
+)  # fmt: skip
+"""Types of the interpreter of which all that an object of a subclass holds can be looked at."""
+
 LRU: Final = type(functools.lru_cache(len))
 MISSING: Final = object()
 _SELF_MADE: Final = frozenset({"__dict__", "__weakref__", "__abstractmethods__", "_abc_impl"})
 """What the interpreter keeps in the dict of a class for itself; `_abc_impl` caches answers of isinstance."""
 
-_dicts: dict[type, types.GetSetDescriptorType | None] = {}
+_Slot = types.GetSetDescriptorType | types.MemberDescriptorType
+_dicts: dict[type, _Slot | None] = {}
 _slots: dict[type, tuple[tuple[str, types.MemberDescriptorType], ...]] = {}
 
 
@@ -31,8 +39,11 @@ def dict_of(thing: object) -> dict[str, Any] | None:
     """The instance dict of an object, None if it has none."""
     kind = type(thing)
     if kind not in _dicts:
-        found = (base.__dict__.get("__dict__") for base in type.__dict__["__mro__"].__get__(kind))
-        _dicts[kind] = next((one for one in found if isinstance(one, types.GetSetDescriptorType)), None)
+        bases = type.__dict__["__mro__"].__get__(kind)
+        if issubclass(kind, threading.local):  # a subclass has a dict of its own beside that of the thread
+            bases = (threading.local,)
+        found = (base.__dict__.get("__dict__") for base in bases)
+        _dicts[kind] = next((one for one in found if isinstance(one, _Slot)), None)  # a member, for modules
     getter = _dicts[kind]
     if getter is None:
         return None
@@ -136,3 +147,25 @@ def same(one: object, other: object) -> bool:
 def key_of(thing: object) -> object:
     """Something to look an arbitrary key of a dict up by, without calling its `__hash__`."""
     return thing if type(thing) in ATOMS else ("key", identity(thing))
+
+
+def is_transparent(kind: type) -> bool:
+    """Whether all that objects of a class hold is found in its elements, attributes and slots."""
+    bases = type.__dict__["__mro__"].__get__(kind)
+    return all(base in _TRANSPARENT or is_of_python(base) for base in bases)
+
+
+@functools.cache
+def is_of_python(cls: type) -> bool:
+    """Whether a class was made by a class statement: it adds a dict, weak references and slots at most."""
+    if not cls.__flags__ & (1 << 9):  # Py_TPFLAGS_HEAPTYPE
+        return False
+    pointer = 8
+    base = cls.__base__
+    if base is None:
+        return False
+    extra: int = cls.__basicsize__ - base.__basicsize__
+    declared = cls.__dict__.get("__slots__", ())
+    names = (declared,) if isinstance(declared, str) else tuple(declared)
+    room = pointer * (len([name for name in names if name not in ("__dict__", "__weakref__")]) + 2)
+    return "__module__" in cls.__dict__ and 0 <= extra <= room

@@ -19,9 +19,9 @@ from types import ModuleType
 from typing import Any, Final
 
 from testcache.recording import anatomy
-from testcache.recording.anatomy import ATOMS, MISSING, same
+from testcache.recording.anatomy import MISSING, same
 from testcache.recording.identity import identity
-from testcache.recording.keepers import MODULE, Found, Growth, Names, Keeper, expand
+from testcache.recording.keepers import MODULE, Found, Growth, Keeper, Names, expand
 
 MOST_KEEPERS: Final = 200_000
 """Objects that are watched: about 20 ms a test."""
@@ -104,11 +104,11 @@ class Census:
                 self._modules[module.__name__] = name
                 found.append(Found(held, name, NOWHERE, frozenset((name,)), MODULE))
         for one in found:
-            self._watch(self._grow(one).keepers)
+            self._watch(self._grow([one]).keepers)
 
     def adopt_value(self, name: str, value: object, file: str) -> Growth:
         """Watch a value that the project hands on by a name, such as that of a fixture, until it is forgotten."""
-        growth = self._grow(Found(value, f"{file}::{name}()", frozenset((name,)), frozenset((file,))))
+        growth = self._grow([Found(value, f"{file}::{name}()", frozenset((name,)), frozenset((file,)))])
         self._watch(growth.keepers)
         return growth
 
@@ -129,10 +129,10 @@ class Census:
         file = self._modules.get(module) if isinstance(module, str) else None
         return None if file is None else f"{file}::{thing.__qualname__}"
 
-    def _grow(self, start: Found) -> Growth:
-        """Follow references from one object to all that is to be watched."""
+    def _grow(self, start: Iterable[Found]) -> Growth:
+        """Follow references from some objects to all that is to be watched."""
         growth = Growth()
-        queue = [start]
+        queue = list(start)
         while queue:
             found = queue.pop()
             if not self._is_news(found, growth):
@@ -154,9 +154,7 @@ class Census:
                 else:
                     keeper.names |= part.names
                     keeper.files |= part.files
-                queue += [
-                    self._in(keeper, slot, value) for slot, value in keeper.last.items() if type(value) not in ATOMS
-                ]
+                queue += keeper.below()
         return growth
 
     def _is_news(self, found: Found, growth: Growth) -> bool:
@@ -180,9 +178,6 @@ class Census:
             found = f"{place}~{number}"
         self._places.add(found)
         return found
-
-    def _in(self, keeper: Keeper, slot: object, value: object) -> Found:
-        return Found(value, keeper.place_of(slot), keeper.names_of(slot), keeper.files)
 
     def _watch(self, keepers: Iterable[Keeper]) -> None:
         for keeper in keepers:
@@ -210,8 +205,8 @@ class Census:
                 self.forget(keeper.grown.pop(slot))
             restored = same(value, first)
             found.append(Change(keeper.place_of(slot), value, keeper.names_of(slot), keeper.files, restored))
-            if not restored and type(value) not in ATOMS and value is not MISSING:
-                growth = keeper.grown[slot] = self._grow(self._in(keeper, slot, value))
+            if not restored and value is not MISSING:
+                growth = keeper.grown[slot] = self._grow(keeper.found_in(slot))
                 self._watch(growth.keepers)
         return found
 

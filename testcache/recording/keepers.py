@@ -17,6 +17,9 @@ from testcache.recording.anatomy import ATOMS, MISSING
 from testcache.recording.identity import identity
 from testcache.recording.portrait import identify
 
+_UNOBTRUSIVE: Final = frozenset({"abc", "contextlib", "enum", "typing"})
+"""Modules whose classes leave the attributes of their subclasses alone."""
+
 Names = frozenset[str]
 
 _NOT_ATTRIBUTES: Final = frozenset(
@@ -123,6 +126,18 @@ class Keeper:
             return self.names
         return self.names | {slot} if self.kind.compared else frozenset((slot,))
 
+    def found_in(self, slot: Any) -> Sequence[Found]:
+        """What is in a slot on the way into the census."""
+        value, place, names = self.last[slot], self.place_of(slot), self.names_of(slot)
+        if slot is WHOLE and type(value) is tuple:  # made for the look
+            parts = enumerate(value)
+            return [Found(part, f"{place}[{at}]", names, self.files) for at, part in parts if type(part) not in ATOMS]
+        return () if type(value) in ATOMS else (Found(value, place, names, self.files),)
+
+    def below(self) -> list[Found]:
+        """All that this leads to."""
+        return [found for slot in self.last for found in self.found_in(slot)]
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -161,7 +176,8 @@ def expand(found: Found, home: Callable[[Any], str | None]) -> Sequence[Keeper |
         wrapped = (anatomy.dict_of(thing) or {}).get("__wrapped__")
         return [_keeper(found, anatomy.cache_of(thing), CACHE, thing), replace(found, thing=wrapped)]
     if kind is contextvars.ContextVar:
-        return [_keeper(found, thing, VARIABLE, thing)]
+        default = [replace(found, thing=part) for part in gc.get_referents(thing)]
+        return [_keeper(found, thing, VARIABLE, thing), *default]
     if kind in (bytearray, array):
         return [_keeper(found, thing, BYTES, thing)]
     if kind in (tuple, frozenset):
@@ -170,7 +186,7 @@ def expand(found: Found, home: Callable[[Any], str | None]) -> Sequence[Keeper |
         return [_keeper(found, anatomy.dict_of(thing), LOGGER, thing)]
     if kind.__module__.partition(".")[0] in _FOREIGN:
         return []
-    return _object(found)
+    return _object(found, home)
 
 
 def _keeper(found: Found, thing: object, kind: Kind, owner: object) -> Keeper:
@@ -188,8 +204,8 @@ def _function(function: Any, place: str, found: Found) -> list[Found]:
     return parts
 
 
-def _object(found: Found) -> list[Keeper]:
-    """Elements, attributes and slots; of what has none of them all that it refers to."""
+def _object(found: Found, home: Callable[[Any], str | None]) -> list[Keeper]:
+    """Elements, attributes and slots; of what may have other parts, all that it refers to."""
     thing = found.thing
     keepers = []
     if isinstance(thing, dict):
@@ -197,15 +213,22 @@ def _object(found: Found) -> list[Keeper]:
     elif isinstance(thing, (list, set, deque, tuple, frozenset)):
         keepers.append(_keeper(found, thing, ELEMENTS, thing))
     held = anatomy.dict_of(thing)
-    cls = type(thing)
-    compared = hasattr(cls, "__dataclass_fields__") or hasattr(cls, "__attrs_attrs__")
+    compared = _is_read_unseen(type(thing), home)
     if held is not None:
         keepers.append(_keeper(found, held, COMPARED if compared else ATTRIBUTES, held))
-    if anatomy.slots_of(thing) and not keepers:
+    if anatomy.slots_of(thing) and not isinstance(thing, (dict, list, set, deque, tuple, frozenset)):
         keepers.append(_keeper(found, thing, COMPARED_SLOTS if compared else SLOTS, thing))
-    if not keepers and gc.is_tracked(thing):
+    elif not anatomy.is_transparent(type(thing)) and gc.is_tracked(thing):
         keepers.append(_keeper(found, thing, PARTS, thing))
     return keepers
+
+
+def _is_read_unseen(kind: type, home: Callable[[Any], str | None]) -> bool:
+    """Whether code that is not the project's reads the attributes of such objects: a library's, or a dataclass's."""
+    if hasattr(kind, "__dataclass_fields__") or hasattr(kind, "__attrs_attrs__"):
+        return True
+    foreign = (base for base in kind.__mro__ if home(base) is None and base.__module__ not in _UNOBTRUSIVE)
+    return any(anatomy.is_of_python(base) for base in foreign)
 
 
 # -- looks
@@ -236,6 +259,10 @@ def _elements(thing: object) -> dict[Any, object]:
     if isinstance(thing, (set, frozenset)) and content is not None:
         return {_slot(element): element for element in content}
     return {WHOLE: content}
+
+
+def _tuple(thing: object) -> dict[Any, object]:
+    return dict(enumerate(anatomy.content(thing) or ()))
 
 
 def _slots(thing: object) -> dict[Any, object]:
@@ -312,6 +339,6 @@ CELL: Final = Kind(_cell, _nothing)
 CACHE: Final = Kind(_cache, _call)
 LOGGER: Final = Kind(_logger, _dotted, named=True)
 PARTS: Final = Kind(_parts, _nothing)
-TUPLE: Final = Kind(_elements, _nothing, fixed=True)
+TUPLE: Final = Kind(_tuple, _subscript, fixed=True)
 VARIABLE: Final = Kind(_variable, _nothing, told=False)
 BYTES: Final = Kind(_bytes, _nothing, told=False)

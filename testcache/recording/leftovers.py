@@ -140,8 +140,11 @@ class Leftovers:
         self._look(fixture)
         self._values[definition] = (f"{file}::{name}()", self._census.adopt_value(name, value, file))
 
-    def fixture_gone(self, definition: object) -> None:
-        """The value of a wide fixture is of no interest any more."""
+    def fixture_gone(self, fixture: Context, definition: object) -> None:
+        """The teardown of a wide fixture has run, and its value is of no interest any more."""
+        reached = self._before.reached(fixture.places, self._ledger.mentions)
+        seen = frozenset(entry.found for entry in reached if entry.fixture is not fixture)
+        fixture.found = seen | (fixture.found or frozenset())
         known = self._values.pop(definition, None)
         if known is not None:
             place, growth = known

@@ -4,7 +4,7 @@ What cannot be looked into (an open file, an array of a C library, too much of a
 that nothing else will ever have: unknown means different.
 Functions and classes count by their names, and by what a function closes over: their code is an input of
 whoever runs it.
-Does not see: the plain attributes of a class that a test itself defines, if no code of that test runs later.
+Does not see: the attributes of a class that is defined in a function, if no code of that function runs later.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import functools
 import os
 import pathlib
 import re
+import sys
 import threading
 import types
 import uuid
@@ -44,13 +45,7 @@ _WRITTEN_OUT: Final = frozenset(
 _EMPTY: Final = frozenset({object, type(threading.Lock()), type(threading.RLock()), type(MISSING)})
 """Types whose objects have nothing to tell apart but which one they are."""
 
-_TRANSPARENT: Final = frozenset(
-    {object, dict, list, set, frozenset, tuple, collections.OrderedDict, collections.defaultdict, collections.deque,
-     int, float, str, bytes, type, BaseException, Exception}
-)  # fmt: skip
-"""Types of the interpreter of which all that an object of a subclass holds can be looked at."""
-
-_SELF_MADE_ELEMENTS: Final = (dict, list, set, frozenset, tuple, collections.deque)
+_CONTAINERS: Final = (dict, list, set, frozenset, tuple, collections.deque)
 
 
 def portrait(value: object) -> Digest:
@@ -104,7 +99,7 @@ class _Painter:
             yield _Word(f"<{kind.__name__}")
             yield from special(self, thing)
             return
-        if not _is_transparent(kind):
+        if not anatomy.is_transparent(kind):
             yield _Word(_unknown())
             return
         yield _Word(f"<{kind.__module__}.{kind.__qualname__}")
@@ -120,7 +115,7 @@ class _Painter:
             elements = anatomy.content(thing) or ()
             for digest in sorted(portrait(element) for element in elements):
                 yield _Word(digest.hex())
-        elif isinstance(thing, _SELF_MADE_ELEMENTS):
+        elif isinstance(thing, _CONTAINERS):
             yield from anatomy.content(thing) or ()
         elif isinstance(thing, BaseException):
             yield BaseException.__dict__["args"].__get__(thing)
@@ -156,30 +151,17 @@ def _unknown() -> str:
     return f"unknown:{os.urandom(16).hex()}"
 
 
-def _is_transparent(kind: type) -> bool:
-    """Whether all that objects of a class hold is found in what `_own` looks at."""
-    bases = type.__dict__["__mro__"].__get__(kind)
-    return all(base in _TRANSPARENT or _is_of_python(base) for base in bases)
-
-
-@functools.cache
-def _is_of_python(cls: type) -> bool:
-    """Whether a class was made by a class statement: it adds a dict, weak references and slots at most."""
-    if not cls.__flags__ & (1 << 9):  # Py_TPFLAGS_HEAPTYPE
-        return False
-    pointer = 8
-    base = cls.__base__
-    if base is None:
-        return False
-    extra: int = cls.__basicsize__ - base.__basicsize__
-    declared = cls.__dict__.get("__slots__", ())
-    names = (declared,) if isinstance(declared, str) else tuple(declared)
-    room = pointer * (len([name for name in names if name not in ("__dict__", "__weakref__")]) + 2)
-    return "__module__" in cls.__dict__ and 0 <= extra <= room
-
-
 def _of_class(_: _Painter, thing: Any) -> Iterator[object]:
-    yield _Word(f"{type.__dict__['__module__'].__get__(thing)}.{type.__dict__['__qualname__'].__get__(thing)}")
+    module, name = type.__dict__["__module__"].__get__(thing), type.__dict__["__qualname__"].__get__(thing)
+    yield _Word(f"{module}.{name}")
+    if "<" in name:
+        return
+    value: Any = sys.modules.get(module)
+    for part in name.split("."):
+        held = anatomy.class_dict(value) if isinstance(value, type) else anatomy.dict_of(value)
+        value = (held or {}).get(part)
+    if value is not thing:  # made by a call: its attributes were computed
+        yield dict(anatomy.attributes(thing))
 
 
 def _of_member(_: _Painter, thing: Any) -> Iterator[object]:
@@ -243,6 +225,7 @@ def _of_property(_: _Painter, thing: Any) -> Iterator[object]:
 
 def _of_cache(_: _Painter, thing: Any) -> Iterator[object]:
     yield (anatomy.dict_of(thing) or {}).get("__wrapped__")
+    yield from anatomy.cached_pairs(thing)
 
 
 def _of_view(_: _Painter, thing: Any) -> Iterator[object]:
@@ -255,10 +238,6 @@ def _of_descriptor(_: _Painter, thing: Any) -> Iterator[object]:
 
 def _of_namespace(_: _Painter, thing: Any) -> Iterator[object]:
     yield anatomy.dict_of(thing)
-
-
-def _of_local(_: _Painter, thing: Any) -> Iterator[object]:
-    yield thing.__dict__
 
 
 _SPECIAL: Final[dict[type, Callable[[_Painter, Any], Iterator[object]]]] = {
@@ -280,7 +259,7 @@ _SPECIAL: Final[dict[type, Callable[[_Painter, Any], Iterator[object]]]] = {
     classmethod: _of_wrapper,
     property: _of_property,
     anatomy.LRU: _of_cache,
-    threading.local: _of_local,
+    threading.local: _of_namespace,
 }
 
 

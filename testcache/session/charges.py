@@ -62,7 +62,7 @@ class Charges:
             with self._tape.charge(context):
                 finish(definition, request)
             self._open.pop(context, None)
-            self._leftovers.fixture_gone(definition)
+            self._leftovers.fixture_gone(context, definition)
 
         pytest.FixtureDef.execute = executed  # type: ignore[method-assign, assignment]
         pytest.FixtureDef.finish = finished  # type: ignore[method-assign, assignment]

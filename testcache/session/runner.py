@@ -32,8 +32,8 @@ from testcache.session.proof import Proof
 from testcache.session.recording import Recording
 from testcache.session.remote import Remote
 from testcache.session.setups import longest
-from testcache.session.warm import CachedItem, CachedModule, Warm, held_file, may_skip
 from testcache.session.waiting import settled, waiting
+from testcache.session.warm import CachedItem, CachedModule, Warm, held_file, may_skip
 from testcache.session.workforce import Work, Workforce
 from testcache.settings import Settings
 from testcache.storage.definitions import load_definitions
