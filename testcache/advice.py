@@ -40,6 +40,12 @@ ADVICE = {
         "has a result only under another such combination; it is used again as soon as that one is back. "
         "`testcache doctor` names what differs."
     ),
+    Reason.LEFTOVER: (
+        "The test found something in memory that an earlier test of the same process had left there: a filled "
+        "cache, an attribute that is computed once, an entry in a registry. The inputs of that earlier test "
+        "have changed. It runs first, and if it leaves the same again, this one is replayed after all; if not, "
+        "or if the earlier one is not part of the run, this one runs."
+    ),
     Reason.NOT_PASSED: (
         "The latest run of the test failed. Failures are never replayed; once it has passed, it is replayed again."
     ),

@@ -90,7 +90,7 @@ class Outlook:
         self.corrupt = 0
         self._whole: set[tuple[str, bytes]] | None = None
         reach = Reach(self.world.source, load_definitions(store))
-        self._verifier = Verifier(self.world.digest_of, reach)
+        self._verifier = Verifier(self.world.digest_of, reach, self._traces_of)
         self._quarantine = Quarantine(store, self.environment, self.world.digest_of, reach)
         self._manifests: dict[str, Manifest] = {}
 
@@ -119,6 +119,9 @@ class Outlook:
             self._manifests |= found
             self.corrupt += corrupt
         return self._manifests[path]
+
+    def _traces_of(self, node: NodeId) -> list[Trace]:
+        return self.manifest(node.partition("::")[0]).traces.get(node, [])
 
     def known(self, path: str) -> list[NodeId]:
         """Every test of a file that was ever seen under this environment, sorted."""

@@ -189,3 +189,12 @@ def decision_lines(node: NodeId, decision: Hit | Miss, *, limit: int = 3) -> Ite
         yield f"    {place(change)}: {values(change)}"
     if len(decision.changes) > limit:
         yield f"    and {len(decision.changes) - limit} more"
+    yield from waiting_lines(decision, limit=limit)
+
+
+def waiting_lines(miss: Miss, *, limit: int) -> Iterable[str]:
+    """What a test found that others had left, and who."""
+    for found in miss.waits_for[:limit]:
+        yield f"    {found.place}, left by {found.filler}"
+    if len(miss.waits_for) > limit:
+        yield f"    and {len(miss.waits_for) - limit} more"

@@ -27,6 +27,7 @@ from testcache.report import (
     seconds,
     short,
     values,
+    waiting_lines,
     words_of,
 )
 from testcache.storage.history import Uncached, facts_of
@@ -174,6 +175,7 @@ def _miss_lines(
         if nearest is not None and index == min(limit, len(changes)) - 1:
             rest = _rest(len(nearest.reads), len(changes), min(limit, len(changes)))
         yield f"    {place(change)}: {values(change)}{rest}"
+    yield from waiting_lines(miss, limit=len(miss.waits_for) if everything else SHOWN)
     if nearest is not None:
         more = "" if len(changes) <= limit else f"; all of it: testcache explain --all {shlex.quote(node)}"
         yield f"    recorded {moment(nearest.recorded_at)} on {recorded_on}{more}"

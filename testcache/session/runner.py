@@ -163,24 +163,31 @@ class Runner:
                 f"testcache: {corrupt} stored entries do not decode; their tests run [{Reason.ENTRY_CORRUPT.slug}]"
             )
         self.proof.begin(self.store, self.environment, self.world.digest_of, reach)
-        totals = self.recording.totals
         for item in items:
             node = node_id(item)
             if isinstance(item, CachedItem):
                 self.hits[node] = item.test
                 continue
             decision = self.cache.decide(path_of(node), node)
-            if isinstance(decision, Hit) and self.recording.inputs.never(item) is not None:
-                self.proof.held[node] = decision.trace
-                decision = Miss(Reason.MARKED_NEVER, (), decision.trace)
-            if isinstance(decision, Hit) and totals is not None and not totals.has_lines(decision.trace):
-                self.proof.held[node] = decision.trace
-                decision = Miss(Reason.NO_COVERAGE, (), decision.trace)
+            trace = decision.trace if isinstance(decision, Hit) else decision.nearest if decision.waits_for else None
+            if trace is not None:
+                why = self._held_back(item, trace)
+                if why is not None:
+                    if isinstance(decision, Hit):
+                        self.proof.held[node] = trace
+                    decision = Miss(why, (), trace)
             self.decisions[node] = decision
         new = [node for node, miss in self.decisions.items() if miss == NEW]
         found, self.drift = recorded_elsewhere(self.store, self.environment, self.notes.facts, new)
         self.decisions.update(found)
         self.hits.update(self.proof.settle(self.decisions))
+
+    def _held_back(self, item: pytest.Item, trace: Trace) -> Reason | None:
+        """Why a test may not be replayed although nothing has changed."""
+        if self.recording.inputs.never(item) is not None:
+            return Reason.MARKED_NEVER
+        totals = self.recording.totals
+        return Reason.NO_COVERAGE if totals is not None and not totals.has_lines(trace) else None
 
     def _share(self, items: list[pytest.Item]) -> None:
         """Find out what the misses will cost, and leave out what belongs to other shards."""

@@ -215,6 +215,8 @@ class TestDamage:
             "lines": 1,
             "max_age_s": 0.0,
             "labels": [],
+            "left": [],
+            "found": [],
         }
         trace = codec._Trace(**{**fields, **changes})
         return codec._Tests(codec._Names([0], [b"x"]), [[trace]], [None])
