@@ -113,11 +113,14 @@ class Distribution:
     ) -> object:
         """Start workers for these tests and let xdist run them; its answer is pytest's.
 
-        `facts` are those behind the environment key, digested, which a worker must share.
+        `facts` are those behind the environment key, digested, which a worker must share. May be called
+        again, for tests that waited for these.
         """
+        if self._moments:
+            self._begin_anew()
         self._work = work
         self._orders = {"run": [str(node) for node in work.nodes], "salt": salt, "facts": facts}
-        self._config.option.tx = specs
+        asked, self._config.option.tx = self._config.option.tx, specs
         self._workers = len(specs)
         self._config.pluginmanager.register(self._session, "dsession")
         collected = session.testscollected
@@ -132,6 +135,19 @@ class Distribution:
                 self._limits.stop()
             self._moments.append(time.perf_counter())
             session.testscollected = collected
+            self._config.option.tx = asked
+
+    def _begin_anew(self) -> None:
+        """xdist's session is made for one run; its workers, and what they were sent, end with it."""
+        manager = self._config.pluginmanager
+        self._session.pytest_sessionfinish()
+        manager.unregister(self._session)
+        for name in ("terminaldistreporter", "testcache-witness"):
+            if manager.has_plugin(name):
+                manager.unregister(name=name)
+        self._session = type(self._session)(self._config)
+        self._streams.clear()
+        self._scheduler = self._limits = None
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> object:

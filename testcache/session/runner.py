@@ -227,11 +227,7 @@ class Runner:
         if not self.distribution.held_back:
             return self._run_here(session)
         misses = [item for item in session.items if not self._is_known(item)]
-        run = tuple(node_id(item) for item in misses)
-        if self.work.nodes != run:  # a plugin left some out after it was decided, or they wait
-            self.work = self.workforce.work(run, self.decisions, self.store)
-        measured = self.recording.totals is not None
-        specs = self.crew.choose(self.work, self.store, measured=measured, skipped=self.warm is not None)
+        specs = self._choose(misses)
         if (misses or self.waiting) and not specs:
             self.distribution.stand_down()
             return self._run_here(session)
@@ -240,15 +236,25 @@ class Runner:
                 self._replay(item)
                 if session.shouldfail or session.shouldstop:
                     return True
-        answer: object = True
         if misses:
-            salt = self.store.salt if self.store is not None else b""
-            facts = environment.digests(self.config, self.world.roots, self.recording.options.names)
-            answer = self.distribution.run(session, self.work, specs, salt=salt, facts=facts)
-            unknown = self.distribution.unknown()
-            run_here(session, [item for item in misses if node_id(item) in unknown])
+            self._run_distributed(session, misses, specs)
         self._run_waiting(session)
-        return answer
+        return True
+
+    def _run_distributed(self, session: pytest.Session, items: list[pytest.Item], specs: list[str]) -> None:
+        salt = self.store.salt if self.store is not None else b""
+        facts = environment.digests(self.config, self.world.roots, self.recording.options.names)
+        self.distribution.run(session, self.work, specs, salt=salt, facts=facts)
+        unknown = self.distribution.unknown()
+        run_here(session, [item for item in items if node_id(item) in unknown])
+
+    def _choose(self, items: list[pytest.Item]) -> list[str]:
+        """The workers for these tests; none if this process runs them."""
+        run = tuple(node_id(item) for item in items)
+        if self.work.nodes != run:  # a plugin left some out after it was decided, or they had to wait
+            self.work = self.workforce.work(run, self.decisions, self.store)
+        measured = self.recording.totals is not None
+        return self.crew.choose(self.work, self.store, measured=measured, skipped=self.warm is not None)
 
     def _is_known(self, item: pytest.Item) -> bool:
         """Whether a test need not run, or not before others have."""
@@ -272,8 +278,15 @@ class Runner:
         items = [item for item in session.items if node_id(item) in self.waiting]
         hits = settled(self.waiting, self.results)
         self.hits.update((node, trace) for node, trace in hits.items() if self.proof.may_index(node, trace))
-        items.sort(key=lambda item: node_id(item) not in self.hits)
-        run_here(session, items)
+        run_here(session, [item for item in items if node_id(item) in self.hits])
+        items = [item for item in items if node_id(item) not in self.hits]
+        specs = self._choose(items) if items and self.distribution.held_back else []
+        if session.shouldfail or session.shouldstop:
+            return
+        if specs:
+            self._run_distributed(session, items, specs)
+        else:
+            run_here(session, items)
 
     def _replay(self, item: pytest.Item) -> None:
         hook = item.ihook
