@@ -26,7 +26,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from testcache.digest import of_fields, of_text
+from testcache.digest import of_text
 from testcache.model import Digest
 from testcache.recording import anatomy
 from testcache.recording.anatomy import ATOMS, MISSING
@@ -264,8 +264,5 @@ _SPECIAL: Final[dict[type, Callable[[_Painter, Any], Iterator[object]]]] = {
 
 
 def identify(key: object) -> str:
-    """How a key of a dict is written in the name of a place."""
-    if type(key) in ATOMS:
-        text = repr(key)
-        return text if len(text) <= 60 else f"{text[:40]}~{of_fields(text).hex()[:12]}"
+    """How a key of a dict is written in the name of a place: never in clear, as it may be a secret."""
     return f"#{portrait(key).hex()[:16]}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -48,6 +48,7 @@ class Cache:
         self._journal: Journal | None = None
         self._packer = Packer()
         self._results: dict[NodeId, Result] = {}
+        self._kept: dict[NodeId, Trace] = {}
         self._distrusted: dict[bytes, set[NodeId]] = {}
         self.corrupt = 0
 
@@ -92,8 +93,8 @@ class Cache:
             found, corrupt = load_manifests(self._store, self._environment, [path])
             self._manifests.update(found)
             self.corrupt += corrupt
-        result = self._results.get(node)
-        fresh = [result.trace] if result is not None and result.trace is not None else []
+        result, kept = self._results.get(node), self._kept.get(node)
+        fresh = [trace for trace in (result.trace if result is not None else None, kept) if trace is not None]
         return fresh + self._manifests[path].traces.get(node, [])
 
     def fillers(self, trace: Trace) -> tuple[Trace, ...] | None:
@@ -110,6 +111,10 @@ class Cache:
             if self._journal is None:
                 self._journal = Journal.create(self._store.folder)
             self._journal.append(self._environment + self._packer.pack(results))
+
+    def keep(self, traces: Mapping[NodeId, Trace]) -> None:
+        """Take traces that hold in another form than the stored ones, without these tests having run."""
+        self._kept.update(traces)
 
     # -- after
 
@@ -137,7 +142,8 @@ class Cache:
         taken = ((manifest_key(self._environment, path), manifest) for path, manifest in self._taken.items())
         if self._taken:
             self._store.update_many((MANIFEST, key, partial(merged, new=new, limit=limit)) for key, new in taken)
-        self._merge(self._environment, self._results.values())
+        kept = (Result(path_of(node), node, trace) for node, trace in self._kept.items())
+        self._merge(self._environment, (*kept, *self._results.values()))
         self._store.put_many(("source", key, encode_source(source)) for key, source in sources)
         traces = (result.trace for result in self._results.values() if result.trace is not None)
         save_definitions(self._store, traces, source_of)

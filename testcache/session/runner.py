@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
-from collections import Counter
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,7 @@ from typing import Any
 import pytest
 
 from testcache import report as text
-from testcache.environments import Difference, lines, recorded_elsewhere
+from testcache.environments import Difference, recorded_elsewhere
 from testcache.errors import BadRecord, StoreError
 from testcache.inputs.world import World
 from testcache.model import Decision, EnvironmentKey, Hit, Miss, NodeId, Result, Trace
@@ -20,7 +18,7 @@ from testcache.quantities import Audit
 from testcache.reach import Reach
 from testcache.reasons import Reason
 from testcache.recording.observer import Observer
-from testcache.session import environment, neighbours, replay
+from testcache.session import environment, replay
 from testcache.session.cache import Cache
 from testcache.session.crew import Crew, run_here
 from testcache.session.distribution import Distribution
@@ -32,12 +30,13 @@ from testcache.session.proof import Proof
 from testcache.session.recording import Recording
 from testcache.session.remote import Remote
 from testcache.session.setups import longest
+from testcache.session.summary import Summary
 from testcache.session.waiting import settled, waiting
 from testcache.session.warm import CachedItem, CachedModule, Warm, held_file, may_skip
 from testcache.session.workforce import Work, Workforce
 from testcache.settings import Settings
 from testcache.storage.definitions import load_definitions
-from testcache.storage.history import Run, save_collected, save_run
+from testcache.storage.history import save_collected, save_run
 from testcache.storage.index import SPACE, IndexedTest, encode_index
 from testcache.storage.store import Store
 from testcache.storage.timings import save_timings
@@ -81,6 +80,8 @@ class Runner:
         self.total = 0
         self.proof = Proof(mode, audit)
         self.warm = warm
+        self.summary = Summary(self)
+        config.pluginmanager.register(self.summary, "testcache-summary")
         self._invocation = invocation
         self._collected: list[pytest.Item] = []
 
@@ -277,7 +278,10 @@ class Runner:
         """Replay or run the tests that waited for others."""
         items = [item for item in session.items if node_id(item) in self.waiting]
         hits = settled(self.waiting, self.results)
-        self.hits.update((node, trace) for node, trace in hits.items() if self.proof.may_index(node, trace))
+        hits = {node: trace for node, trace in hits.items() if self.proof.may_index(node, trace)}
+        self.hits.update(hits)
+        if self.cache is not None and self.mode != "read":
+            self.cache.keep({node: trace for node, trace in hits.items() if trace is not self.waiting[node].nearest})
         run_here(session, [item for item in items if node_id(item) in self.hits])
         items = [item for item in items if node_id(item) not in self.hits]
         specs = self._choose(items) if items and self.distribution.held_back else []
@@ -338,7 +342,7 @@ class Runner:
                 self.proof.save(self.results)
                 self.cache.share(self.proof.may_index)
                 if not self.config.option.collectonly:
-                    save_run(self.store, self._facts(), self.notes.facts, self.results.values())
+                    save_run(self.store, self.summary.facts(), self.notes.facts, self.results.values())
                     save_collected(self.store, self.environment, self.notes.files)
                     took = {r.node_id: r.duration_s for r in self.results.values() if r.duration_s}
                     setups = longest(self.distribution.setups, self.recording.charges.setups.seconds())
@@ -346,7 +350,7 @@ class Runner:
                     self._write_index(session)
             except (StoreError, BadRecord) as problem:
                 self._give_up(problem)
-        if self._wrong() and session.exitstatus == pytest.ExitCode.OK:
+        if self.summary.wrong() and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         elsewhere = self.workforce.shard is not None and bool(self._collected)
         if elsewhere and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
@@ -373,77 +377,3 @@ class Runner:
             for kept in held.values():
                 indexer.keep(kept, self.warm.index)
         self.store.put_many([(SPACE, self._invocation, encode_index(indexer.index()))])
-
-    def _facts(self) -> Run:
-        results = self.results.values()
-        return Run(
-            at=time.time(),
-            environment=self.environment.hex(),
-            mode=self.mode,
-            recorder=self.recording.observer.recorder.name,
-            total=self.total,
-            cached=len(self.hits),
-            saved_s=self._saved_s(),
-            spent_s=sum(result.duration_s for result in results),
-            reasons={reason.slug: count for reason, count in self._ran().items()},
-            not_stored={reason.slug: count for reason, count in self._not_stored().items()},
-            failed=sum(1 for result in results if result.trace is None and not result.problems),
-            wrong=self._wrong(),
-            audited=self.proof.checked(self.results),
-            options={name: value.hex() for name, value in self.world.options.items()},
-            search=self.notes.search(self.world.roots),
-            collection=self.notes.collection(),
-            effort=self.distribution.effort(),
-        )
-
-    def _saved_s(self) -> float:
-        return sum(hit.duration_s for hit in self.hits.values())
-
-    def _ran(self) -> Counter[Reason]:
-        ran: Counter[Reason] = Counter()
-        for node, result in self.results.items():
-            if result.problems:
-                continue  # counted as uncacheable
-            decision = self.decisions.get(node)
-            ran[decision.reason if isinstance(decision, Miss) else Reason.NEW] += 1
-        return ran
-
-    def _not_stored(self) -> Counter[Reason]:
-        return Counter(Reason.of(result.problems[0][0]) for result in self.results.values() if result.problems)
-
-    def _wrong(self) -> int:
-        """How many wrong hits a verification or an audit has found."""
-        return sum(1 for found in self.proof.contradictions(self.results) if found.is_wrong_hit)
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_terminal_summary(self, terminalreporter: Any) -> Generator[None, None, None]:
-        yield  # the closing line stands below pytest's own short summary
-        if self.config.option.collectonly:
-            return
-        for found in self.proof.contradictions(self.results):
-            for number, line in enumerate(found.lines()):
-                terminalreporter.write_line(line, red=number == 0)
-        verbose = self._verbose_lines() if self.config.option.verbose > 0 else ()
-        for line in (*neighbours.lines(self.results.values()), *verbose):
-            terminalreporter.write_line(line)
-        if self.complaint:
-            terminalreporter.write_line(self.complaint, yellow=True)
-        for line in (*lines(self.drift), *self._parallel_lines()):
-            terminalreporter.write_line(line)
-        line = text.closing_line(self.total, len(self.hits), self._ran(), self._not_stored(), self._saved_s())
-        terminalreporter.write_line(line)
-
-    def _parallel_lines(self) -> Generator[str, None, None]:
-        if self.config.option.verbose >= 0:
-            yield from self.distribution.lines()
-        yield from self.workforce.shard_lines()
-
-    def _verbose_lines(self) -> Generator[str, None, None]:
-        for node, result in sorted(self.results.items()):
-            decision = self.decisions.get(node)
-            if isinstance(decision, Miss):
-                yield from text.decision_lines(node, decision)
-            if result.problems:
-                slug, evidence = result.problems[0]
-                yield f"testcache: {node}: not stored: {Reason.of(slug).sentence} [{slug}]"
-                yield f"    {evidence}"

@@ -8,8 +8,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from testcache.model import Decision, Found, Miss, NodeId, Result, Trace
+from testcache.model import Decision, Digest, Found, Miss, NodeId, Result, Trace
 
 
 def waiting(decisions: Mapping[NodeId, Decision]) -> dict[NodeId, Miss]:
@@ -22,19 +23,26 @@ def settled(waiting: Mapping[NodeId, Miss], results: Mapping[NodeId, Result]) ->
     return _Settlement(waiting, results).hits()
 
 
+def _renamed(trace: Trace, fillers: Mapping[Found, NodeId]) -> Trace:
+    """The trace as it would be recorded now: another test may have been the first to leave something."""
+    found = frozenset(one._replace(filler=fillers.get(one, one.filler)) for one in trace.found)
+    return trace if found == trace.found else replace(trace, found=found)
+
+
 class _Settlement:
     def __init__(self, waiting: Mapping[NodeId, Miss], results: Mapping[NodeId, Result]) -> None:
         self._waiting = waiting
         self._results = results
         self._known: dict[NodeId, bool] = {}
-        self._left: dict[str, set[bytes]] = {}
+        self._fillers: dict[Found, NodeId] = {}
+        self._left: dict[str, dict[Digest, NodeId]] = {}
         for result in results.values():
             for place, value in result.left:
-                self._left.setdefault(place, set()).add(value)
+                self._left.setdefault(place, {}).setdefault(value, result.node_id)
 
     def hits(self) -> dict[NodeId, Trace]:
         return {
-            node: miss.nearest
+            node: _renamed(miss.nearest, self._fillers)
             for node, miss in self._waiting.items()
             if miss.nearest is not None and self._may_replay(node)
         }
@@ -59,5 +67,10 @@ class _Settlement:
             return found.leftover in recorded and self._may_replay(found.filler)
         if result.trace is None and not result.problems:
             return False  # it failed
-        own = {value for place, value in result.left if place == found.place}
-        return (own or self._left.get(found.place, set())) == {found.value}
+        if any(place == found.place for place, _ in result.left):
+            return found.leftover in result.left
+        others = self._left.get(found.place, {})
+        if others.keys() != {found.value}:
+            return False
+        self._fillers[found] = others[found.value]
+        return True
