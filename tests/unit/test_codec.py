@@ -14,7 +14,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from testcache.errors import BadRecord
-from testcache.model import ABSENT, TRACES_PER_TEST, Digest, Input, Kind, Manifest, NodeId, Read, Trace
+from testcache.model import (
+    ABSENT,
+    TRACES_PER_TEST,
+    Digest,
+    Found,
+    Input,
+    Kind,
+    Leftover,
+    Manifest,
+    NodeId,
+    Read,
+    Trace,
+)
 from testcache.source import Source, parse
 from testcache.storage import codec
 from testcache.storage.codec import (
@@ -40,6 +52,8 @@ VALUES = st.recursive(
     max_leaves=6,
 )
 REPORTS = st.dictionaries(PLAIN, VALUES, max_size=4)
+LEFT = st.builds(Leftover, TEXTS, DIGESTS)
+FOUND = st.builds(Found, TEXTS.map(NodeId), TEXTS, DIGESTS)
 PARTS = st.lists(st.frozensets(READS, max_size=4), max_size=4).map(tuple)
 TRACES = st.builds(
     Trace,
@@ -51,7 +65,12 @@ TRACES = st.builds(
     lines=st.binary(max_size=8),
     max_age_s=st.sampled_from([0.0, 3600.0]),
     labels=st.lists(TEXTS, max_size=2).map(tuple),
+    left=st.frozensets(LEFT, max_size=3),
+    found=st.frozensets(FOUND, max_size=3),
 )
+HEAD = bytes([codec.MANIFEST_FORMAT])
+LEFT_ROW, FOUND_ROW = (msgspec.msgpack.encode([b"t.py::a", b"m.py::P", b"1" * 16][count:]) for count in (1, 0))
+BROKEN_ROW = msgspec.msgpack.encode([b"t.py::a", b"\xff", b"1" * 16])
 NODES = st.one_of(TEXTS, st.sampled_from(["t.py::a", "t.py::b", "t.py::b[1]"])).map(NodeId)
 MANIFESTS = st.builds(
     Manifest,
@@ -125,6 +144,16 @@ class TestManifest:
         more = len(encode_manifest(with_reports)) - len(encode_manifest(without))
         assert more / (3 * len(with_reports.traces)) < 40
 
+    def test_what_many_tests_found_is_stored_once(self) -> None:
+        """A thing that one test left and 500 found takes a few bytes for each of them, and is one object."""
+        alike = frozenset({Found(NodeId("tests/test_a.py::test_first"), "src/m.py::CACHE['a']", Digest(b"1" * 16))})
+        nodes = [NodeId(f"t.py::test[{number}]") for number in range(500)]
+        without = Manifest({node: [Trace((), "passed", (), 0.1, 1.0)] for node in nodes})
+        manifest = Manifest({node: [Trace((), "passed", (), 0.1, 1.0, found=alike)] for node in nodes})
+        data = encode_manifest(manifest)
+        assert len(data) - len(encode_manifest(without)) < 500 * 3 + 100
+        assert len({id(one) for traces in decode_manifest(data).traces.values() for one in traces[0].found}) == 1
+
     def test_equal_parts_come_back_as_one_object(self) -> None:
         """Traces that shared a set of reads share one again, so that a check looks at it once."""
         parts = [frozenset({Read(Input(Kind.FILE, "a"), Digest(b"1" * 16))}) for _ in range(2)]
@@ -160,7 +189,7 @@ class TestDamage:
     def test_any_bytes(self, data: bytes) -> None:
         """Nothing but BadRecord comes out of garbage."""
         for decode in (decode_manifest, decode_source):
-            for body in (data, b"\x01" + data):
+            for body in (data, HEAD + data, bytes([codec.SOURCE_FORMAT]) + data):
                 try:
                     decode(body)
                 except BadRecord:
@@ -181,10 +210,10 @@ class TestDamage:
         "body",
         [
             b"",
-            b"\x02\x90",
-            b"\x01" + b"\x91" * 100_000,
-            b"\x01\xdd\xff\xff\xff\xff",
-            b"\x01\x90",
+            bytes([codec.MANIFEST_FORMAT + 1]) + b"\x90",
+            HEAD + b"\x91" * 100_000,
+            HEAD + b"\xdd\xff\xff\xff\xff",
+            HEAD + b"\x90",
         ],
         ids=["empty", "newer", "nested", "huge", "short"],
     )
@@ -200,10 +229,10 @@ class TestDamage:
             "kinds": b"\x03",
             "digests": [b"d"],
             "parts": [[0]],
-            "blobs": [b"passed", b"", b"\x92\x90\x80"],
+            "blobs": [b"passed", b"", b"\x92\x90\x80", LEFT_ROW, FOUND_ROW, BROKEN_ROW],
             "tests": tests,
         }
-        return b"\x01" + msgspec.msgpack.encode(codec._Manifest(**{**fields, **changes}))
+        return HEAD + msgspec.msgpack.encode(codec._Manifest(**{**fields, **changes}))
 
     def one_trace(self, **changes: object) -> codec._Tests:
         fields: dict[str, Any] = {
@@ -225,6 +254,7 @@ class TestDamage:
         """Without a change they decode, so each change below is what is refused."""
         decode_manifest(self.record())
         decode_manifest(self.record(tests=self.one_trace()))
+        decode_manifest(self.record(tests=self.one_trace(left=[3], found=[4])))
 
     @pytest.mark.parametrize(
         "changes",
@@ -258,6 +288,14 @@ class TestDamage:
             {"reports": [(2, [1.0])]},
             {"reports": [(0, [])]},
             {"reports": [(-1, [])]},
+            {"left": [9]},
+            {"left": [-1]},
+            {"left": [1]},
+            {"left": [4]},
+            {"found": [9]},
+            {"found": [-1]},
+            {"found": [3]},
+            {"found": [5]},
         ],
     )
     def test_traces_that_do_not_fit(self, changes: dict[str, object]) -> None:
@@ -314,6 +352,15 @@ class TestMerge:
         assert self.merged([self.trace(1.0)], [self.trace(2.0)]) == [self.trace(2.0)]
         skipped = self.trace(1.0, outcome="skipped")
         assert self.merged([skipped], [self.trace(2.0)]) == [self.trace(2.0), skipped]
+
+    def test_what_was_left_or_found_makes_another_trace(self) -> None:
+        """Same reads, but other traces in memory: both executions are kept."""
+        plain = self.trace(1.0)
+        left = dataclasses.replace(self.trace(2.0), left=frozenset({Leftover("m.py::P", Digest(b"1" * 16))}))
+        found = dataclasses.replace(
+            self.trace(3.0), found=frozenset({Found(NodeId("t"), "m.py::P", Digest(b"1" * 16))})
+        )
+        assert self.merged([plain, left], [found]) == [found, left, plain]
 
     def test_reads_split_in_other_parts_are_the_same_reads(self) -> None:
         """How reads were grouped says nothing about what was executed."""
