@@ -97,7 +97,7 @@ class Leftovers:
         self._left = {}
 
     def end(self) -> frozenset[Leftover]:
-        """What the test left that ends now. Cost: a look of the census, and about 1 us an object it filled."""
+        """What the test left that ends now. Cost: a look of the census, and a portrait of all that it filled."""
         self._look(None)
         return frozenset(Leftover(place, value) for place, value in self._left.items())
 
