@@ -23,7 +23,7 @@ import threading
 import types
 import uuid
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from testcache.digest import of_text
@@ -35,6 +35,9 @@ from testcache.recording.identity import identity
 MOST_PARTS: Final = 20_000
 """Objects that one portrait may name: about 20 ms. A filled table of a grammar has a few thousand."""
 
+SETS_IN_SETS: Final = 2
+"""Each level of sets in the elements of sets is painted anew for each element."""
+
 _WRITTEN_OUT: Final = frozenset(
     {datetime.date, datetime.time, datetime.datetime, datetime.timedelta, datetime.timezone, decimal.Decimal,
      fractions.Fraction, uuid.UUID, range, slice, bytearray,
@@ -42,7 +45,7 @@ _WRITTEN_OUT: Final = frozenset(
 )  # fmt: skip
 """Types whose `repr` says all there is, and runs no code of a project."""
 
-_EMPTY: Final = frozenset({object, type(threading.Lock()), type(threading.RLock()), type(MISSING)})
+_EMPTY: Final = frozenset({object, threading.Thread, type(threading.Lock()), type(threading.RLock()), type(MISSING)})
 """Types whose objects have nothing to tell apart but which one they are."""
 
 _CONTAINERS: Final = (dict, list, set, frozenset, tuple, collections.deque)
@@ -56,7 +59,8 @@ def portrait(value: object) -> Digest:
 class _Painter:
     """Writes one value down, naming objects that come up again by the order in which they came."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, within: int = 0) -> None:
+        self._within = within
         self._seen: dict[int, int] = {}
         self._kept: list[object] = []
 
@@ -80,7 +84,11 @@ class _Painter:
                 break
             self._seen[identity(thing)] = len(self._kept)
             self._kept.append(thing)
-            queue.extend(reversed([*self._parts(thing), _END]))
+            try:
+                parts = [*self._parts(thing), _END]
+            except (AttributeError, TypeError, ValueError, RuntimeError):
+                parts = [_Word(_unknown())]  # half made, or changed by another thread just now
+            queue.extend(reversed(parts))
         return of_text("\n".join(tokens))
 
     def _parts(self, thing: object) -> Iterator[object]:
@@ -112,9 +120,7 @@ class _Painter:
                 yield key
                 yield value
         elif isinstance(thing, (set, frozenset)):
-            elements = anatomy.content(thing) or ()
-            for digest in sorted(portrait(element) for element in elements):
-                yield _Word(digest.hex())
+            yield from self._elements(anatomy.content(thing) or ())
         elif isinstance(thing, _CONTAINERS):
             yield from anatomy.content(thing) or ()
         elif isinstance(thing, BaseException):
@@ -133,6 +139,14 @@ class _Painter:
             if value is not MISSING:
                 yield _Word(f".{name}")
                 yield value
+
+    def _elements(self, elements: Sequence[object]) -> Iterator[object]:
+        """The elements of a set in an order that does not depend on where they lie; not of sets in sets in sets."""
+        if self._within == SETS_IN_SETS and any(type(element) not in ATOMS for element in elements):
+            yield _Word(_unknown())
+            return
+        for digest in sorted(_Painter(within=self._within + 1).paint(element) for element in elements):
+            yield _Word(digest.hex())
 
 
 class _Word:
