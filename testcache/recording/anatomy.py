@@ -116,7 +116,7 @@ def class_dict(cls: type) -> dict[str, Any]:
 
 def attributes(cls: type) -> Iterator[tuple[str, object]]:
     """The attributes of a class that somebody may have set."""
-    return ((name, value) for name, value in class_dict(cls).items() if name not in _SELF_MADE)
+    return ((name, value) for name, value in list(class_dict(cls).items()) if name not in _SELF_MADE)
 
 
 def content(thing: object) -> tuple[object, ...] | None:

@@ -149,8 +149,6 @@ class Census:
                     keeper.place = self._unique(keeper.place)
                     keeper.base = keeper.last = keeper.look()
                     growth.keepers.append(keeper)
-                elif keeper.kind.named and not keeper.kind.compared and part.files <= keeper.files:
-                    continue  # what is below has names of its own
                 else:
                     keeper.names |= part.names
                     keeper.files |= part.files

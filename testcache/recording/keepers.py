@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import gc
+import itertools
 import logging
 import types
 from array import array
@@ -17,9 +18,6 @@ from testcache.recording.anatomy import ATOMS, MISSING
 from testcache.recording.identity import identity
 from testcache.recording.portrait import identify
 
-_UNOBTRUSIVE: Final = frozenset({"abc", "contextlib", "enum", "typing"})
-"""Modules whose classes leave the attributes of their subclasses alone."""
-
 Names = frozenset[str]
 
 _NOT_ATTRIBUTES: Final = frozenset(
@@ -32,8 +30,8 @@ _OF_A_LOGGER: Final = ("level", "disabled", "propagate", "handlers", "filters")
 """What tests set; the rest is a cache, and the way to all other loggers."""
 
 _OPAQUE: Final = frozenset(
-    {types.ModuleType, types.CodeType, types.FrameType, types.TracebackType, types.BuiltinFunctionType,
-     types.GetSetDescriptorType, types.MemberDescriptorType, types.MethodDescriptorType, types.GeneratorType,
+    {types.ModuleType, types.CodeType, types.FrameType, types.TracebackType,
+     types.GetSetDescriptorType, types.MemberDescriptorType, types.MethodDescriptorType,
      types.WrapperDescriptorType, types.ClassMethodDescriptorType, types.CoroutineType, types.AsyncGeneratorType}
 )  # fmt: skip
 
@@ -69,7 +67,6 @@ class Kind:
         look: what an object holds, by slot.
         label: a slot as part of a place.
         named: whether code writes the slot as a name.
-        compared: whether the interpreter's own code reads the slots, too, as `==` of a dataclass does.
         told: whether the garbage collector tells what it refers to.
         fixed: whether it can never refer to anything else.
     """
@@ -77,7 +74,6 @@ class Kind:
     look: Callable[[Any], dict[Any, object]]
     label: Callable[[Any], str]
     named: bool = False
-    compared: bool = False
     told: bool = True
     fixed: bool = False
 
@@ -121,10 +117,11 @@ class Keeper:
         return self.place + self.kind.label(slot)
 
     def names_of(self, slot: Any) -> Names:
-        """The names by which code may reach what is in a slot."""
-        if not self.kind.named:
-            return self.names
-        return self.names | {slot} if self.kind.compared else frozenset((slot,))
+        """The names by which code may reach what is in a slot.
+
+        Those of the object count for its attributes, too: a library may read them, or `==` of a dataclass.
+        """
+        return self.names | {slot} if self.kind.named else self.names
 
     def found_in(self, slot: Any) -> Sequence[Found]:
         """What is in a slot on the way into the census."""
@@ -178,6 +175,12 @@ def expand(found: Found, home: Callable[[Any], str | None]) -> Sequence[Keeper |
     if kind is contextvars.ContextVar:
         default = [replace(found, thing=part) for part in gc.get_referents(thing)]
         return [_keeper(found, thing, VARIABLE, thing), *default]
+    if kind in (types.BuiltinFunctionType, types.MethodWrapperType):
+        return [replace(found, thing=thing.__self__)]
+    if kind is types.GeneratorType:
+        return [_keeper(found, thing, GENERATOR, thing)]
+    if kind is itertools.count:
+        return [_keeper(found, thing, COUNT, thing)]
     if kind in (bytearray, array):
         return [_keeper(found, thing, BYTES, thing)]
     if kind in (tuple, frozenset):
@@ -186,7 +189,7 @@ def expand(found: Found, home: Callable[[Any], str | None]) -> Sequence[Keeper |
         return [_keeper(found, anatomy.dict_of(thing), LOGGER, thing)]
     if kind.__module__.partition(".")[0] in _FOREIGN:
         return []
-    return _object(found, home)
+    return _object(found)
 
 
 def _keeper(found: Found, thing: object, kind: Kind, owner: object) -> Keeper:
@@ -204,7 +207,7 @@ def _function(function: Any, place: str, found: Found) -> list[Found]:
     return parts
 
 
-def _object(found: Found, home: Callable[[Any], str | None]) -> list[Keeper]:
+def _object(found: Found) -> list[Keeper]:
     """Elements, attributes and slots; of what may have other parts, all that it refers to."""
     thing = found.thing
     keepers = []
@@ -213,29 +216,20 @@ def _object(found: Found, home: Callable[[Any], str | None]) -> list[Keeper]:
     elif isinstance(thing, (list, set, deque, tuple, frozenset)):
         keepers.append(_keeper(found, thing, ELEMENTS, thing))
     held = anatomy.dict_of(thing)
-    compared = _is_read_unseen(type(thing), home)
     if held is not None:
-        keepers.append(_keeper(found, held, COMPARED if compared else ATTRIBUTES, held))
+        keepers.append(_keeper(found, held, ATTRIBUTES, held))
     if anatomy.slots_of(thing) and not isinstance(thing, (dict, list, set, deque, tuple, frozenset)):
-        keepers.append(_keeper(found, thing, COMPARED_SLOTS if compared else SLOTS, thing))
+        keepers.append(_keeper(found, thing, SLOTS, thing))
     elif not anatomy.is_transparent(type(thing)) and gc.is_tracked(thing):
         keepers.append(_keeper(found, thing, PARTS, thing))
     return keepers
-
-
-def _is_read_unseen(kind: type, home: Callable[[Any], str | None]) -> bool:
-    """Whether code that is not the project's reads the attributes of such objects: a library's, or a dataclass's."""
-    if hasattr(kind, "__dataclass_fields__") or hasattr(kind, "__attrs_attrs__"):
-        return True
-    foreign = (base for base in kind.__mro__ if home(base) is None and base.__module__ not in _UNOBTRUSIVE)
-    return any(anatomy.is_of_python(base) for base in foreign)
 
 
 # -- looks
 
 
 def _module(held: dict[str, object]) -> dict[Any, object]:
-    return {name: value for name, value in held.items() if name not in _NOT_ATTRIBUTES}
+    return {name: value for name, value in list(held.items()) if name not in _NOT_ATTRIBUTES}
 
 
 def _class(cls: type) -> dict[Any, object]:
@@ -295,6 +289,15 @@ def _bytes(thing: Any) -> dict[Any, object]:
     return {WHOLE: bytes(thing)}
 
 
+def _count(counter: object) -> dict[Any, object]:
+    return {WHOLE: repr(counter)}  # the only thing that tells how far it is
+
+
+def _generator(generator: Any) -> dict[Any, object]:
+    frame = generator.gi_frame
+    return {WHOLE: (frame.f_lasti if frame is not None else None, *gc.get_referents(generator))}
+
+
 def _parts(thing: object) -> dict[Any, object]:
     return {WHOLE: tuple(part for part in gc.get_referents(thing) if not isinstance(part, type))}
 
@@ -330,15 +333,15 @@ def _nothing(_: object) -> str:
 MODULE: Final = Kind(_module, _top, named=True)
 CLASS: Final = Kind(_class, _dotted, named=True)
 ATTRIBUTES: Final = Kind(_attributes, _dotted, named=True)
-COMPARED: Final = Kind(_attributes, _dotted, named=True, compared=True)
 PAIRS: Final = Kind(_pairs, _subscript)
 ELEMENTS: Final = Kind(_elements, _element)
 SLOTS: Final = Kind(_slots, _dotted, named=True)
-COMPARED_SLOTS: Final = Kind(_slots, _dotted, named=True, compared=True)
 CELL: Final = Kind(_cell, _nothing)
 CACHE: Final = Kind(_cache, _call)
 LOGGER: Final = Kind(_logger, _dotted, named=True)
 PARTS: Final = Kind(_parts, _nothing)
 TUPLE: Final = Kind(_tuple, _subscript, fixed=True)
 VARIABLE: Final = Kind(_variable, _nothing, told=False)
+COUNT: Final = Kind(_count, _nothing, told=False)
+GENERATOR: Final = Kind(_generator, _nothing, told=False)
 BYTES: Final = Kind(_bytes, _nothing, told=False)

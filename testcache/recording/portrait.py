@@ -47,7 +47,7 @@ _WRITTEN_OUT: Final = Types(
 )  # fmt: skip
 """Types whose `repr` says all there is, and runs no code of a project."""
 
-_EMPTY: Final = Types(object, type(threading.Lock()), type(threading.RLock()))
+_EMPTY: Final = Types(object, threading.Thread, type(threading.Lock()), type(threading.RLock()))
 """Types whose objects have nothing to tell apart but which one they are."""
 
 
@@ -101,7 +101,15 @@ class _Painter:
         if known is None:
             known = _sorts[identity(kind)] = (kind, _Word(".".join(anatomy.names_of(kind))), _sort(kind))
         _, word, parts = known
-        return (word, *(self._own(thing) if parts is None else parts(thing)))
+        try:
+            return (word, *(self._own(thing) if parts is None else parts(thing)))
+        except (
+            AttributeError,
+            TypeError,
+            ValueError,
+            RuntimeError,
+        ):  # half made, or changed by another thread just now
+            return (word, _Word(_unknown()))
 
     def _own(self, thing: Any) -> Iterator[object]:
         """Elements, pairs, arguments, attributes and slots."""
