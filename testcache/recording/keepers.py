@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from testcache.recording import anatomy
-from testcache.recording.anatomy import ATOMS, MISSING
+from testcache.recording.anatomy import ATOMS, MISSING, Types
 from testcache.recording.identity import identity
 from testcache.recording.portrait import identify
 
@@ -29,10 +29,10 @@ _NOT_ATTRIBUTES: Final = frozenset(
 _OF_A_LOGGER: Final = ("level", "disabled", "propagate", "handlers", "filters")
 """What tests set; the rest is a cache, and the way to all other loggers."""
 
-_OPAQUE: Final = frozenset(
-    {types.ModuleType, types.CodeType, types.FrameType, types.TracebackType,
+_OPAQUE: Final = Types(
+    types.ModuleType, types.CodeType, types.FrameType, types.TracebackType,
      types.GetSetDescriptorType, types.MemberDescriptorType, types.MethodDescriptorType,
-     types.WrapperDescriptorType, types.ClassMethodDescriptorType, types.CoroutineType, types.AsyncGeneratorType}
+     types.WrapperDescriptorType, types.ClassMethodDescriptorType, types.CoroutineType, types.AsyncGeneratorType,
 )  # fmt: skip
 
 _FOREIGN: Final = frozenset({"_pytest", "pytest", "pluggy", "xdist", "testcache", "os", "logging", "pathlib"})
@@ -53,7 +53,7 @@ class Key:
         self.key = key
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Key) and self.key is other.key
+        return type(other) is Key and self.key is other.key
 
     def __hash__(self) -> int:
         return identity(self.key)
@@ -79,14 +79,6 @@ class Kind:
 
 
 @dataclass(slots=True, eq=False)
-class Growth:
-    """What was found on from one object: keepers, and the identities of all objects that were met."""
-
-    keepers: list[Keeper] = field(default_factory=list)
-    met: list[int] = field(default_factory=list)
-
-
-@dataclass(slots=True, eq=False)
 class Keeper:
     """One object that is watched.
 
@@ -97,7 +89,8 @@ class Keeper:
         names: those by which code may reach it.
         files: the modules in which one of these names stands.
         base, last: what it held at first, and at the last look, by slot.
-        grown: what came into a slot after the first look.
+        late: whether it came in after the first look, and goes when nothing leads to it any more.
+        grown: what is in the slots that hold something else than at first; only kept for what is not late.
     """
 
     thing: object
@@ -108,7 +101,8 @@ class Keeper:
     files: Names
     base: Mapping[Any, object] = field(default_factory=dict)
     last: Mapping[Any, object] = field(default_factory=dict)
-    grown: dict[Any, Growth] = field(default_factory=dict)
+    late: bool = False
+    grown: dict[Any, Sequence[Found]] = field(default_factory=dict)
 
     def look(self) -> dict[Any, object]:
         return self.kind.look(self.owner)
@@ -125,18 +119,24 @@ class Keeper:
 
     def found_in(self, slot: Any) -> Sequence[Found]:
         """What is in a slot on the way into the census."""
-        value, place, names = self.last[slot], self.place_of(slot), self.names_of(slot)
+        value = self.last[slot]
+        parts: list[tuple[int | None, object]] = [(None, value)]
         if slot is WHOLE and type(value) is tuple:  # made for the look
-            parts = enumerate(value)
-            return [Found(part, f"{place}[{at}]", names, self.files) for at, part in parts if type(part) not in ATOMS]
-        return () if type(value) in ATOMS else (Found(value, place, names, self.files),)
+            parts = [*enumerate(value)]
+        elif type(slot) is Key and slot.key is not value:
+            parts.append((0, slot.key))
+        parts = [(at, part) for at, part in parts if type(part) not in ATOMS]
+        if not parts:
+            return ()
+        place, names = self.place_of(slot), self.names_of(slot)
+        return [Found(part, place if at is None else f"{place}[{at}]", names, self.files) for at, part in parts]
 
     def below(self) -> list[Found]:
         """All that this leads to."""
         return [found for slot in self.last for found in self.found_in(slot)]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Found:
     """An object on the way into the census: with `kind` None it is still to be found out what it is."""
 
@@ -167,7 +167,7 @@ def expand(found: Found, home: Callable[[Any], str | None]) -> Sequence[Keeper |
     if kind is types.FunctionType:
         place = home(thing)
         return [] if place is None else _function(thing, place, found)
-    if kind in (staticmethod, classmethod):
+    if kind is staticmethod or kind is classmethod:
         return [replace(found, thing=thing.__func__)]
     if kind is anatomy.LRU:
         wrapped = (anatomy.dict_of(thing) or {}).get("__wrapped__")
@@ -175,19 +175,19 @@ def expand(found: Found, home: Callable[[Any], str | None]) -> Sequence[Keeper |
     if kind is contextvars.ContextVar:
         default = [replace(found, thing=part) for part in gc.get_referents(thing)]
         return [_keeper(found, thing, VARIABLE, thing), *default]
-    if kind in (types.BuiltinFunctionType, types.MethodWrapperType):
+    if kind is types.BuiltinFunctionType or kind is types.MethodWrapperType:
         return [replace(found, thing=thing.__self__)]
     if kind is types.GeneratorType:
         return [_keeper(found, thing, GENERATOR, thing)]
     if kind is itertools.count:
         return [_keeper(found, thing, COUNT, thing)]
-    if kind in (bytearray, array):
+    if kind is bytearray or kind is array:
         return [_keeper(found, thing, BYTES, thing)]
-    if kind in (tuple, frozenset):
+    if kind is tuple or kind is frozenset:
         return [_keeper(found, thing, TUPLE, thing)]
     if issubclass(kind, logging.Logger):
         return [_keeper(found, anatomy.dict_of(thing), LOGGER, thing)]
-    if kind.__module__.partition(".")[0] in _FOREIGN:
+    if anatomy.names_of(kind)[0].partition(".")[0] in _FOREIGN:
         return []
     return _object(found)
 
@@ -210,17 +210,18 @@ def _function(function: Any, place: str, found: Found) -> list[Found]:
 def _object(found: Found) -> list[Keeper]:
     """Elements, attributes and slots; of what may have other parts, all that it refers to."""
     thing = found.thing
+    kind = type(thing)
     keepers = []
-    if isinstance(thing, dict):
+    if issubclass(kind, dict):
         keepers.append(_keeper(found, thing, PAIRS, thing))
-    elif isinstance(thing, (list, set, deque, tuple, frozenset)):
+    elif issubclass(kind, (list, set, deque, tuple, frozenset)):
         keepers.append(_keeper(found, thing, ELEMENTS, thing))
     held = anatomy.dict_of(thing)
     if held is not None:
         keepers.append(_keeper(found, held, ATTRIBUTES, held))
-    if anatomy.slots_of(thing) and not isinstance(thing, (dict, list, set, deque, tuple, frozenset)):
+    if anatomy.slots_of(thing) and not issubclass(kind, (dict, list, set, deque, tuple, frozenset)):
         keepers.append(_keeper(found, thing, SLOTS, thing))
-    elif not anatomy.is_transparent(type(thing)) and gc.is_tracked(thing):
+    elif not anatomy.is_transparent(kind) and gc.is_tracked(thing):
         keepers.append(_keeper(found, thing, PARTS, thing))
     return keepers
 
@@ -250,7 +251,7 @@ def _slot(key: object) -> object:
 
 def _elements(thing: object) -> dict[Any, object]:
     content = anatomy.content(thing)
-    if isinstance(thing, (set, frozenset)) and content is not None:
+    if issubclass(type(thing), (set, frozenset)) and content is not None:
         return {_slot(element): element for element in content}
     return {WHOLE: content}
 
@@ -299,7 +300,7 @@ def _generator(generator: Any) -> dict[Any, object]:
 
 
 def _parts(thing: object) -> dict[Any, object]:
-    return {WHOLE: tuple(part for part in gc.get_referents(thing) if not isinstance(part, type))}
+    return {WHOLE: tuple(part for part in gc.get_referents(thing) if not issubclass(type(part), type))}
 
 
 # -- labels
