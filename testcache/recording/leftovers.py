@@ -116,11 +116,10 @@ class Leftovers:
         for context in (*account.contexts, *late):
             known = context.found
             if known is None or context is test:
+                own = account.contexts if context is test else set(context.reachable())
                 reached = self._before.reached(context.places, self._ledger.mentions)
                 known = context.found = frozenset(
-                    entry.found
-                    for entry in reached
-                    if entry.fixture not in account.contexts and not entry.files.isdisjoint(files)
+                    entry.found for entry in reached if entry.fixture not in own and not entry.files.isdisjoint(files)
                 )
             found |= known
         return frozenset(one for one in found if one.filler != self._test)
