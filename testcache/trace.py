@@ -85,11 +85,11 @@ class Verifier:
         self._trace_back(trace.found, now_s)
         return tuple(sorted(found for found in trace.found if found not in self._left_by))
 
-    def fillers(self, trace: Trace) -> tuple[Trace, ...] | None:
-        """The traces that left what this one found, and what those found; None if one is missing."""
-        self._trace_back(trace.found, 0.0)
+    def fillers(self, traces: Iterable[Trace]) -> tuple[Trace, ...] | None:
+        """The traces that left what these found, and what those found in turn; None if one is missing."""
+        queue = list(traces)
+        self._trace_back([found for trace in queue for found in trace.found], 0.0)
         fillers: dict[int, Trace] = {}
-        queue = [trace]
         while queue:
             for found in queue.pop().found:
                 filler = self._left_by.get(found)

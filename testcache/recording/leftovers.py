@@ -102,10 +102,11 @@ class Leftovers:
 
     def end(self) -> frozenset[Leftover]:
         """What the test left that ends now. Cost: a look of the census, and a portrait of all that it filled."""
-        self._look(None)
+        self.look()
+        self._test = None
         return frozenset(Leftover(place, value) for place, value in self._left.items())
 
-    def found(self, test: Context, account: Account) -> frozenset[Found]:
+    def found(self, node: NodeId, test: Context, account: Account) -> frozenset[Found]:
         """What the test may have come upon that earlier ones left.
 
         What an import or a wide fixture came upon counts for all who rest on it, as it was when that ran.
@@ -122,7 +123,7 @@ class Leftovers:
                     entry.found for entry in reached if entry.fixture not in own and not entry.files.isdisjoint(files)
                 )
             found |= known
-        return frozenset(one for one in found if one.filler != self._test)
+        return frozenset(one for one in found if one.filler != node)
 
     # -- what happens within one
 
@@ -136,11 +137,11 @@ class Leftovers:
 
     def before_fixture(self) -> None:
         """A wide fixture is about to run: what has changed up to now is the test's own."""
-        self._look(None)
+        self.look()
 
     def after_fixture(self, fixture: Context, definition: object, name: str, value: object, file: str) -> None:
         """A wide fixture has run: what it filled is known by it, and its value is watched from now on."""
-        self._look(fixture)
+        self.look(fixture)
         self._values[definition] = self._census.adopt_value(name, value, file)
 
     def fixture_gone(self, fixture: Context, definition: object) -> None:
@@ -152,7 +153,12 @@ class Leftovers:
         if known is not None:
             self._drop(self._state.entries, self._census.forget(known))
 
-    def _look(self, fixture: Context | None) -> None:
+    def overlook(self) -> None:
+        """What has changed since the last look is no test's doing."""
+        self._census.changes()
+
+    def look(self, fixture: Context | None = None) -> None:
+        """What has changed since the last look is the doing of the test that runs, in a wide fixture or not."""
         if self._test is None:
             return
         look = self._census.changes()

@@ -99,9 +99,9 @@ class Cache:
         failed = node in manifest.failed or (result is not None and result.trace is None and not result.problems)
         return fresh if failed else fresh + manifest.traces.get(node, [])  # it runs again, and may leave anything
 
-    def fillers(self, trace: Trace) -> tuple[Trace, ...] | None:
-        """After the run: the traces that left what this one found, and so on; None if one is not known."""
-        return self._after.fillers(trace)
+    def fillers(self, traces: Iterable[Trace]) -> tuple[Trace, ...] | None:
+        """After the run: the traces that left what these found, and so on; None if one is not known."""
+        return self._after.fillers(traces)
 
     # -- during
 
