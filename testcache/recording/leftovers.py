@@ -155,7 +155,7 @@ class Leftovers:
 
     def overlook(self) -> None:
         """What has changed since the last look is no test's doing."""
-        self._census.changes()
+        self._drop(self._state.entries, self._census.changes().gone)
 
     def look(self, fixture: Context | None = None) -> None:
         """What has changed since the last look is the doing of the test that runs, in a wide fixture or not."""

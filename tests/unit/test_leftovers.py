@@ -17,7 +17,7 @@ from testcache.inputs.roots import Roots
 from testcache.inputs.sources import Sources
 from testcache.model import ABSENT, Found, Leftover, NodeId
 from testcache.recording.context import Context
-from testcache.recording.ledger import Account, Ledger
+from testcache.recording.ledger import Ledger
 from testcache.recording.leftovers import Leftovers
 from testcache.recording.portrait import portrait
 from testcache.recording.tape import Tape
@@ -73,9 +73,6 @@ class Played:
         places = {(function.__code__.co_filename, function.__code__.co_firstlineno) for function in functions}
         return Context(name, places=places)
 
-    def account(self, test: Context) -> Account:
-        return self.ledger.account(test)
-
     def run(
         self, node: NodeId, *calls: tuple[Any, ...], uses: tuple[Context, ...] = ()
     ) -> tuple[set[Leftover], set[Found]]:
@@ -86,7 +83,7 @@ class Played:
         for function, *arguments in calls:
             function(*arguments)
         left = self.leftovers.end()
-        return set(left), set(self.leftovers.found(test, self.account(test)))
+        return set(left), set(self.leftovers.found(node, test, self.ledger.account(test)))
 
     def place(self, module: ModuleType, slot: str) -> str:
         return f"{module.__name__}.py::{slot}"
@@ -204,6 +201,18 @@ class TestFound:
         assert played.run(B, (late.read,)) == (set(), set())
         played.run(C, (late.fill, 1))
         assert fillers(played.run(D, (late.read,))[1]) == {C}
+
+    def test_what_is_overlooked_was_left_by_nobody(self, played: Played) -> None:
+        """What hooks of the project write down about tests, say; but not what the test did before them."""
+        m = played.load(MODULE)
+        played.leftovers.begin(A)
+        m.fill(1)
+        played.leftovers.look()
+        m.register()
+        played.leftovers.overlook()
+        assert {place for place, _ in played.leftovers.end()} == {next(iter(played.leftovers._state.entries))}
+        assert played.run(B, (m.look,))[1] == set()
+        assert fillers(played.run(C, (m.read,))[1]) == {A}
 
 
 class TestFixtures:
