@@ -140,7 +140,7 @@ class Chance:
         elif isinstance(thing, (list, collections.deque)):
             self.pick(self.append, self.pop, self.move)(thing, value)
         elif isinstance(thing, set):
-            value = value if isinstance(value, ATOMS) else self.loaded.BOX
+            value = value if isinstance(value, ATOMS) else self.loaded.Box
             self.pick(thing.add, thing.discard)(value)
         elif isinstance(thing, type):
             thing.kind = self.pick("box", "crate")  # type: ignore[attr-defined]
