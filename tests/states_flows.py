@@ -278,16 +278,16 @@ FLOWS = {
     ),
     "a function attribute": Case(
         """
-        def get():
-            if not hasattr(get, "value"):
-                get.value = work()
-            return get.value
+        def lazy():
+            if not hasattr(lazy, "value"):
+                lazy.value = work()
+            return lazy.value
         def work():
             return 1
         """,
         """
-        def test_first(): assert m.get()
-        def test_reads(): assert m.get()
+        def test_first(): assert m.lazy()
+        def test_reads(): assert m.lazy()
         def test_far(): assert m.__name__
         """,
     ),

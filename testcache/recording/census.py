@@ -1,8 +1,8 @@
 """The census: what outlives a test and can be reached by a name of the project, and what of it has changed.
 
 It begins with the attributes of first-party modules, classes and functions, follows them into every container
-and object, and remembers what each holds. A look asks the garbage collector what those objects refer to now: 30 ns
-a reference, about 0.2 ms a test for a project of 5,000 lines. Only where that differs is looked closer.
+and object, and remembers what each holds. A look asks the garbage collector what those objects refer to now: 60 ns
+a reference, about 0.3 ms a test for a project of 5,000 lines. Only where that differs is looked closer.
 What comes in later is *late*: it is watched for as long as something leads to it.
 
 Does not see: what a library keeps in its own modules and classes; contents of arrays of C libraries; keys of a
@@ -26,7 +26,7 @@ from testcache.recording.identity import identity
 from testcache.recording.keepers import MODULE, Found, Keeper, Names, expand
 
 MOST_KEEPERS: Final = 200_000
-"""Objects that are watched: about 40 ms a test."""
+"""Objects that are watched: about 50 ms a test."""
 
 CHUNK: Final = 256
 """Objects that are compared at once; where something has changed, these are looked at one by one for 0.1 ms."""

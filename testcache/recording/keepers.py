@@ -1,4 +1,10 @@
-"""The sorts of long-lived objects that the census watches, and how each is looked at."""
+"""Keepers: the long-lived objects that the census watches, by sort, and how each is looked at.
+
+What a keeper holds is a dict of slots: the names of a module, the keys of a dict, the elements of a set. A list, a
+closure or an object written in C has one slot for all that it holds. An object may be two keepers, as a subclass
+of list is: one for its elements, one for its attributes.
+Does not see: a function that gets other defaults; a slot that takes over the value of another one.
+"""
 
 from __future__ import annotations
 
@@ -31,9 +37,10 @@ _OF_A_LOGGER: Final = ("level", "disabled", "propagate", "handlers", "filters")
 
 _OPAQUE: Final = Types(
     types.ModuleType, types.CodeType, types.FrameType, types.TracebackType,
-     types.GetSetDescriptorType, types.MemberDescriptorType, types.MethodDescriptorType,
-     types.WrapperDescriptorType, types.ClassMethodDescriptorType, types.CoroutineType, types.AsyncGeneratorType,
+    types.GetSetDescriptorType, types.MemberDescriptorType, types.MethodDescriptorType,
+    types.WrapperDescriptorType, types.ClassMethodDescriptorType, types.CoroutineType, types.AsyncGeneratorType,
 )  # fmt: skip
+"""Types whose objects keep nothing, are watched elsewhere (modules), or are over when a test is (coroutines)."""
 
 _FOREIGN: Final = frozenset({"_pytest", "pytest", "pluggy", "xdist", "testcache", "os", "logging", "pathlib"})
 """Packages whose objects are not entered: pytest's change with every test, and those of the standard library
@@ -85,7 +92,7 @@ class Keeper:
     Attributes:
         thing: what the garbage collector is asked about.
         owner: the object that is looked at; `thing` may be its dict.
-        place: where it was found first: `path::NAME.attribute['key']`.
+        place: where it was found first: `path::NAME.attribute[#key]`, with `~2` and so on if that is taken.
         names: those by which code may reach it.
         files: the modules in which one of these names stands.
         base, last: what it held at first, and at the last look, by slot.
@@ -118,7 +125,7 @@ class Keeper:
         return self.names | {slot} if self.kind.named else self.names
 
     def found_in(self, slot: Any) -> Sequence[Found]:
-        """What is in a slot on the way into the census."""
+        """What is in a slot, and an object that is its key, on the way into the census; plain values are not."""
         value = self.last[slot]
         parts: list[tuple[int | None, object]] = [(None, value)]
         if slot is WHOLE and type(value) is tuple:  # made for the look

@@ -117,11 +117,10 @@ class Leftovers:
         for context in (*account.contexts, *late):
             known = context.found
             if known is None or context is test:
+                own = account.contexts if context is test else set(context.reachable())
                 reached = self._before.reached(context.places, self._ledger.mentions)
                 known = context.found = frozenset(
-                    entry.found
-                    for entry in reached
-                    if entry.fixture not in account.contexts and not entry.files.isdisjoint(files)
+                    entry.found for entry in reached if entry.fixture not in own and not entry.files.isdisjoint(files)
                 )
             found |= known
         return frozenset(one for one in found if one.filler != node)
@@ -156,7 +155,7 @@ class Leftovers:
 
     def overlook(self) -> None:
         """What has changed since the last look is no test's doing."""
-        self._census.changes()
+        self._drop(self._state.entries, self._census.changes().gone)
 
     def look(self, fixture: Context | None = None) -> None:
         """What has changed since the last look is the doing of the test that runs, in a wide fixture or not."""

@@ -14,13 +14,14 @@ from states_changes import CHANGES
 from states_containers import CONTAINERS
 from states_flows import FLOWS
 from states_lives import LIVES
+from states_moves import MOVES
 from states_objects import OBJECTS
 from states_split import SPLIT
 from states_unseen import ELSEWHERE, HANDED_ON, UNSEEN
 from states_usual import USUAL
 from states_ways import WAYS
 
-FILLED = USUAL | CONTAINERS | OBJECTS | FLOWS | LIVES | WAYS | CHANGES | SPLIT | HANDED_ON | UNSEEN | ELSEWHERE
+FILLED = USUAL | CONTAINERS | OBJECTS | FLOWS | LIVES | WAYS | CHANGES | SPLIT | MOVES | HANDED_ON | UNSEEN | ELSEWHERE
 
 
 ALL_RUN_IT = {"many objects of a session fixture", "dies with its class of tests"}

@@ -12,16 +12,14 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from manifests import DIGESTS, MANIFESTS, PLAIN
 
 from testcache.errors import BadRecord
 from testcache.model import (
-    ABSENT,
-    TRACES_PER_TEST,
     Digest,
     Found,
     Input,
     Kind,
-    Leftover,
     Manifest,
     NodeId,
     Read,
@@ -37,46 +35,10 @@ from testcache.storage.codec import (
     encode_source,
     encode_value,
 )
-from testcache.storage.merge import merge_manifests
 
-TEXTS = st.text(st.characters(exclude_categories=[]), max_size=12)  # lone surrogates included
-PLAIN = st.text(max_size=12)
-DIGESTS = st.one_of(st.just(ABSENT), st.binary(min_size=16, max_size=16).map(Digest))
-NAMES = st.one_of(TEXTS, st.sampled_from(["src/a.py", "src/a.py::f", "src/a.py::f.g", "src/b.py", "HOME"]))
-READS = st.builds(Read, st.builds(Input, st.sampled_from(Kind), NAMES), DIGESTS)
-FINITE = st.floats(allow_nan=False)
-SCALARS = st.one_of(st.none(), st.booleans(), st.integers(), FINITE, TEXTS, st.binary(max_size=8))
-VALUES = st.recursive(
-    SCALARS,
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(PLAIN, inner, max_size=3)),
-    max_leaves=6,
-)
-REPORTS = st.dictionaries(PLAIN, VALUES, max_size=4)
-LEFT = st.builds(Leftover, TEXTS, DIGESTS)
-FOUND = st.builds(Found, TEXTS.map(NodeId), TEXTS, DIGESTS)
-PARTS = st.lists(st.frozensets(READS, max_size=4), max_size=4).map(tuple)
-TRACES = st.builds(
-    Trace,
-    parts=PARTS,
-    outcome=st.sampled_from(["passed", "skipped", "xfailed"]),
-    reports=st.lists(REPORTS, max_size=3).map(tuple),
-    duration_s=FINITE,
-    recorded_at=st.sampled_from([0.0, 1.0, 2.5]),
-    lines=st.binary(max_size=8),
-    max_age_s=st.sampled_from([0.0, 3600.0]),
-    labels=st.lists(TEXTS, max_size=2).map(tuple),
-    left=st.frozensets(LEFT, max_size=3),
-    found=st.frozensets(FOUND, max_size=3),
-)
 HEAD = bytes([codec.MANIFEST_FORMAT])
 LEFT_ROW, FOUND_ROW = (msgspec.msgpack.encode([b"t.py::a", b"m.py::P", b"1" * 16][count:]) for count in (1, 0))
 BROKEN_ROW = msgspec.msgpack.encode([b"t.py::a", b"\xff", b"1" * 16])
-NODES = st.one_of(TEXTS, st.sampled_from(["t.py::a", "t.py::b", "t.py::b[1]"])).map(NodeId)
-MANIFESTS = st.builds(
-    Manifest,
-    traces=st.dictionaries(NODES, st.lists(TRACES, max_size=4), max_size=4),
-    failed=st.dictionaries(NODES, st.sampled_from([0.0, 1.0, 2.0, 3.0]), max_size=3),
-)
 
 
 def file_of_tests(tests: int = 25, inputs: int = 300, each: int = 30) -> Manifest:
@@ -316,72 +278,6 @@ class TestDamage:
         tests = self.one_trace(reports=[(2, [])] * 1000)
         with pytest.raises(BadRecord, match="unfold"):
             decode_manifest(self.record(blobs=[b"passed", b"", template], tests=tests))
-
-
-class TestMerge:
-    """Two runs at once, an import, a pull: nothing is lost and the order does not matter."""
-
-    @settings(deadline=None, max_examples=50)
-    @given(MANIFESTS, MANIFESTS)
-    def test_the_order_does_not_matter(self, one: Manifest, two: Manifest) -> None:
-        """Merging is commutative, and merging what is in already changes nothing."""
-        merged = merge_manifests(one, two)
-        assert merge_manifests(two, one) == merged
-        assert merge_manifests(merged, two) == merged
-        assert merge_manifests(one, merged) == merged
-        assert merge_manifests(merged, merged) == merged
-
-    @settings(deadline=None, max_examples=50)
-    @given(MANIFESTS, MANIFESTS, MANIFESTS)
-    def test_the_grouping_does_not_matter(self, one: Manifest, two: Manifest, three: Manifest) -> None:
-        """Three machines may merge in any order."""
-        left = merge_manifests(merge_manifests(one, two), three)
-        assert merge_manifests(one, merge_manifests(two, three)) == left
-
-    def trace(self, at: float, what: bytes = b"1", outcome: str = "passed") -> Trace:
-        reads = frozenset({Read(Input(Kind.FILE, "a"), Digest(what * 16))})
-        return Trace((reads,), outcome, (), 0.1, at)
-
-    def merged(self, old: list[Trace], new: list[Trace], limit: int = TRACES_PER_TEST) -> list[Trace]:
-        node = NodeId("x")
-        result = merge_manifests(Manifest({node: old}), Manifest({node: new}), limit=limit)
-        return result.traces[node]
-
-    def test_the_same_execution_is_kept_once(self) -> None:
-        """Same reads and outcome are one trace, as recorded last; another outcome is another trace."""
-        assert self.merged([self.trace(1.0)], [self.trace(2.0)]) == [self.trace(2.0)]
-        skipped = self.trace(1.0, outcome="skipped")
-        assert self.merged([skipped], [self.trace(2.0)]) == [self.trace(2.0), skipped]
-
-    def test_what_was_left_or_found_makes_another_trace(self) -> None:
-        """Same reads, but other traces in memory: both executions are kept."""
-        plain = self.trace(1.0)
-        left = dataclasses.replace(self.trace(2.0), left=frozenset({Leftover("m.py::P", Digest(b"1" * 16))}))
-        found = dataclasses.replace(
-            self.trace(3.0), found=frozenset({Found(NodeId("t"), "m.py::P", Digest(b"1" * 16))})
-        )
-        assert self.merged([plain, left], [found]) == [found, left, plain]
-
-    def test_reads_split_in_other_parts_are_the_same_reads(self) -> None:
-        """How reads were grouped says nothing about what was executed."""
-        first, second = (Read(Input(Kind.FILE, name), Digest(b"1" * 16)) for name in "ab")
-        one = Trace((frozenset({first, second}),), "passed", (), 0.1, 1.0)
-        two = Trace((frozenset({first}), frozenset({second})), "passed", (), 0.1, 2.0)
-        assert self.merged([one], [two]) == [two]
-
-    def test_only_the_newest_are_kept(self) -> None:
-        """More traces than the limit drop the oldest."""
-        traces = [self.trace(float(number), bytes([number])) for number in range(12)]
-        assert self.merged(traces[:6], traces[6:]) == traces[:3:-1]
-        assert self.merged(traces[:6], traces[6:], limit=2) == traces[:9:-1]
-
-    @pytest.mark.parametrize(("failed_at", "stays"), [(0.5, False), (1.0, True), (1.5, True)])
-    def test_a_failure_counts_until_a_later_success(self, failed_at: float, stays: bool) -> None:
-        """The newer knowledge wins; at the same moment the failure does, since unknown means run."""
-        node = NodeId("x")
-        passed, failed = Manifest({node: [self.trace(1.0)]}), Manifest(failed={node: failed_at})
-        assert (node in merge_manifests(passed, failed).failed) is stays
-        assert (node in merge_manifests(failed, passed).failed) is stays
 
 
 class Row(msgspec.Struct):
