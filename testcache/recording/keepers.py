@@ -13,6 +13,7 @@ import gc
 import itertools
 import logging
 import types
+import weakref
 from array import array
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -54,10 +55,18 @@ WHOLE: Final = type("Whole", (), {})()
 class Key:
     """A key of a dict as a slot: looked up by identity, so that no `__hash__` of a project runs."""
 
-    __slots__ = ("key",)
+    __slots__ = ("_label", "key")
 
     def __init__(self, key: object) -> None:
         self.key = key
+        self._label = ""
+
+    @property
+    def label(self) -> str:
+        """The key in the name of a place; written once, as what is unknown is written differently each time."""
+        if not self._label:
+            self._label = identify(self.key)
+        return self._label
 
     def __eq__(self, other: object) -> bool:
         return type(other) is Key and self.key is other.key
@@ -76,6 +85,7 @@ class Kind:
         named: whether code writes the slot as a name.
         told: whether the garbage collector tells what it refers to.
         fixed: whether it can never refer to anything else.
+        weak: whether its keys are weak references.
     """
 
     look: Callable[[Any], dict[Any, object]]
@@ -83,6 +93,7 @@ class Kind:
     named: bool = False
     told: bool = True
     fixed: bool = False
+    weak: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -194,6 +205,8 @@ def expand(found: Found, home: Callable[[Any], str | None]) -> Sequence[Keeper |
         return [_keeper(found, thing, TUPLE, thing)]
     if issubclass(kind, logging.Logger):
         return [_keeper(found, anatomy.dict_of(thing), LOGGER, thing)]
+    if kind is weakref.WeakKeyDictionary:
+        return [_keeper(found, thing.data, WEAK, thing.data)]
     if anatomy.names_of(kind)[0].partition(".")[0] in _FOREIGN:
         return []
     return _object(found)
@@ -321,17 +334,21 @@ def _dotted(slot: object) -> str:
     return f".{slot}"
 
 
+def _named(slot: object) -> str:
+    return slot.label if isinstance(slot, Key) else identify(slot)
+
+
 def _subscript(slot: object) -> str:
-    return f"[{identify(slot.key if isinstance(slot, Key) else slot)}]"
+    return f"[{_named(slot)}]"
 
 
 def _element(slot: object) -> str:
     """One element of a set, or all of a list, which is compared as a whole."""
-    return "" if slot is WHOLE else f"{{{identify(slot.key if isinstance(slot, Key) else slot)}}}"
+    return "" if slot is WHOLE else f"{{{_named(slot)}}}"
 
 
 def _call(slot: object) -> str:
-    return f"({identify(slot.key if isinstance(slot, Key) else slot)})"
+    return f"({_named(slot)})"
 
 
 def _nothing(_: object) -> str:
@@ -342,6 +359,7 @@ MODULE: Final = Kind(_module, _top, named=True)
 CLASS: Final = Kind(_class, _dotted, named=True)
 ATTRIBUTES: Final = Kind(_attributes, _dotted, named=True)
 PAIRS: Final = Kind(_pairs, _subscript)
+WEAK: Final = Kind(_pairs, _subscript, weak=True)
 ELEMENTS: Final = Kind(_elements, _element)
 SLOTS: Final = Kind(_slots, _dotted, named=True)
 CELL: Final = Kind(_cell, _nothing)
