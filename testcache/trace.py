@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from testcache.model import Change, Decision, Digest, Found, Hit, Input, Kind, Manifest, Miss, NodeId, Read, Trace
 from testcache.reasons import Reason
@@ -41,7 +41,8 @@ class Verifier:
         self._digest_of = digest_of
         self._refine = refine
         self._traces_of = traces_of
-        self._leaving: dict[Found, bool] = {}
+        self._traced: set[Found] = set()
+        self._left_by: dict[Found, Trace] = {}
         self._checked: dict[int, tuple[frozenset[Read], Read | None, tuple[Read, ...]]] = {}
         self._refined: dict[int, tuple[Trace, Mapping[Input, tuple[str, ...]]]] = {}
 
@@ -77,37 +78,57 @@ class Verifier:
             known = self._refined[id(trace)] = (trace, self._refine(trace, soft))
         return known[1]
 
-    def waits_for(self, trace: Trace) -> tuple[Found, ...]:
+    def waits_for(self, trace: Trace, now_s: float = 0.0) -> tuple[Found, ...]:
         """What a trace found that no trace of its filler that holds now has left; sorted."""
-        return tuple(sorted(found for found in trace.found if not self._is_left(found)))
+        if not trace.found:
+            return ()
+        self._trace_back(trace.found, now_s)
+        return tuple(sorted(found for found in trace.found if found not in self._left_by))
 
-    def _is_left(self, found: Found) -> bool:
-        known = self._leaving.get(found)
-        if known is None:
-            self._leaving[found] = False  # two tests that found each other's leftovers, in different runs
-            known = self._leaving[found] = self.leaving(found) is not None
-        return known
-
-    def leaving(self, found: Found) -> Trace | None:
-        """A trace of the filler that holds now and left just this."""
-        for trace in self._traces_of(found.filler):
-            if found.leftover in trace.left and self.verify(trace) is None and not self.waits_for(trace):
-                return trace
-        return None
-
-    def fillers(self, trace: Trace) -> tuple[Trace, ...] | None:
-        """The traces that left what this one found, and what those found; None if one is missing."""
+    def fillers(self, traces: Iterable[Trace]) -> tuple[Trace, ...] | None:
+        """The traces that left what these found, and what those found in turn; None if one is missing."""
+        queue = list(traces)
+        self._trace_back([found for trace in queue for found in trace.found], 0.0)
         fillers: dict[int, Trace] = {}
-        queue = [trace]
         while queue:
             for found in queue.pop().found:
-                filler = self.leaving(found)
+                filler = self._left_by.get(found)
                 if filler is None:
                     return None
                 if id(filler) not in fillers:
                     fillers[id(filler)] = filler
                     queue.append(filler)
         return tuple(fillers.values())
+
+    def _trace_back(self, start: Iterable[Found], now_s: float) -> None:
+        """Find the traces that left what was found, beginning with those that found nothing themselves.
+
+        Two tests that only ever found each other's leftovers have no such beginning. Not by recursion: of a
+        thousand tests each may have found what the one before it left. Cost: a look-up, once it is known.
+        """
+        rows: dict[Found, list[Trace]] = {}
+        queue = [found for found in start if found not in self._traced]
+        while queue:
+            found = queue.pop()
+            if found not in self._traced:
+                self._traced.add(found)
+                rows[found] = [trace for trace in self._traces_of(found.filler) if self._leaves(trace, found, now_s)]
+                queue += (before for trace in rows[found] for before in trace.found)
+        unknown = [*reversed(rows)]
+        while unknown:
+            for found in unknown:
+                whole = (trace for trace in rows[found] if trace.found <= self._left_by.keys())
+                trace = next(whole, None)
+                if trace is not None:
+                    self._left_by[found] = trace
+            rest = [found for found in unknown if found not in self._left_by]
+            if len(rest) == len(unknown):
+                return
+            unknown = rest
+
+    def _leaves(self, trace: Trace, found: Found, now_s: float) -> bool:
+        """Whether a trace has left just this, and holds as far as its own inputs say."""
+        return found.leftover in trace.left and self.verify(trace) is None and not _is_expired(trace, now_s)
 
     def changes(self, trace: Trace) -> Iterator[Change]:
         """All the differences between a trace and the world that matter to it, sorted by input."""
@@ -140,11 +161,11 @@ class Verifier:
         waiting: Miss | None = None
         for trace in traces:
             if self.verify(trace) is None:
-                waits_for = self.waits_for(trace)
+                waits_for = self.waits_for(trace, now_s)
                 if waits_for:
                     waiting = waiting or Miss(Reason.LEFTOVER, (), trace, waits_for)
                     continue
-                if trace.max_age_s and now_s - trace.recorded_at > trace.max_age_s:
+                if _is_expired(trace, now_s):
                     expired = expired or trace
                     continue
                 return Hit(trace)
@@ -167,3 +188,7 @@ class Verifier:
             names = known[1].get(read.input, ()) if known is not None else ()
             changes = (Change(read.input, read.digest, self._digest_of(read.input), names),)
         return Miss(changes[0].reason, changes, nearest)
+
+
+def _is_expired(trace: Trace, now_s: float) -> bool:
+    return bool(trace.max_age_s) and now_s - trace.recorded_at > trace.max_age_s

@@ -37,7 +37,7 @@ FLOWS = {
         def test_reads(): assert m.row("a")
         def test_reads_the_box(): assert m.BOX.get()
         def test_reads_it_plainly(): assert m.BOX.rows
-        def test_far(): assert m.Box
+        def test_far(): assert m.__name__
         """,
     ),
     "a walrus": Case(
@@ -72,7 +72,7 @@ FLOWS = {
         """
         def test_first(): assert m.BOX.get()
         def test_reads(): assert m.BOX.rows
-        def test_far(): assert m.BOX
+        def test_far(): assert m.__name__
         """,
     ),
     "a lock around it": Case(
@@ -93,7 +93,7 @@ FLOWS = {
         """
         def test_first(): assert m.rows()
         def test_reads(): assert m.rows()
-        def test_far(): assert m.LOCK
+        def test_far(): assert m.__name__
         """,
     ),
     "filled in another thread": Case(
@@ -116,7 +116,7 @@ FLOWS = {
             thread.join()
             assert m.BOX.rows
         def test_reads(): assert m.BOX.rows
-        def test_far(): assert m.BOX
+        def test_far(): assert m.__name__
         """,
     ),
     "filled by threads at the same time": Case(
@@ -150,7 +150,7 @@ FLOWS = {
             m.both()
             assert m.ROWS["a"]
         def test_reads(): assert m.ROWS.get("a", 1)
-        def test_far(): assert m.STEP
+        def test_far(): assert m.__name__
         """,
     ),
     "a coroutine that keeps what it awaited": Case(
@@ -171,7 +171,7 @@ FLOWS = {
         """
         def test_first(): assert m.asyncio.run(m.row("a"))
         def test_reads(): assert m.asyncio.run(m.row("a"))
-        def test_far(): assert m.asyncio
+        def test_far(): assert m.__name__
         """,
     ),
     "a hand-written singleton": Case(
@@ -191,7 +191,7 @@ FLOWS = {
         """
         def test_first(): assert m.One.get().value
         def test_reads(): assert m.One.get().value
-        def test_far(): assert m.One
+        def test_far(): assert m.__name__
         """,
     ),
     "a registry that finds its own": Case(
@@ -214,7 +214,7 @@ FLOWS = {
         """
         def test_first(): assert m.find("shout")()
         def test_reads(): assert m.find("shout")()
-        def test_far(): assert m.register
+        def test_far(): assert m.__name__
         """,
         ("def shout():\n        return 1", "def shout():\n        return 2"),
     ),
@@ -237,7 +237,7 @@ FLOWS = {
         def inner(box): return [box]
         def test_first(inner): assert inner[0].get()
         def test_reads(inner): assert inner[0].value
-        def test_far(): assert m.Box
+        def test_far(): assert m.__name__
         """,
     ),
     "an object of a class of tests": Case(
@@ -258,7 +258,7 @@ FLOWS = {
             def setUpClass(cls): cls.box = m.Box()
             def test_first(self): assert self.box.get()
             def test_reads(self): assert self.box.get()
-        def test_far(): assert m.Box
+        def test_far(): assert m.__name__
         """,
     ),
     "an attribute of the test module": Case(
@@ -278,16 +278,16 @@ FLOWS = {
     ),
     "a function attribute": Case(
         """
-        def get():
-            if not hasattr(get, "value"):
-                get.value = work()
-            return get.value
+        def lazy():
+            if not hasattr(lazy, "value"):
+                lazy.value = work()
+            return lazy.value
         def work():
             return 1
         """,
         """
-        def test_first(): assert m.get()
-        def test_reads(): assert m.get()
+        def test_first(): assert m.lazy()
+        def test_reads(): assert m.lazy()
         def test_far(): assert m.__name__
         """,
     ),
@@ -306,7 +306,7 @@ FLOWS = {
         """
         def test_first(): assert m.Model.rows
         def test_reads(): assert m.Model.rows
-        def test_far(): assert m.Model
+        def test_far(): assert m.__name__
         """,
     ),
 }

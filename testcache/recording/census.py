@@ -1,8 +1,9 @@
 """The census: what outlives a test and can be reached by a name of the project, and what of it has changed.
 
 It begins with the attributes of first-party modules, classes and functions, follows them into every container
-and object, and remembers what each holds. A look asks the garbage collector what those objects refer to now: 15 ns
-a reference, about 0.1 ms a test for a project of 5,000 lines. Only where that differs is looked closer.
+and object, and remembers what each holds. A look asks the garbage collector what those objects refer to now: 60 ns
+a reference, about 0.3 ms a test for a project of 5,000 lines. Only where that differs is looked closer.
+What comes in later is *late*: it is watched for as long as something leads to it.
 
 Does not see: what a library keeps in its own modules and classes; contents of arrays of C libraries; keys of a
 dict that change places; what lies behind `MOST_KEEPERS` objects. What a name led to when a test began stays
@@ -14,6 +15,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import chain
 from operator import is_not
 from types import ModuleType
 from typing import Any, Final
@@ -21,55 +23,84 @@ from typing import Any, Final
 from testcache.recording import anatomy
 from testcache.recording.anatomy import MISSING, same
 from testcache.recording.identity import identity
-from testcache.recording.keepers import MODULE, Found, Growth, Keeper, Names, expand
+from testcache.recording.keepers import MODULE, Found, Keeper, Names, expand
 
 MOST_KEEPERS: Final = 200_000
-"""Objects that are watched: about 20 ms a test."""
+"""Objects that are watched: about 50 ms a test."""
 
 CHUNK: Final = 256
 """Objects that are compared at once; where something has changed, these are looked at one by one for 0.1 ms."""
 
 NOWHERE: Names = frozenset()
+_BORDER: Final = (object(),)
+"""Stands between objects, so that what moves from the end of one to the begin of the next is seen."""
 
 
-@dataclass(slots=True, eq=False)
 class _Chunk:
-    """Some keepers, and all that they referred to at the last look."""
+    """Some keepers, and all that they referred to at the last look; the keys of dicts are not told by all of them."""
 
-    keepers: list[Keeper] = field(default_factory=list)
-    things: list[object] = field(default_factory=list)
-    references: list[object] = field(default_factory=list)
+    __slots__ = ("_dicts", "_keys", "_references", "_things", "keepers")
+
+    def __init__(self) -> None:
+        self.keepers: list[Keeper] = []
+        self.refresh()
 
     def refresh(self) -> None:
-        self.things = [keeper.thing for keeper in self.keepers]
-        self.references = gc.get_referents(*self.things)
+        self._things: list[object] = []
+        self._dicts: list[dict[Any, Any]] = []
+        self._references: list[object] = []
+        self._keys: list[object] = []
+        for keeper in self.keepers:
+            self._add(keeper.thing)
 
     def add(self, keeper: Keeper) -> None:
         self.keepers.append(keeper)
-        self.things.append(keeper.thing)
-        self.references += gc.get_referents(keeper.thing)
+        self._add(keeper.thing)
+
+    def _add(self, thing: Any) -> None:
+        self._things += (_BORDER, thing)
+        self._references += gc.get_referents(_BORDER, thing)
+        if issubclass(type(thing), dict):
+            self._dicts.append(thing)
+            self._keys += dict.__iter__(thing)
 
     def is_changed(self) -> bool:
-        now = gc.get_referents(*self.things)
-        return len(now) != len(self.references) or any(map(is_not, now, self.references))
+        references = gc.get_referents(*self._things)
+        keys = [*chain.from_iterable(map(dict.__iter__, self._dicts))]
+        return _differ(references, self._references) or _differ(keys, self._keys)
 
 
-@dataclass(frozen=True, slots=True)
+def _differ(one: list[object], other: list[object]) -> bool:
+    return len(one) != len(other) or any(map(is_not, one, other))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Change:
     """One slot that holds something else than at the last look.
 
     Attributes:
+        holder: the place of the object that has the slot.
+        place: that of the slot.
         value: what it holds; MISSING if nothing.
         names: by which code may reach it.
         files: modules in which one of the names stands.
         restored: whether it holds what it held at first.
     """
 
+    holder: str
     place: str
     value: object
     names: Names
     files: Names
     restored: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a look of the census found; `gone` are places of objects that nothing leads to any more."""
+
+    changes: list[Change] = field(default_factory=list)
+    gone: frozenset[str] = frozenset()
 
 
 class Census:
@@ -86,6 +117,10 @@ class Census:
         self._modules: dict[str, str] = {}
         self._keepers: dict[int, Keeper] = {}
         self._met: dict[int, tuple[object, Names, Names]] = {}
+        self._late: set[int] = set()
+        self._late_keepers: set[Keeper] = set()
+        self._values: set[Found] = set()
+        self._bearers: set[Keeper] = set()
         self._places: set[str] = set()
         self._chunks: list[_Chunk] = []
         self._untold: list[Keeper] = []
@@ -97,77 +132,89 @@ class Census:
         """
         found = []
         for module in modules:
-            held = anatomy.dict_of(module)
-            file = held.get("__file__") if held is not None else None
-            if isinstance(file, str) and identity(held) not in self._met and self._is_project(file):
+            held = anatomy.dict_of(module) or {}
+            file, own = held.get("__file__"), held.get("__name__")
+            if type(file) is str and type(own) is str and identity(held) not in self._met and self._is_project(file):
                 name = self._name(file)
-                self._modules[module.__name__] = name
+                self._modules[own] = name
                 found.append(Found(held, name, NOWHERE, frozenset((name,)), MODULE))
         for one in found:
-            self._watch(self._grow([one]).keepers)
+            self._grow([one], late=False)
 
-    def adopt_value(self, name: str, value: object, file: str) -> Growth:
+    def adopt_value(self, name: str, value: object, file: str) -> Found:
         """Watch a value that the project hands on by a name, such as that of a fixture, until it is forgotten."""
-        growth = self._grow([Found(value, f"{file}::{name}()", frozenset((name,)), frozenset((file,)))])
-        self._watch(growth.keepers)
-        return growth
+        found = Found(value, f"{file}::{name}()", frozenset((name,)), frozenset((file,)))
+        self._values.add(found)
+        self._grow([found], late=True)
+        return found
 
-    def changes(self) -> list[Change]:
+    def forget(self, value: Found) -> frozenset[str]:
+        """Let go of such a value; the places of the objects to which nothing else leads."""
+        self._values.discard(value)
+        return self._sweep()
+
+    def changes(self) -> Look:
         """What has changed since the last look, which this one is now."""
         changed = [chunk for chunk in self._chunks if chunk.is_changed()]
         keepers = [keeper for chunk in changed for keeper in chunk.keepers]
         found = [change for keeper in [*keepers, *self._untold] for change in self._compare(keeper)]
         for chunk in changed:
             chunk.refresh()
-        return found
+        return Look(found, self._sweep() if found and self._late else frozenset())
 
     # -- finding
 
     def _home(self, thing: Any) -> str | None:
         """The place of a class or function of the project."""
-        module = getattr(thing, "__module__", None)
-        file = self._modules.get(module) if isinstance(module, str) else None
-        return None if file is None else f"{file}::{thing.__qualname__}"
+        is_class = issubclass(type(thing), type)
+        module, name = anatomy.names_of(thing) if is_class else (thing.__module__, thing.__qualname__)
+        file = self._modules.get(module) if type(module) is str else None
+        return None if file is None else f"{file}::{name}"
 
-    def _grow(self, start: Iterable[Found]) -> Growth:
+    def _grow(self, start: Iterable[Found], *, late: bool) -> None:
         """Follow references from some objects to all that is to be watched."""
-        growth = Growth()
         queue = list(start)
         while queue:
             found = queue.pop()
-            if not self._is_news(found, growth):
+            if not self._is_news(found, late=late):
                 continue
             for part in expand(found, self._home):
                 if isinstance(part, Found):
                     queue.append(part)
                     continue
                 keeper = self._keepers.get(identity(part.thing))
-                if keeper is None:
-                    if len(self._keepers) == MOST_KEEPERS:
-                        continue
+                if keeper is not None:
+                    keeper.names |= part.names
+                    keeper.files |= part.files
+                    if not late:
+                        keeper.late = False
+                        self._late_keepers.discard(keeper)
+                elif len(self._keepers) < MOST_KEEPERS:
                     keeper = self._keepers[identity(part.thing)] = part
                     keeper.place = self._unique(keeper.place)
                     keeper.base = keeper.last = keeper.look()
-                    growth.keepers.append(keeper)
-                elif keeper.kind.named and not keeper.kind.compared and part.files <= keeper.files:
-                    continue  # what is below has names of its own
+                    keeper.late = late
+                    if late:
+                        self._late_keepers.add(keeper)
+                    self._watch(keeper)
                 else:
-                    keeper.names |= part.names
-                    keeper.files |= part.files
+                    continue
                 queue += keeper.below()
-        return growth
 
-    def _is_news(self, found: Found, growth: Growth) -> bool:
-        """Whether an object has not been met, or not by these names."""
+    def _is_news(self, found: Found, *, late: bool) -> bool:
+        """Whether an object has not been met, or not by these names, or only as a late one."""
         key = identity(found.thing)
         known = self._met.get(key)
         if known is None:
             self._met[key] = (found.thing, found.names, found.files)
-            growth.met.append(key)
+            if late:
+                self._late.add(key)
             return True
-        if found.names <= known[1] and found.files <= known[2]:
+        if found.names <= known[1] and found.files <= known[2] and (late or key not in self._late):
             return False
         self._met[key] = (found.thing, known[1] | found.names, known[2] | found.files)
+        if not late:
+            self._late.discard(key)
         return True
 
     def _unique(self, place: str) -> str:
@@ -179,14 +226,13 @@ class Census:
         self._places.add(found)
         return found
 
-    def _watch(self, keepers: Iterable[Keeper]) -> None:
-        for keeper in keepers:
-            if not keeper.kind.told:
-                self._untold.append(keeper)
-            elif not keeper.kind.fixed:
-                if not self._chunks or len(self._chunks[-1].keepers) >= CHUNK:
-                    self._chunks.append(_Chunk())
-                self._chunks[-1].add(keeper)
+    def _watch(self, keeper: Keeper) -> None:
+        if not keeper.kind.told:
+            self._untold.append(keeper)
+        elif not keeper.kind.fixed:
+            if not self._chunks or len(self._chunks[-1].keepers) >= CHUNK:
+                self._chunks.append(_Chunk())
+            self._chunks[-1].add(keeper)
 
     # -- comparing
 
@@ -199,29 +245,67 @@ class Census:
         found = []
         for slot in slots:
             value, first = now.get(slot, MISSING), keeper.base.get(slot, MISSING)
-            if isinstance(value, ModuleType) and first is MISSING and value.__name__.endswith(f".{slot}"):
-                continue  # a package gets a submodule as an attribute when that is imported
-            if slot in keeper.grown:
-                self.forget(keeper.grown.pop(slot))
+            if first is MISSING and _is_submodule(value, slot):
+                continue
             restored = same(value, first)
-            found.append(Change(keeper.place_of(slot), value, keeper.names_of(slot), keeper.files, restored))
-            if not restored and value is not MISSING:
-                growth = keeper.grown[slot] = self._grow(keeper.found_in(slot))
-                self._watch(growth.keepers)
+            names = keeper.names_of(slot)
+            found.append(Change(keeper.place, keeper.place_of(slot), value, names, keeper.files, restored))
+            keeper.grown.pop(slot, None)
+            if value is not MISSING and (keeper.late or not restored):
+                inside = keeper.found_in(slot)
+                if not keeper.late:
+                    keeper.grown[slot] = inside
+                    self._bearers.add(keeper)
+                self._grow(inside, late=True)
         return found
 
-    def forget(self, growth: Growth) -> None:
-        """Let go of what was found in a slot that holds something else now."""
-        for key in growth.met:
-            self._met.pop(key, None)
-        for keeper in growth.keepers:
-            self._keepers.pop(identity(keeper.thing), None)
-            self._places.discard(keeper.place)
-            for below in keeper.grown.values():
-                self.forget(below)
-        gone = set(growth.keepers)
-        for chunk in self._chunks:
-            if not gone.isdisjoint(chunk.keepers):
-                chunk.keepers = [keeper for keeper in chunk.keepers if keeper not in gone]
-                chunk.refresh()
-        self._untold = [keeper for keeper in self._untold if keeper not in gone]
+    def _sweep(self) -> frozenset[str]:
+        """Let go of late objects that nothing leads to any more; their places. Cost: some us a late object.
+
+        An object that has been met before keeps its place and what it held at first, wherever it has moved.
+        """
+        self._bearers = {keeper for keeper in self._bearers if keeper.grown}
+        queue = [*self._values]
+        queue += (found for keeper in self._bearers for inside in keeper.grown.values() for found in inside)
+        reached: set[int] = set()
+        kept: set[Keeper] = set()
+        while queue:
+            found = queue.pop()
+            key = identity(found.thing)
+            if key not in self._late or key in reached:
+                continue
+            reached.add(key)
+            for part in expand(found, self._home):
+                if isinstance(part, Found):
+                    queue.append(part)
+                    continue
+                keeper = self._keepers.get(identity(part.thing))
+                if keeper is not None and keeper not in kept:
+                    kept.add(keeper)
+                    queue += keeper.below()
+        return self._drop(self._late - reached, kept)
+
+    def _drop(self, met: set[int], kept: set[Keeper]) -> frozenset[str]:
+        for key in met:
+            del self._met[key]
+        self._late -= met
+        gone = self._late_keepers - kept
+        self._late_keepers -= gone
+        if gone:
+            for keeper in gone:
+                del self._keepers[identity(keeper.thing)]
+                self._places.discard(keeper.place)
+            for chunk in self._chunks:
+                if not gone.isdisjoint(chunk.keepers):
+                    chunk.keepers = [keeper for keeper in chunk.keepers if keeper not in gone]
+                    chunk.refresh()
+            self._untold = [keeper for keeper in self._untold if keeper not in gone]
+        return frozenset(keeper.place for keeper in gone)
+
+
+def _is_submodule(value: object, slot: object) -> bool:
+    """Whether a package got it as an attribute because it was imported."""
+    if not issubclass(type(value), ModuleType):
+        return False
+    name = (anatomy.dict_of(value) or {}).get("__name__")
+    return type(name) is str and name.endswith(f".{slot}")

@@ -1,9 +1,16 @@
-"""The sorts of long-lived objects that the census watches, and how each is looked at."""
+"""Keepers: the long-lived objects that the census watches, by sort, and how each is looked at.
+
+What a keeper holds is a dict of slots: the names of a module, the keys of a dict, the elements of a set. A list, a
+closure or an object written in C has one slot for all that it holds. An object may be two keepers, as a subclass
+of list is: one for its elements, one for its attributes.
+Does not see: a function that gets other defaults; a slot that takes over the value of another one.
+"""
 
 from __future__ import annotations
 
 import contextvars
 import gc
+import itertools
 import logging
 import types
 from array import array
@@ -13,12 +20,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from testcache.recording import anatomy
-from testcache.recording.anatomy import ATOMS, MISSING
+from testcache.recording.anatomy import ATOMS, MISSING, Types
 from testcache.recording.identity import identity
 from testcache.recording.portrait import identify
-
-_UNOBTRUSIVE: Final = frozenset({"abc", "contextlib", "enum", "typing"})
-"""Modules whose classes leave the attributes of their subclasses alone."""
 
 Names = frozenset[str]
 
@@ -31,11 +35,12 @@ _NOT_ATTRIBUTES: Final = frozenset(
 _OF_A_LOGGER: Final = ("level", "disabled", "propagate", "handlers", "filters")
 """What tests set; the rest is a cache, and the way to all other loggers."""
 
-_OPAQUE: Final = frozenset(
-    {types.ModuleType, types.CodeType, types.FrameType, types.TracebackType, types.BuiltinFunctionType,
-     types.GetSetDescriptorType, types.MemberDescriptorType, types.MethodDescriptorType, types.GeneratorType,
-     types.WrapperDescriptorType, types.ClassMethodDescriptorType, types.CoroutineType, types.AsyncGeneratorType}
+_OPAQUE: Final = Types(
+    types.ModuleType, types.CodeType, types.FrameType, types.TracebackType,
+    types.GetSetDescriptorType, types.MemberDescriptorType, types.MethodDescriptorType,
+    types.WrapperDescriptorType, types.ClassMethodDescriptorType, types.CoroutineType, types.AsyncGeneratorType,
 )  # fmt: skip
+"""Types whose objects keep nothing, are watched elsewhere (modules), or are over when a test is (coroutines)."""
 
 _FOREIGN: Final = frozenset({"_pytest", "pytest", "pluggy", "xdist", "testcache", "os", "logging", "pathlib"})
 """Packages whose objects are not entered: pytest's change with every test, and those of the standard library
@@ -55,7 +60,7 @@ class Key:
         self.key = key
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Key) and self.key is other.key
+        return type(other) is Key and self.key is other.key
 
     def __hash__(self) -> int:
         return identity(self.key)
@@ -69,7 +74,6 @@ class Kind:
         look: what an object holds, by slot.
         label: a slot as part of a place.
         named: whether code writes the slot as a name.
-        compared: whether the interpreter's own code reads the slots, too, as `==` of a dataclass does.
         told: whether the garbage collector tells what it refers to.
         fixed: whether it can never refer to anything else.
     """
@@ -77,17 +81,8 @@ class Kind:
     look: Callable[[Any], dict[Any, object]]
     label: Callable[[Any], str]
     named: bool = False
-    compared: bool = False
     told: bool = True
     fixed: bool = False
-
-
-@dataclass(slots=True, eq=False)
-class Growth:
-    """What was found on from one object: keepers, and the identities of all objects that were met."""
-
-    keepers: list[Keeper] = field(default_factory=list)
-    met: list[int] = field(default_factory=list)
 
 
 @dataclass(slots=True, eq=False)
@@ -97,11 +92,12 @@ class Keeper:
     Attributes:
         thing: what the garbage collector is asked about.
         owner: the object that is looked at; `thing` may be its dict.
-        place: where it was found first: `path::NAME.attribute['key']`.
+        place: where it was found first: `path::NAME.attribute[#key]`, with `~2` and so on if that is taken.
         names: those by which code may reach it.
         files: the modules in which one of these names stands.
         base, last: what it held at first, and at the last look, by slot.
-        grown: what came into a slot after the first look.
+        late: whether it came in after the first look, and goes when nothing leads to it any more.
+        grown: what is in the slots that hold something else than at first; only kept for what is not late.
     """
 
     thing: object
@@ -112,7 +108,8 @@ class Keeper:
     files: Names
     base: Mapping[Any, object] = field(default_factory=dict)
     last: Mapping[Any, object] = field(default_factory=dict)
-    grown: dict[Any, Growth] = field(default_factory=dict)
+    late: bool = False
+    grown: dict[Any, Sequence[Found]] = field(default_factory=dict)
 
     def look(self) -> dict[Any, object]:
         return self.kind.look(self.owner)
@@ -121,25 +118,32 @@ class Keeper:
         return self.place + self.kind.label(slot)
 
     def names_of(self, slot: Any) -> Names:
-        """The names by which code may reach what is in a slot."""
-        if not self.kind.named:
-            return self.names
-        return self.names | {slot} if self.kind.compared else frozenset((slot,))
+        """The names by which code may reach what is in a slot.
+
+        Those of the object count for its attributes, too: a library may read them, or `==` of a dataclass.
+        """
+        return self.names | {slot} if self.kind.named else self.names
 
     def found_in(self, slot: Any) -> Sequence[Found]:
-        """What is in a slot on the way into the census."""
-        value, place, names = self.last[slot], self.place_of(slot), self.names_of(slot)
+        """What is in a slot, and an object that is its key, on the way into the census; plain values are not."""
+        value = self.last[slot]
+        parts: list[tuple[int | None, object]] = [(None, value)]
         if slot is WHOLE and type(value) is tuple:  # made for the look
-            parts = enumerate(value)
-            return [Found(part, f"{place}[{at}]", names, self.files) for at, part in parts if type(part) not in ATOMS]
-        return () if type(value) in ATOMS else (Found(value, place, names, self.files),)
+            parts = [*enumerate(value)]
+        elif type(slot) is Key and slot.key is not value:
+            parts.append((0, slot.key))
+        parts = [(at, part) for at, part in parts if type(part) not in ATOMS]
+        if not parts:
+            return ()
+        place, names = self.place_of(slot), self.names_of(slot)
+        return [Found(part, place if at is None else f"{place}[{at}]", names, self.files) for at, part in parts]
 
     def below(self) -> list[Found]:
         """All that this leads to."""
         return [found for slot in self.last for found in self.found_in(slot)]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Found:
     """An object on the way into the census: with `kind` None it is still to be found out what it is."""
 
@@ -170,7 +174,7 @@ def expand(found: Found, home: Callable[[Any], str | None]) -> Sequence[Keeper |
     if kind is types.FunctionType:
         place = home(thing)
         return [] if place is None else _function(thing, place, found)
-    if kind in (staticmethod, classmethod):
+    if kind is staticmethod or kind is classmethod:
         return [replace(found, thing=thing.__func__)]
     if kind is anatomy.LRU:
         wrapped = (anatomy.dict_of(thing) or {}).get("__wrapped__")
@@ -178,15 +182,21 @@ def expand(found: Found, home: Callable[[Any], str | None]) -> Sequence[Keeper |
     if kind is contextvars.ContextVar:
         default = [replace(found, thing=part) for part in gc.get_referents(thing)]
         return [_keeper(found, thing, VARIABLE, thing), *default]
-    if kind in (bytearray, array):
+    if kind is types.BuiltinFunctionType or kind is types.MethodWrapperType:
+        return [replace(found, thing=thing.__self__)]
+    if kind is types.GeneratorType:
+        return [_keeper(found, thing, GENERATOR, thing)]
+    if kind is itertools.count:
+        return [_keeper(found, thing, COUNT, thing)]
+    if kind is bytearray or kind is array:
         return [_keeper(found, thing, BYTES, thing)]
-    if kind in (tuple, frozenset):
+    if kind is tuple or kind is frozenset:
         return [_keeper(found, thing, TUPLE, thing)]
     if issubclass(kind, logging.Logger):
         return [_keeper(found, anatomy.dict_of(thing), LOGGER, thing)]
-    if kind.__module__.partition(".")[0] in _FOREIGN:
+    if anatomy.names_of(kind)[0].partition(".")[0] in _FOREIGN:
         return []
-    return _object(found, home)
+    return _object(found)
 
 
 def _keeper(found: Found, thing: object, kind: Kind, owner: object) -> Keeper:
@@ -204,38 +214,30 @@ def _function(function: Any, place: str, found: Found) -> list[Found]:
     return parts
 
 
-def _object(found: Found, home: Callable[[Any], str | None]) -> list[Keeper]:
+def _object(found: Found) -> list[Keeper]:
     """Elements, attributes and slots; of what may have other parts, all that it refers to."""
     thing = found.thing
+    kind = type(thing)
     keepers = []
-    if isinstance(thing, dict):
+    if issubclass(kind, dict):
         keepers.append(_keeper(found, thing, PAIRS, thing))
-    elif isinstance(thing, (list, set, deque, tuple, frozenset)):
+    elif issubclass(kind, (list, set, deque, tuple, frozenset)):
         keepers.append(_keeper(found, thing, ELEMENTS, thing))
     held = anatomy.dict_of(thing)
-    compared = _is_read_unseen(type(thing), home)
     if held is not None:
-        keepers.append(_keeper(found, held, COMPARED if compared else ATTRIBUTES, held))
-    if anatomy.slots_of(thing) and not isinstance(thing, (dict, list, set, deque, tuple, frozenset)):
-        keepers.append(_keeper(found, thing, COMPARED_SLOTS if compared else SLOTS, thing))
-    elif not anatomy.is_transparent(type(thing)) and gc.is_tracked(thing):
+        keepers.append(_keeper(found, held, ATTRIBUTES, held))
+    if anatomy.slots_of(thing) and not issubclass(kind, (dict, list, set, deque, tuple, frozenset)):
+        keepers.append(_keeper(found, thing, SLOTS, thing))
+    elif not anatomy.is_transparent(kind) and gc.is_tracked(thing):
         keepers.append(_keeper(found, thing, PARTS, thing))
     return keepers
-
-
-def _is_read_unseen(kind: type, home: Callable[[Any], str | None]) -> bool:
-    """Whether code that is not the project's reads the attributes of such objects: a library's, or a dataclass's."""
-    if hasattr(kind, "__dataclass_fields__") or hasattr(kind, "__attrs_attrs__"):
-        return True
-    foreign = (base for base in kind.__mro__ if home(base) is None and base.__module__ not in _UNOBTRUSIVE)
-    return any(anatomy.is_of_python(base) for base in foreign)
 
 
 # -- looks
 
 
 def _module(held: dict[str, object]) -> dict[Any, object]:
-    return {name: value for name, value in held.items() if name not in _NOT_ATTRIBUTES}
+    return {name: value for name, value in list(held.items()) if name not in _NOT_ATTRIBUTES}
 
 
 def _class(cls: type) -> dict[Any, object]:
@@ -256,7 +258,7 @@ def _slot(key: object) -> object:
 
 def _elements(thing: object) -> dict[Any, object]:
     content = anatomy.content(thing)
-    if isinstance(thing, (set, frozenset)) and content is not None:
+    if issubclass(type(thing), (set, frozenset)) and content is not None:
         return {_slot(element): element for element in content}
     return {WHOLE: content}
 
@@ -295,8 +297,17 @@ def _bytes(thing: Any) -> dict[Any, object]:
     return {WHOLE: bytes(thing)}
 
 
+def _count(counter: object) -> dict[Any, object]:
+    return {WHOLE: repr(counter)}  # the only thing that tells how far it is
+
+
+def _generator(generator: Any) -> dict[Any, object]:
+    frame = generator.gi_frame
+    return {WHOLE: (frame.f_lasti if frame is not None else None, *gc.get_referents(generator))}
+
+
 def _parts(thing: object) -> dict[Any, object]:
-    return {WHOLE: tuple(part for part in gc.get_referents(thing) if not isinstance(part, type))}
+    return {WHOLE: tuple(part for part in gc.get_referents(thing) if not issubclass(type(part), type))}
 
 
 # -- labels
@@ -330,15 +341,15 @@ def _nothing(_: object) -> str:
 MODULE: Final = Kind(_module, _top, named=True)
 CLASS: Final = Kind(_class, _dotted, named=True)
 ATTRIBUTES: Final = Kind(_attributes, _dotted, named=True)
-COMPARED: Final = Kind(_attributes, _dotted, named=True, compared=True)
 PAIRS: Final = Kind(_pairs, _subscript)
 ELEMENTS: Final = Kind(_elements, _element)
 SLOTS: Final = Kind(_slots, _dotted, named=True)
-COMPARED_SLOTS: Final = Kind(_slots, _dotted, named=True, compared=True)
 CELL: Final = Kind(_cell, _nothing)
 CACHE: Final = Kind(_cache, _call)
 LOGGER: Final = Kind(_logger, _dotted, named=True)
 PARTS: Final = Kind(_parts, _nothing)
 TUPLE: Final = Kind(_tuple, _subscript, fixed=True)
 VARIABLE: Final = Kind(_variable, _nothing, told=False)
+COUNT: Final = Kind(_count, _nothing, told=False)
+GENERATOR: Final = Kind(_generator, _nothing, told=False)
 BYTES: Final = Kind(_bytes, _nothing, told=False)

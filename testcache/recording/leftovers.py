@@ -20,20 +20,24 @@ from testcache.model import ABSENT, EVERY, Digest, Found, Leftover, NodeId
 from testcache.recording.anatomy import MISSING
 from testcache.recording.census import Census
 from testcache.recording.context import Context, Place
-from testcache.recording.keepers import Growth, Names
+from testcache.recording.keepers import Found as Watched
+from testcache.recording.keepers import Names
 from testcache.recording.ledger import Account, Ledger
 from testcache.recording.portrait import portrait
 from testcache.recording.tape import Tape
 
-_STEPS = ".[(<{~"
-"""Characters with which the name of a place goes on to one inside it."""
-
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """One place that is not as it was at first; `fixture` is the context in which that happened, if any."""
+    """One place that is not as it was at first.
+
+    Attributes:
+        holder: the place of the object that has it.
+        fixture: the context in which that happened, if any.
+    """
 
     found: Found
+    holder: str
     names: Names
     files: Names
     fixture: Context | None
@@ -82,7 +86,7 @@ class Leftovers:
         self._state = self._before = AT_FIRST
         self._left: dict[str, Digest] = {}
         self._late: set[Context] = set()
-        self._values: dict[object, tuple[str, Growth]] = {}
+        self._values: dict[object, Watched] = {}
 
     # -- a test
 
@@ -97,11 +101,12 @@ class Leftovers:
         self._left = {}
 
     def end(self) -> frozenset[Leftover]:
-        """What the test left that ends now. Cost: a look of the census, and about 1 us an object it filled."""
-        self._look(None)
+        """What the test left that ends now. Cost: a look of the census, and a portrait of all that it filled."""
+        self.look()
+        self._test = None
         return frozenset(Leftover(place, value) for place, value in self._left.items())
 
-    def found(self, test: Context, account: Account) -> frozenset[Found]:
+    def found(self, node: NodeId, test: Context, account: Account) -> frozenset[Found]:
         """What the test may have come upon that earlier ones left.
 
         What an import or a wide fixture came upon counts for all who rest on it, as it was when that ran.
@@ -112,14 +117,13 @@ class Leftovers:
         for context in (*account.contexts, *late):
             known = context.found
             if known is None or context is test:
+                own = account.contexts if context is test else set(context.reachable())
                 reached = self._before.reached(context.places, self._ledger.mentions)
                 known = context.found = frozenset(
-                    entry.found
-                    for entry in reached
-                    if entry.fixture not in account.contexts and not entry.files.isdisjoint(files)
+                    entry.found for entry in reached if entry.fixture not in own and not entry.files.isdisjoint(files)
                 )
             found |= known
-        return frozenset(one for one in found if one.filler != self._test)
+        return frozenset(one for one in found if one.filler != node)
 
     # -- what happens within one
 
@@ -133,12 +137,12 @@ class Leftovers:
 
     def before_fixture(self) -> None:
         """A wide fixture is about to run: what has changed up to now is the test's own."""
-        self._look(None)
+        self.look()
 
     def after_fixture(self, fixture: Context, definition: object, name: str, value: object, file: str) -> None:
         """A wide fixture has run: what it filled is known by it, and its value is watched from now on."""
-        self._look(fixture)
-        self._values[definition] = (f"{file}::{name}()", self._census.adopt_value(name, value, file))
+        self.look(fixture)
+        self._values[definition] = self._census.adopt_value(name, value, file)
 
     def fixture_gone(self, fixture: Context, definition: object) -> None:
         """The teardown of a wide fixture has run, and its value is of no interest any more."""
@@ -147,29 +151,31 @@ class Leftovers:
         fixture.found = seen | (fixture.found or frozenset())
         known = self._values.pop(definition, None)
         if known is not None:
-            place, growth = known
-            self._census.forget(growth)
-            self._state = State({other: e for other, e in self._state.entries.items() if not _is_within(other, place)})
+            self._drop(self._state.entries, self._census.forget(known))
 
-    def _look(self, fixture: Context | None) -> None:
+    def overlook(self) -> None:
+        """What has changed since the last look is no test's doing."""
+        self._drop(self._state.entries, self._census.changes().gone)
+
+    def look(self, fixture: Context | None = None) -> None:
+        """What has changed since the last look is the doing of the test that runs, in a wide fixture or not."""
         if self._test is None:
             return
-        changes = self._census.changes()
-        if not changes:
+        look = self._census.changes()
+        if not look.changes:
             return
         entries = dict(self._state.entries)
-        for change in changes:
+        for change in look.changes:
             place = change.place
-            for other in [other for other in entries if _is_within(other, place)]:
-                del entries[other]
+            entries.pop(place, None)
             self._left.pop(place, None)
-            if not change.restored:
+            if not change.restored and change.holder not in look.gone:
                 value = ABSENT if change.value is MISSING else portrait(change.value)
                 self._left[place] = value
-                entries[place] = _Entry(Found(self._test, place, value), change.names, change.files, fixture)
-        self._state = State(entries)
+                found = Found(self._test, place, value)
+                entries[place] = _Entry(found, change.holder, change.names, change.files, fixture)
+        self._drop(entries, look.gone)
 
-
-def _is_within(place: str, other: str) -> bool:
-    """Whether a place is this one, or lies in what this one held."""
-    return place.startswith(other) and (len(place) == len(other) or place[len(other)] in _STEPS)
+    def _drop(self, entries: Mapping[str, _Entry], gone: frozenset[str]) -> None:
+        """Leave out what lies in objects that nothing leads to any more."""
+        self._state = State({place: entry for place, entry in entries.items() if entry.holder not in gone})

@@ -38,14 +38,14 @@ class Observer:
         self.world = world
         self.tape = Tape(world.roots, world.files, world.sources)
         self.ledger = Ledger(self.tape)
-        self.leftovers = Leftovers(self.tape, self.ledger, self._wanted)
+        self.leftovers = Leftovers(self.tape, self.ledger, self.is_project)
         self.origin = Origin(world.roots)
         self.reads = Reads(self.tape, self.origin, world.distributions)
         self.imports = Imports(self.tape, self.origin, world.distributions, world.modules)
         self.environ = Environ(self.tape, self.origin, world.variables)
         self.network = Network(self.tape, self.origin, watched.hosts or {})
         self.processes = Processes(self.tape, self.origin, self.reads, self.network, watched.programs, spool)
-        self.recorder: Recorder = choose(watched.recorder, wanted=self._wanted)
+        self.recorder: Recorder = choose(watched.recorder, wanted=self.is_project)
         self._handlers: dict[str, Handler] = {
             **self.reads.handlers,
             **self.network.handlers,
@@ -53,7 +53,8 @@ class Observer:
         }
         self._active = False
 
-    def _wanted(self, filename: str) -> bool:
+    def is_project(self, filename: str) -> bool:
+        """Whether a file is the project's own code, and so is watched."""
         roots = self.world.roots
         return roots.is_first_party(filename) and not filename.startswith(self.origin.own)
 
@@ -77,7 +78,7 @@ class Observer:
 
     def running(self) -> set[Place]:
         """First-party code that is on the stack of any thread now: it began earlier and goes on."""
-        return running(self._wanted)
+        return running(self.is_project)
 
     def collect_children(self) -> None:
         """Join what recorded child processes reported; complain of those that never did."""

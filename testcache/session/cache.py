@@ -95,11 +95,13 @@ class Cache:
             self.corrupt += corrupt
         result, kept = self._results.get(node), self._kept.get(node)
         fresh = [trace for trace in (result.trace if result is not None else None, kept) if trace is not None]
-        return fresh + self._manifests[path].traces.get(node, [])
+        manifest = self._manifests[path]
+        failed = node in manifest.failed or (result is not None and result.trace is None and not result.problems)
+        return fresh if failed else fresh + manifest.traces.get(node, [])  # it runs again, and may leave anything
 
-    def fillers(self, trace: Trace) -> tuple[Trace, ...] | None:
-        """After the run: the traces that left what this one found, and so on; None if one is not known."""
-        return self._after.fillers(trace)
+    def fillers(self, traces: Iterable[Trace]) -> tuple[Trace, ...] | None:
+        """After the run: the traces that left what these found, and so on; None if one is not known."""
+        return self._after.fillers(traces)
 
     # -- during
 

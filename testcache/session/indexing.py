@@ -13,7 +13,7 @@ from testcache.model import ABSENT, EnvironmentKey, Input, Kind, Read, Trace
 from testcache.storage.index import INDEX_FORMAT, Content, Fact, Index, IndexedFile, IndexedTest
 
 _OF_CONTENT = frozenset({Kind.BODY, Kind.BLOCK, Kind.FILE, Kind.WHOLE, Kind.DEFINITIONS})
-Fillers = Callable[[Trace], tuple[Trace, ...] | None]
+Fillers = Callable[[Iterable[Trace]], tuple[Trace, ...] | None]
 
 _PLAIN = frozenset({"$report_type", "when", "duration"})
 
@@ -41,7 +41,7 @@ class Indexer:
         """Begin.
 
         Args:
-            fillers: the traces that left what a trace found, and what those found; None if one is not known.
+            fillers: gives the traces that left what these found, and so on; None if one is not known.
             decided: traces that hold: which of their definitions have changed did not matter to them.
         """
         self._fillers = fillers
@@ -58,23 +58,15 @@ class Indexer:
 
     def add(self, file: Collected) -> None:
         """Write a test file down; it is held if each of its tests has a trace that holds now."""
-        numbers = self._numbers(file.parts)
-        for _, _, _, trace in file.tests:
-            own = self._numbers_below(trace) if trace is not None else None
-            numbers = None if numbers is None or own is None else numbers | own
+        traces = [trace for _, _, _, trace in file.tests if trace is not None]
+        fillers = self._fillers(traces) if len(traces) == len(file.tests) else None
+        numbers = None
+        if fillers is not None and not any(trace.max_age_s or trace.labels for trace in (*traces, *fillers)):
+            parts = {id(part): part for trace in (*traces, *fillers) for part in trace.parts}
+            numbers = self._numbers((*file.parts, *parts.values()))
         tests = [IndexedTest(n, line, d, t.outcome, *_shown(t)) for n, line, d, t in file.tests if t is not None]
         held = numbers is not None
         self._files.append(IndexedFile(file.path, held, file.acts, array("I", sorted(numbers or ())).tobytes(), tests))
-
-    def _numbers_below(self, trace: Trace) -> frozenset[int] | None:
-        """The numbers of all that a test rests on, through what others left, too; None if it has to be looked at."""
-        fillers = self._fillers(trace)
-        if fillers is None:
-            return None
-        traces = (trace, *fillers)
-        if any(one.max_age_s or one.labels for one in traces):
-            return None
-        return self._numbers(part for one in traces for part in one.parts)
 
     def keep(self, file: IndexedFile, index: Index) -> None:
         """Take a held file over from the index that this run began with."""

@@ -15,6 +15,7 @@ from testcache.reasons import Reason
 from testcache.recording.context import Context
 from testcache.recording.observer import Observer
 from testcache.session import marker
+from testcache.session.bookkeeping import Bookkeeping, is_needed
 from testcache.session.charges import Charges
 from testcache.session.indexing import Collected
 from testcache.session.items import ItemInputs
@@ -66,6 +67,11 @@ class Recording:
     def pytest_sessionstart(self) -> None:
         """Under xdist pytest-cov begins, or begins anew, to measure only when the session starts."""
         self.totals = Totals.begin(self.config, self.tape)
+
+    def pytest_collection_finish(self) -> None:
+        """All conftest files are loaded now."""
+        if is_needed(self.config, self.observer.is_project):
+            self.config.pluginmanager.register(Bookkeeping(self.observer.leftovers), "testcache-bookkeeping")
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtestloop(self) -> Generator[None, Any, Any]:
@@ -142,7 +148,7 @@ class Recording:
             max_age_s=self._max_age_s(item, account.labels),
             labels=account.labels,
             left=left,
-            found=self.observer.leftovers.found(context, account),
+            found=self.observer.leftovers.found(node, context, account),
         )
         if self.totals is not None:
             self._unfinished[node] = (item, trace)

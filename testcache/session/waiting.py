@@ -33,7 +33,7 @@ class _Settlement:
     def __init__(self, waiting: Mapping[NodeId, Miss], results: Mapping[NodeId, Result]) -> None:
         self._waiting = waiting
         self._results = results
-        self._known: dict[NodeId, bool] = {}
+        self._hits: dict[NodeId, Trace] = {}
         self._fillers: dict[Found, NodeId] = {}
         self._left: dict[str, dict[Digest, NodeId]] = {}
         for result in results.values():
@@ -41,19 +41,24 @@ class _Settlement:
                 self._left.setdefault(place, {}).setdefault(value, result.node_id)
 
     def hits(self) -> dict[NodeId, Trace]:
-        return {
-            node: _renamed(miss.nearest, self._fillers)
-            for node, miss in self._waiting.items()
-            if miss.nearest is not None and self._may_replay(node)
-        }
+        """Begin with those that wait for tests that ran; then those that wait for these, and so on.
 
-    def _may_replay(self, node: NodeId) -> bool:
-        known = self._known.get(node)
-        if known is None:
-            self._known[node] = False  # two tests that wait for one another
-            waits_for = self._waiting[node].waits_for
-            known = self._known[node] = all(self._is_left_again(found) for found in waits_for)
-        return known
+        Tests that only wait for one another are never reached. Not by recursion: a thousand tests may each
+        wait for the one before it.
+        """
+        behind: dict[NodeId, list[NodeId]] = {}
+        for node, miss in self._waiting.items():
+            for found in miss.waits_for:
+                behind.setdefault(found.filler, []).append(node)
+        queue = [*self._waiting]
+        while queue:
+            node = queue.pop()
+            miss = self._waiting[node]
+            if node in self._hits or miss.nearest is None or not all(map(self._is_left_again, miss.waits_for)):
+                continue
+            self._hits[node] = miss.nearest
+            queue += behind.get(node, ())
+        return {node: _renamed(trace, self._fillers) for node, trace in self._hits.items()}
 
     def _is_left_again(self, found: Found) -> bool:
         """Whether the filler, run or replayed, has left the same once more.
@@ -62,9 +67,8 @@ class _Settlement:
         """
         result = self._results.get(found.filler)
         if result is None:
-            waits = self._waiting.get(found.filler)
-            recorded = waits.nearest.left if waits is not None and waits.nearest is not None else ()
-            return found.leftover in recorded and self._may_replay(found.filler)
+            replayed = self._hits.get(found.filler)
+            return replayed is not None and found.leftover in replayed.left
         if result.trace is None and not result.problems:
             return False  # it failed
         if any(place == found.place for place, _ in result.left):

@@ -16,6 +16,9 @@ from testcache.model import Digest, Found, Input, Kind, Leftover, NodeId, Read, 
 
 MAX_BATCH_BYTES = 256 << 20
 
+_Number = Annotated[int, msgspec.Meta(ge=0)]
+"""A position in the rows before; Python would count a negative one from the end."""
+
 
 class _Part(msgspec.Struct, tag="p", array_like=True, forbid_unknown_fields=True, frozen=True):
     reads: list[tuple[int, str, Annotated[bytes, msgspec.Meta(max_length=16)]]]
@@ -33,7 +36,7 @@ class _Result(msgspec.Struct, tag="r", array_like=True, forbid_unknown_fields=Tr
     path: str
     node_id: str
     outcome: str
-    parts: list[int]
+    parts: list[_Number]
     reports: list[dict[str, Any]]
     duration_s: float
     recorded_at: float
@@ -41,8 +44,8 @@ class _Result(msgspec.Struct, tag="r", array_like=True, forbid_unknown_fields=Tr
     max_age_s: float
     labels: list[str]
     problems: list[tuple[str, str]]
-    left: list[int]
-    found: list[int]
+    left: list[_Number]
+    found: list[_Number]
 
 
 _Row = _Part | _Left | _Result

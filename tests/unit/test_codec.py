@@ -12,9 +12,19 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from manifests import DIGESTS, MANIFESTS, PLAIN
 
 from testcache.errors import BadRecord
-from testcache.model import ABSENT, TRACES_PER_TEST, Digest, Input, Kind, Manifest, NodeId, Read, Trace
+from testcache.model import (
+    Digest,
+    Found,
+    Input,
+    Kind,
+    Manifest,
+    NodeId,
+    Read,
+    Trace,
+)
 from testcache.source import Source, parse
 from testcache.storage import codec
 from testcache.storage.codec import (
@@ -25,39 +35,10 @@ from testcache.storage.codec import (
     encode_source,
     encode_value,
 )
-from testcache.storage.merge import merge_manifests
 
-TEXTS = st.text(st.characters(exclude_categories=[]), max_size=12)  # lone surrogates included
-PLAIN = st.text(max_size=12)
-DIGESTS = st.one_of(st.just(ABSENT), st.binary(min_size=16, max_size=16).map(Digest))
-NAMES = st.one_of(TEXTS, st.sampled_from(["src/a.py", "src/a.py::f", "src/a.py::f.g", "src/b.py", "HOME"]))
-READS = st.builds(Read, st.builds(Input, st.sampled_from(Kind), NAMES), DIGESTS)
-FINITE = st.floats(allow_nan=False)
-SCALARS = st.one_of(st.none(), st.booleans(), st.integers(), FINITE, TEXTS, st.binary(max_size=8))
-VALUES = st.recursive(
-    SCALARS,
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(PLAIN, inner, max_size=3)),
-    max_leaves=6,
-)
-REPORTS = st.dictionaries(PLAIN, VALUES, max_size=4)
-PARTS = st.lists(st.frozensets(READS, max_size=4), max_size=4).map(tuple)
-TRACES = st.builds(
-    Trace,
-    parts=PARTS,
-    outcome=st.sampled_from(["passed", "skipped", "xfailed"]),
-    reports=st.lists(REPORTS, max_size=3).map(tuple),
-    duration_s=FINITE,
-    recorded_at=st.sampled_from([0.0, 1.0, 2.5]),
-    lines=st.binary(max_size=8),
-    max_age_s=st.sampled_from([0.0, 3600.0]),
-    labels=st.lists(TEXTS, max_size=2).map(tuple),
-)
-NODES = st.one_of(TEXTS, st.sampled_from(["t.py::a", "t.py::b", "t.py::b[1]"])).map(NodeId)
-MANIFESTS = st.builds(
-    Manifest,
-    traces=st.dictionaries(NODES, st.lists(TRACES, max_size=4), max_size=4),
-    failed=st.dictionaries(NODES, st.sampled_from([0.0, 1.0, 2.0, 3.0]), max_size=3),
-)
+HEAD = bytes([codec.MANIFEST_FORMAT])
+LEFT_ROW, FOUND_ROW = (msgspec.msgpack.encode([b"t.py::a", b"m.py::P", b"1" * 16][count:]) for count in (1, 0))
+BROKEN_ROW = msgspec.msgpack.encode([b"t.py::a", b"\xff", b"1" * 16])
 
 
 def file_of_tests(tests: int = 25, inputs: int = 300, each: int = 30) -> Manifest:
@@ -125,6 +106,16 @@ class TestManifest:
         more = len(encode_manifest(with_reports)) - len(encode_manifest(without))
         assert more / (3 * len(with_reports.traces)) < 40
 
+    def test_what_many_tests_found_is_stored_once(self) -> None:
+        """A thing that one test left and 500 found takes a few bytes for each of them, and is one object."""
+        alike = frozenset({Found(NodeId("tests/test_a.py::test_first"), "src/m.py::CACHE['a']", Digest(b"1" * 16))})
+        nodes = [NodeId(f"t.py::test[{number}]") for number in range(500)]
+        without = Manifest({node: [Trace((), "passed", (), 0.1, 1.0)] for node in nodes})
+        manifest = Manifest({node: [Trace((), "passed", (), 0.1, 1.0, found=alike)] for node in nodes})
+        data = encode_manifest(manifest)
+        assert len(data) - len(encode_manifest(without)) < 500 * 3 + 100
+        assert len({id(one) for traces in decode_manifest(data).traces.values() for one in traces[0].found}) == 1
+
     def test_equal_parts_come_back_as_one_object(self) -> None:
         """Traces that shared a set of reads share one again, so that a check looks at it once."""
         parts = [frozenset({Read(Input(Kind.FILE, "a"), Digest(b"1" * 16))}) for _ in range(2)]
@@ -160,7 +151,7 @@ class TestDamage:
     def test_any_bytes(self, data: bytes) -> None:
         """Nothing but BadRecord comes out of garbage."""
         for decode in (decode_manifest, decode_source):
-            for body in (data, b"\x01" + data):
+            for body in (data, HEAD + data, bytes([codec.SOURCE_FORMAT]) + data):
                 try:
                     decode(body)
                 except BadRecord:
@@ -181,10 +172,10 @@ class TestDamage:
         "body",
         [
             b"",
-            b"\x02\x90",
-            b"\x01" + b"\x91" * 100_000,
-            b"\x01\xdd\xff\xff\xff\xff",
-            b"\x01\x90",
+            bytes([codec.MANIFEST_FORMAT + 1]) + b"\x90",
+            HEAD + b"\x91" * 100_000,
+            HEAD + b"\xdd\xff\xff\xff\xff",
+            HEAD + b"\x90",
         ],
         ids=["empty", "newer", "nested", "huge", "short"],
     )
@@ -200,10 +191,10 @@ class TestDamage:
             "kinds": b"\x03",
             "digests": [b"d"],
             "parts": [[0]],
-            "blobs": [b"passed", b"", b"\x92\x90\x80"],
+            "blobs": [b"passed", b"", b"\x92\x90\x80", LEFT_ROW, FOUND_ROW, BROKEN_ROW],
             "tests": tests,
         }
-        return b"\x01" + msgspec.msgpack.encode(codec._Manifest(**{**fields, **changes}))
+        return HEAD + msgspec.msgpack.encode(codec._Manifest(**{**fields, **changes}))
 
     def one_trace(self, **changes: object) -> codec._Tests:
         fields: dict[str, Any] = {
@@ -225,6 +216,7 @@ class TestDamage:
         """Without a change they decode, so each change below is what is refused."""
         decode_manifest(self.record())
         decode_manifest(self.record(tests=self.one_trace()))
+        decode_manifest(self.record(tests=self.one_trace(left=[3], found=[4])))
 
     @pytest.mark.parametrize(
         "changes",
@@ -258,6 +250,14 @@ class TestDamage:
             {"reports": [(2, [1.0])]},
             {"reports": [(0, [])]},
             {"reports": [(-1, [])]},
+            {"left": [9]},
+            {"left": [-1]},
+            {"left": [1]},
+            {"left": [4]},
+            {"found": [9]},
+            {"found": [-1]},
+            {"found": [3]},
+            {"found": [5]},
         ],
     )
     def test_traces_that_do_not_fit(self, changes: dict[str, object]) -> None:
@@ -278,63 +278,6 @@ class TestDamage:
         tests = self.one_trace(reports=[(2, [])] * 1000)
         with pytest.raises(BadRecord, match="unfold"):
             decode_manifest(self.record(blobs=[b"passed", b"", template], tests=tests))
-
-
-class TestMerge:
-    """Two runs at once, an import, a pull: nothing is lost and the order does not matter."""
-
-    @settings(deadline=None, max_examples=50)
-    @given(MANIFESTS, MANIFESTS)
-    def test_the_order_does_not_matter(self, one: Manifest, two: Manifest) -> None:
-        """Merging is commutative, and merging what is in already changes nothing."""
-        merged = merge_manifests(one, two)
-        assert merge_manifests(two, one) == merged
-        assert merge_manifests(merged, two) == merged
-        assert merge_manifests(one, merged) == merged
-        assert merge_manifests(merged, merged) == merged
-
-    @settings(deadline=None, max_examples=50)
-    @given(MANIFESTS, MANIFESTS, MANIFESTS)
-    def test_the_grouping_does_not_matter(self, one: Manifest, two: Manifest, three: Manifest) -> None:
-        """Three machines may merge in any order."""
-        left = merge_manifests(merge_manifests(one, two), three)
-        assert merge_manifests(one, merge_manifests(two, three)) == left
-
-    def trace(self, at: float, what: bytes = b"1", outcome: str = "passed") -> Trace:
-        reads = frozenset({Read(Input(Kind.FILE, "a"), Digest(what * 16))})
-        return Trace((reads,), outcome, (), 0.1, at)
-
-    def merged(self, old: list[Trace], new: list[Trace], limit: int = TRACES_PER_TEST) -> list[Trace]:
-        node = NodeId("x")
-        result = merge_manifests(Manifest({node: old}), Manifest({node: new}), limit=limit)
-        return result.traces[node]
-
-    def test_the_same_execution_is_kept_once(self) -> None:
-        """Same reads and outcome are one trace, as recorded last; another outcome is another trace."""
-        assert self.merged([self.trace(1.0)], [self.trace(2.0)]) == [self.trace(2.0)]
-        skipped = self.trace(1.0, outcome="skipped")
-        assert self.merged([skipped], [self.trace(2.0)]) == [self.trace(2.0), skipped]
-
-    def test_reads_split_in_other_parts_are_the_same_reads(self) -> None:
-        """How reads were grouped says nothing about what was executed."""
-        first, second = (Read(Input(Kind.FILE, name), Digest(b"1" * 16)) for name in "ab")
-        one = Trace((frozenset({first, second}),), "passed", (), 0.1, 1.0)
-        two = Trace((frozenset({first}), frozenset({second})), "passed", (), 0.1, 2.0)
-        assert self.merged([one], [two]) == [two]
-
-    def test_only_the_newest_are_kept(self) -> None:
-        """More traces than the limit drop the oldest."""
-        traces = [self.trace(float(number), bytes([number])) for number in range(12)]
-        assert self.merged(traces[:6], traces[6:]) == traces[:3:-1]
-        assert self.merged(traces[:6], traces[6:], limit=2) == traces[:9:-1]
-
-    @pytest.mark.parametrize(("failed_at", "stays"), [(0.5, False), (1.0, True), (1.5, True)])
-    def test_a_failure_counts_until_a_later_success(self, failed_at: float, stays: bool) -> None:
-        """The newer knowledge wins; at the same moment the failure does, since unknown means run."""
-        node = NodeId("x")
-        passed, failed = Manifest({node: [self.trace(1.0)]}), Manifest(failed={node: failed_at})
-        assert (node in merge_manifests(passed, failed).failed) is stays
-        assert (node in merge_manifests(failed, passed).failed) is stays
 
 
 class Row(msgspec.Struct):

@@ -1,0 +1,269 @@
+"""Leftovers: what a test left is found by those later tests whose code may come upon it, and by no others."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import Any
+
+import pytest
+
+from testcache.inputs.files import Files
+from testcache.inputs.roots import Roots
+from testcache.inputs.sources import Sources
+from testcache.model import ABSENT, Found, Leftover, NodeId
+from testcache.recording.context import Context
+from testcache.recording.ledger import Ledger
+from testcache.recording.leftovers import Leftovers
+from testcache.recording.portrait import portrait
+from testcache.recording.tape import Tape
+
+A, B, C, D = (NodeId(f"t.py::{name}") for name in "abcd")
+numbers = itertools.count()
+
+MODULE = """
+class Box:
+    value = None
+TABLE, BOX, COUNT, REG = {}, Box(), 0, []
+def fill(value): TABLE["a"] = value
+def read(): return TABLE.get("a")
+def clear(): TABLE.clear()
+def register(): REG.append(Box())
+def change(value): REG[0].value = value
+def look(): return [box.value for box in REG]
+def swap(table):
+    global TABLE
+    TABLE = table
+def far(): return Box
+def any_name(name): return globals()[name]
+"""
+
+
+class Played:
+    """Tests that run one after the other, as the session tells of them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.tape = Tape(Roots(str(folder)), Files(), Sources(lambda _: None))
+        self.ledger = Ledger(self.tape)
+        self.leftovers = Leftovers(self.tape, self.ledger, lambda path: path.startswith(str(folder)))
+        self.files: dict[str, str] = {}
+
+    def load(self, text: str) -> Any:
+        """A real module of the project, registered as the import of it would."""
+        name = f"m_{next(numbers)}"
+        path = self.folder / f"{name}.py"
+        path.write_text(text)
+        self.tape.load(str(path))
+        sys.path.insert(0, str(self.folder))
+        importlib.invalidate_caches()
+        try:
+            module = importlib.import_module(name)
+        finally:
+            sys.path.remove(str(self.folder))
+        self.files[name] = str(path)
+        self.tape.ran(module)
+        return module
+
+    def context(self, *functions: FunctionType, name: str = "") -> Context:
+        places = {(function.__code__.co_filename, function.__code__.co_firstlineno) for function in functions}
+        return Context(name, places=places)
+
+    def run(
+        self, node: NodeId, *calls: tuple[Any, ...], uses: tuple[Context, ...] = ()
+    ) -> tuple[set[Leftover], set[Found]]:
+        """Run some functions as one test; what it left, and what it found."""
+        self.leftovers.begin(node)
+        test = self.context(*(function for function, *_ in calls), name=node)
+        test.links.update(uses)
+        for function, *arguments in calls:
+            function(*arguments)
+        left = self.leftovers.end()
+        return set(left), set(self.leftovers.found(node, test, self.ledger.account(test)))
+
+    def place(self, module: ModuleType, slot: str) -> str:
+        return f"{module.__name__}.py::{slot}"
+
+
+@pytest.fixture
+def played(tmp_path: Path) -> Iterator[Played]:
+    before = set(sys.modules)
+    yield Played(tmp_path)
+    for name in set(sys.modules) - before:
+        del sys.modules[name]
+
+
+def fillers(found: set[Found]) -> set[NodeId]:
+    return {one.filler for one in found}
+
+
+class TestLeft:
+    """What a test leaves."""
+
+    def test_it_is_named_by_its_place_and_value(self, played: Played) -> None:
+        """Another value is another leftover; the next test, which does nothing, leaves nothing."""
+        m = played.load(MODULE)
+        ((place, value),), _ = played.run(A, (m.fill, 1))
+        assert place.startswith(played.place(m, "TABLE["))
+        assert value == portrait(1)
+        assert played.run(B, (m.fill, 2))[0] == {Leftover(place, portrait(2))}
+        assert played.run(C, (m.far,))[0] == set()
+
+    def test_what_is_taken_away_is_left_as_absent(self, played: Played) -> None:
+        """It was there at first, and is not any more."""
+        m = played.load(MODULE + "TABLE['z'] = 1")
+        ((_, value),), _ = played.run(A, (m.clear,))
+        assert value == ABSENT
+
+    def test_what_is_as_it_was_is_not_left(self, played: Played) -> None:
+        """A test that puts back what it changed, or what another one changed, leaves nothing."""
+        m = played.load(MODULE)
+        assert played.run(A, (m.fill, 1), (m.clear,)) == (set(), set())
+        played.run(A, (m.fill, 1))
+        assert played.run(B, (m.clear,))[0] == set()
+        assert played.run(C, (m.read,))[1] == set()
+
+
+class TestFound:
+    """What a test finds."""
+
+    def test_who_names_it_finds_it(self, played: Played) -> None:
+        """With the filler; who does not mention the name rests on nothing."""
+        m = played.load(MODULE)
+        (left,), found = played.run(A, (m.fill, 1))
+        assert found == set()
+        assert played.run(B, (m.read,))[1] == {Found(A, *left)}
+        assert played.run(C, (m.far,))[1] == set()
+
+    def test_who_may_name_anything_finds_everything(self, played: Played) -> None:
+        """A name that is put together while the test runs."""
+        m = played.load(MODULE + "import sys\ndef wild(name): return sys.modules[__name__].__dict__[name]\n")
+        played.run(A, (m.fill, 1))
+        assert fillers(played.run(B, (m.any_name, "COUNT"))[1]) <= {A}
+
+    def test_its_own_leftovers_are_none(self, played: Played) -> None:
+        """A test that runs twice does not rest on itself."""
+        m = played.load(MODULE)
+        played.run(A, (m.fill, 1))
+        assert played.run(A, (m.read,))[1] == set()
+
+    def test_what_it_fills_itself_was_found_as_it_was_before(self, played: Played) -> None:
+        """It may have looked before it wrote."""
+        m = played.load(MODULE)
+        played.run(A, (m.fill, 1))
+        _, found = played.run(B, (m.fill, 2))
+        assert {(one.filler, one.value) for one in found} == {(A, portrait(1))}
+        _, found = played.run(C, (m.read,))
+        assert {(one.filler, one.value) for one in found} == {(B, portrait(2))}
+
+    def test_a_name_of_another_module_does_not_count(self, played: Played) -> None:
+        """Two modules may have a table of the same name, and a test rest on one of them."""
+        one, other = played.load(MODULE), played.load(MODULE)
+        played.run(A, (one.fill, 1))
+        assert played.run(B, (other.read,))[1] == set()
+        assert fillers(played.run(C, (other.read,), (one.read,))[1]) == {A}
+
+    def test_who_changed_an_element_is_known_when_others_are_added(self, played: Played) -> None:
+        """The list is left by the last one, and what is in it by who put it there."""
+        m = played.load(MODULE)
+        played.run(A, (m.register,))
+        played.run(B, (m.change, 1))
+        played.run(C, (m.register,))
+        assert fillers(played.run(D, (m.look,))[1]) == {B, C}
+
+    def test_what_lay_in_something_that_is_gone_is_not_found(self, played: Played) -> None:
+        """Nobody can come upon it."""
+        m = played.load(MODULE)
+        played.run(A, (m.fill, {"x": 1}))
+        played.run(B, (lambda: m.TABLE["a"].update(y=2),))
+        assert fillers(played.run(C, (m.read,))[1]) == {A, B}
+        played.run(C, (m.clear,))
+        assert played.run(D, (m.read,))[1] == set()
+
+    def test_what_is_put_back_has_what_was_left_in_it(self, played: Played) -> None:
+        """One test filled a table, others used another one in its place for a while."""
+        m = played.load(MODULE)
+        first = m.TABLE
+        played.run(A, (m.fill, 1))
+        played.run(B, (m.swap, {}))
+        played.run(C, (m.swap, first))
+        assert fillers(played.run(D, (m.read,))[1]) == {A}
+
+    def test_modules_that_are_imported_later_are_watched(self, played: Played) -> None:
+        """As they are when their import ends."""
+        m = played.load(MODULE)
+        played.run(A, (m.far,))
+        late = played.load(MODULE)
+        assert played.run(B, (late.read,)) == (set(), set())
+        played.run(C, (late.fill, 1))
+        assert fillers(played.run(D, (late.read,))[1]) == {C}
+
+    def test_what_is_overlooked_was_left_by_nobody(self, played: Played) -> None:
+        """What hooks of the project write down about tests, say; but not what the test did before them."""
+        m = played.load(MODULE)
+        played.leftovers.begin(A)
+        m.fill(1)
+        played.leftovers.look()
+        m.register()
+        played.leftovers.overlook()
+        assert {place for place, _ in played.leftovers.end()} == {next(iter(played.leftovers._state.entries))}
+        assert played.run(B, (m.look,))[1] == set()
+        assert fillers(played.run(C, (m.read,))[1]) == {A}
+
+
+class TestFixtures:
+    """Wide fixtures run under one test, for many."""
+
+    def set_up(self, played: Played, m: Any, call: Callable[[], object], value: object) -> Context:
+        fixture = played.context(m.fill, name="fixture")
+        played.leftovers.before_fixture()
+        call()
+        played.leftovers.after_fixture(fixture, "definition", "box", value, "conftest.py")
+        return fixture
+
+    def test_what_it_filled_is_found_by_others_only(self, played: Played) -> None:
+        """Who uses the fixture rests on it anyway; who does not, and reads it, has found it."""
+        m = played.load(MODULE)
+        played.leftovers.begin(A)
+        fixture = self.set_up(played, m, lambda: m.fill(1), None)
+        played.leftovers.end()
+        assert played.run(B, (m.read,), uses=(fixture,))[1] == set()
+        assert fillers(played.run(C, (m.read,))[1]) == {A}
+
+    def test_what_another_fixture_found_of_it_counts_for_those_who_use_that_one(self, played: Played) -> None:
+        """Also if the first test uses both."""
+        m = played.load(MODULE)
+        played.leftovers.begin(A)
+        filling = self.set_up(played, m, lambda: m.fill(1), None)
+        played.leftovers.end()
+        reading = played.context(m.read, name="another fixture")
+        assert played.run(B, (m.far,), uses=(filling, reading))[0] == set()
+        assert fillers(played.run(C, (m.far,), uses=(reading,))[1]) == {A}
+
+    def test_what_the_test_did_before_is_its_own(self, played: Played) -> None:
+        """And not the fixture's."""
+        m = played.load(MODULE)
+        played.leftovers.begin(A)
+        m.fill(1)
+        fixture = self.set_up(played, m, lambda: None, None)
+        played.leftovers.end()
+        assert fillers(played.run(B, (m.read,), uses=(fixture,))[1]) == {A}
+
+    def test_its_value_is_watched_until_it_is_torn_down(self, played: Played) -> None:
+        """Tests that use it find what others left in it; afterwards it is of no interest."""
+        m = played.load(MODULE + "def box(box): return box.value\ndef put(box): box.value = 1\n")
+        played.leftovers.begin(A)
+        value = m.Box()
+        fixture = self.set_up(played, m, lambda: None, value)
+        left = played.leftovers.end()
+        assert left == frozenset()
+        ((place, _),), _ = played.run(B, (m.put, value), uses=(fixture,))
+        assert place == "conftest.py::box().value"
+        assert played.leftovers._state.entries.keys() == {place}
+        played.leftovers.begin(C)
+        played.leftovers.fixture_gone(fixture, "definition")
+        assert not played.leftovers._state.entries

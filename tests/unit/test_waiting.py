@@ -1,0 +1,127 @@
+"""Tests that wait: who of them may be replayed, once it is known what the others have left this time."""
+
+from __future__ import annotations
+
+import pytest
+
+from testcache.model import Decision, Digest, Found, Hit, Leftover, Miss, NodeId, Result, Trace
+from testcache.reasons import Reason
+from testcache.session.waiting import settled, waiting
+
+A, B, C, D = (NodeId(f"t.py::{name}") for name in "abcd")
+
+
+def leftover(place: str, value: str = "1") -> Leftover:
+    return Leftover(f"m.py::{place}", Digest(value.encode().ljust(16, b".")))
+
+
+def found(filler: NodeId, place: str, value: str = "1") -> Found:
+    return Found(filler, *leftover(place, value))
+
+
+def trace(*left: Leftover, found: tuple[Found, ...] = ()) -> Trace:
+    return Trace((), "passed", (), 0.1, 1.0, left=frozenset(left), found=frozenset(found))
+
+
+def waits(*all_found: Found, left: tuple[Leftover, ...] = ()) -> Miss:
+    return Miss(Reason.LEFTOVER, (), trace(*left, found=all_found), all_found)
+
+
+def ran(node: NodeId, *left: Leftover, passed: bool = True, problem: str = "") -> Result:
+    problems = ((problem, ""),) if problem else ()
+    recorded = trace(*left) if passed and not problem else None
+    return Result("t.py", node, recorded, problems, 0.1, 1.0, frozenset(left))
+
+
+def replayed(tests: dict[NodeId, Miss], *results: Result) -> set[NodeId]:
+    return set(settled(tests, {result.node_id: result for result in results}))
+
+
+def test_only_misses_that_wait_are_waiting() -> None:
+    """Hits and other misses are not."""
+    tests: dict[NodeId, Decision] = {A: Hit(trace()), B: Miss(Reason.NEW), C: waits(found(A, "P"))}
+    assert waiting(tests) == {C: tests[C]}
+
+
+@pytest.mark.parametrize(
+    ("result", "replay"),
+    [
+        (ran(A, leftover("P")), True),
+        (ran(A, leftover("P"), leftover("Q", "7")), True),
+        (ran(A, leftover("P", "2")), False),
+        (ran(A), False),
+        (ran(A, leftover("P"), passed=False), False),
+        (ran(A, leftover("P"), problem="network"), True),
+        (ran(B, leftover("P", "2")), False),
+    ],
+    ids=["the same", "the same and more", "another value", "nothing", "it failed", "not stored", "it did not run"],
+)
+def test_it_is_replayed_if_its_filler_left_the_same_again(result: Result, replay: bool) -> None:
+    """A filler that failed, or left something else, has its reader run."""
+    assert replayed({C: waits(found(A, "P"))}, result) == ({C} if replay else set())
+
+
+def test_what_is_replayed_is_what_it_waited_with() -> None:
+    """The trace whose own inputs are unchanged."""
+    tests = {B: waits(found(A, "P"))}
+    assert settled(tests, {A: ran(A, leftover("P"))}) == {B: tests[B].nearest}
+
+
+def test_all_that_it_waits_for_must_be_left() -> None:
+    """One thing that is not left is enough to run."""
+    tests = {C: waits(found(A, "P"), found(B, "Q"))}
+    assert replayed(tests, ran(A, leftover("P")), ran(B, leftover("Q"))) == {C}
+    assert replayed(tests, ran(A, leftover("P")), ran(B, leftover("Q", "2"))) == set()
+
+
+def test_another_test_may_have_left_it_first() -> None:
+    """The filler came second in its process and found it done; then that one counts as the filler from now on."""
+    hits = settled({C: waits(found(A, "P"))}, {A: ran(A), B: ran(B, leftover("P"))})
+    assert hits[C].found == {found(B, "P")}
+
+
+def test_if_others_left_different_things_nobody_knows_which_it_would_find() -> None:
+    """Unknown means run."""
+    results = ran(A), ran(B, leftover("P")), ran(D, leftover("P", "2"))
+    assert replayed({C: waits(found(A, "P"))}, *results) == set()
+
+
+class TestRows:
+    """Tests that wait for tests that wait."""
+
+    def test_a_replayed_filler_leaves_what_it_left(self) -> None:
+        """A ran and left the same: B is replayed, so C is, too."""
+        tests = {C: waits(found(B, "Q")), B: waits(found(A, "P"), left=(leftover("Q"),))}
+        assert replayed(tests, ran(A, leftover("P"))) == {B, C}
+
+    def test_a_filler_that_runs_takes_those_behind_it_along(self) -> None:
+        """A left something else: B must run, and what it leaves is not known yet, so C runs as well."""
+        tests = {C: waits(found(B, "Q")), B: waits(found(A, "P"), left=(leftover("Q"),))}
+        assert replayed(tests, ran(A, leftover("P", "2"))) == set()
+
+    def test_a_replayed_filler_that_left_something_else_is_none(self) -> None:
+        """What it left is what its trace says."""
+        tests = {C: waits(found(B, "Q")), B: waits(found(A, "P"), left=(leftover("Q", "2"),))}
+        assert replayed(tests, ran(A, leftover("P"))) == {B}
+
+    def test_two_that_wait_for_one_another_run(self) -> None:
+        """Nobody else can show that either of them holds."""
+        tests = {
+            B: waits(found(C, "Q"), left=(leftover("P"),)),
+            C: waits(found(B, "P"), left=(leftover("Q"),)),
+            D: waits(found(A, "P")),
+        }
+        assert replayed(tests, ran(A, leftover("P"))) == {D}
+
+    @pytest.mark.parametrize("step", [1, -1])
+    def test_thousands_in_a_row(self, step: int) -> None:
+        """Each waits for the one before it, in whatever order they stand."""
+        nodes = [NodeId(f"t.py::test[{number}]") for number in range(3000)]
+        tests = {
+            node: waits(
+                found(nodes[number - 1] if number else A, "P", str(number)), left=(leftover("P", str(number + 1)),)
+            )
+            for number, node in list(enumerate(nodes))[::step]
+        }
+        assert replayed(tests, ran(A, leftover("P", "0"))) == set(nodes)
+        assert replayed(tests, ran(A, leftover("P", "x"))) == set()
