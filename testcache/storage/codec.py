@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -84,13 +84,21 @@ class _Manifest(msgspec.Struct, array_like=True, forbid_unknown_fields=True, fro
 
 
 class _Blobs:
-    """Byte strings, each with its position of first use."""
+    """Byte strings, each with its position of first use, and what was packed into one already."""
 
     def __init__(self) -> None:
         self.positions: dict[bytes, int] = {}
+        self._packed: dict[Leftover | Found, int] = {}
 
     def add(self, blob: bytes) -> int:
         return self.positions.setdefault(blob, len(self.positions))
+
+    def pack(self, rows: Collection[Leftover] | Collection[Found]) -> list[int]:
+        """Positions of leftovers: 1,000 tests that found 600 each share most, and packing one costs 1 us."""
+        packed = self._packed
+        for row in sorted(row for row in rows if row not in packed):
+            packed[row] = self.add(_pack_fields(row))
+        return sorted(packed[row] for row in rows)
 
 
 def encode_manifest(manifest: Manifest) -> bytes:
@@ -195,8 +203,8 @@ def _pack_trace(trace: Trace, parts: dict[frozenset[Read], int], blobs: _Blobs) 
         lines=blobs.add(trace.lines),
         max_age_s=trace.max_age_s or 0,  # one byte instead of nine
         labels=[blobs.add(_to_bytes(label)) for label in trace.labels],
-        left=[blobs.add(_pack_fields(leftover)) for leftover in sorted(trace.left)],
-        found=[blobs.add(_pack_fields(found)) for found in sorted(trace.found)],
+        left=blobs.pack(trace.left),
+        found=blobs.pack(trace.found),
     )
 
 

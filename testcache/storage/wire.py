@@ -58,7 +58,7 @@ class Packer:
 
     def __init__(self) -> None:
         self._numbers: dict[frozenset[Read], int] = {}
-        self._lefts: dict[_Left, int] = {}
+        self._lefts: dict[Leftover | Found, int] = {}
 
     def pack(self, results: list[Result]) -> bytes:
         """Encode a batch; parts that the stream does not know yet come first.
@@ -69,9 +69,8 @@ class Packer:
         for result in results:
             trace = result.trace
             numbers = [self._number(part, rows) for part in trace.parts] if trace is not None else []
-            left = [self._left(_Left(place, value, ""), rows) for place, value in sorted(result.left)]
-            all_found = sorted(trace.found) if trace is not None else []
-            found = [self._left(_Left(place, value, filler), rows) for filler, place, value in all_found]
+            left = [self._left(one, rows) for one in result.left]
+            found = [self._left(one, rows) for one in trace.found] if trace is not None else []
             rows.append(
                 _Result(
                     path=result.path,
@@ -101,11 +100,11 @@ class Packer:
             rows.append(_Part([(int(read.input.kind), read.input.name, read.digest) for read in part]))
         return number
 
-    def _left(self, row: _Left, rows: list[_Row]) -> int:
-        number = self._lefts.get(row)
+    def _left(self, one: Leftover | Found, rows: list[_Row]) -> int:
+        number = self._lefts.get(one)
         if number is None:
-            number = self._lefts[row] = len(self._lefts)
-            rows.append(row)
+            number = self._lefts[one] = len(self._lefts)
+            rows.append(_Left(one.place, one.value, one.filler if isinstance(one, Found) else ""))
         return number
 
 
