@@ -33,8 +33,8 @@ MOST_KEEPERS: Final = 200_000
 CHUNK: Final = 256
 """Objects that are compared at once; where something has changed, these are looked at one by one for 0.1 ms."""
 
-FEW: Final = 1000
-"""Late objects that are swept whenever one of them may be gone: 5 ms. More of them only when they have doubled: in
+FEW: Final = 300
+"""Late objects that are swept whenever one of them may be gone: 1 ms. More of them only when they have doubled: in
 a suite whose 350 tests each add classes to a registry a sweep takes 25 ms."""
 
 NOWHERE: Names = frozenset()

@@ -26,6 +26,9 @@ from testcache.recording.ledger import Account, Ledger
 from testcache.recording.portrait import portrait
 from testcache.recording.tape import Tape
 
+STEPS = ".[(<{~"
+"""Characters with which the name of a place goes on to one inside it."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
@@ -76,12 +79,17 @@ AT_FIRST = State({})
 
 
 class Leftovers:
-    """Follows the memory of one process from test to test."""
+    """Follows the memory of one process from test to test.
+
+    Attributes:
+        overlooked: places that are of no interest, nor what lies in them.
+    """
 
     def __init__(self, tape: Tape, ledger: Ledger, is_project: Callable[[str], bool]) -> None:
         self._tape = tape
         self._ledger = ledger
         self._census = Census(tape.roots.name, is_project)
+        self.overlooked: frozenset[str] = frozenset()
         self._test: NodeId | None = None
         self._state = self._before = AT_FIRST
         self._left: dict[str, Digest] = {}
@@ -153,10 +161,6 @@ class Leftovers:
         if known is not None:
             self._drop(self._state.entries, self._census.forget(known))
 
-    def overlook(self) -> None:
-        """What has changed since the last look is no test's doing."""
-        self._drop(self._state.entries, self._census.changes().gone)
-
     def look(self, fixture: Context | None = None) -> None:
         """What has changed since the last look is the doing of the test that runs, in a wide fixture or not."""
         if self._test is None:
@@ -167,6 +171,8 @@ class Leftovers:
         entries = dict(self._state.entries)
         for change in look.changes:
             place = change.place
+            if self.overlooked and any(is_within(place, other) for other in self.overlooked):
+                continue
             entries.pop(place, None)
             self._left.pop(place, None)
             if not change.restored and change.holder not in look.gone:
@@ -179,3 +185,8 @@ class Leftovers:
     def _drop(self, entries: Mapping[str, _Entry], gone: frozenset[str]) -> None:
         """Leave out what lies in objects that nothing leads to any more."""
         self._state = State({place: entry for place, entry in entries.items() if entry.holder not in gone})
+
+
+def is_within(place: str, other: str) -> bool:
+    """Whether a place is this one, or lies in what this one holds."""
+    return place.startswith(other) and (len(place) == len(other) or place[len(other)] in STEPS)

@@ -2,47 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
-from testcache.recording.leftovers import Leftovers
+from testcache.recording.tape import Tape
+from testcache.source import Source
 
-HOOKS = ("pytest_runtest_logstart", "pytest_runtest_logreport", "pytest_runtest_logfinish")
+TOLD = ("pytest_runtest_logstart", "pytest_runtest_logreport", "pytest_runtest_logfinish")
 """Hooks that are told of a test and cannot change what becomes of it."""
 
+_OTHERS = (
+    "pytest_addoption", "pytest_configure", "pytest_unconfigure", "pytest_sessionstart", "pytest_sessionfinish",
+    "pytest_report_header", "pytest_report_teststatus", "pytest_terminal_summary",
+)  # fmt: skip
+"""Hooks that may use what those have kept, before and after all tests."""
 
-class Bookkeeping:
-    """A plugin around these hooks, of use only in projects that implement one of them.
 
-    Does not see: a test that reads what such a hook has written down.
+def bookkeeping(config: pytest.Config, tape: Tape) -> frozenset[str]:
+    """The places of globals that only such hooks mention, in the files of the project that implement them.
+
+    Does not see: another file that imports such a global.
     """
-
-    def __init__(self, leftovers: Leftovers) -> None:
-        self._leftovers = leftovers
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_logstart(self) -> Generator[None, Any, Any]:
-        return (yield from self._around())
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_logreport(self) -> Generator[None, Any, Any]:
-        return (yield from self._around())
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_logfinish(self) -> Generator[None, Any, Any]:
-        return (yield from self._around())
-
-    def _around(self) -> Generator[None, Any, Any]:
-        self._leftovers.look()
-        answer = yield
-        self._leftovers.overlook()
-        return answer
+    found: set[str] = set()
+    for path, block in _implementations(config, tape):
+        source = tape.loaded[path].source
+        names = source.mentions.get(block, frozenset()) & source.definitions.keys()
+        found.update(f"{tape.roots.name(path)}::{name}" for name in names - _used_elsewhere(source))
+    return frozenset(found)
 
 
-def is_needed(config: pytest.Config, is_project: Callable[[str], bool]) -> bool:
-    """Whether the project implements one of these hooks."""
-    functions = [found.function for name in HOOKS for found in getattr(config.hook, name).get_hookimpls()]
-    codes = [getattr(function, "__code__", None) for function in functions]
-    return any(code is not None and is_project(code.co_filename) for code in codes)
+def _implementations(config: pytest.Config, tape: Tape) -> Iterator[tuple[str, str]]:
+    """The file and the block of each hook of the project that is told of tests."""
+    for hook in TOLD:
+        for implementation in getattr(config.hook, hook).get_hookimpls():
+            code = getattr(implementation.function, "__code__", None)
+            if code is not None and code.co_filename in tape.loaded:
+                yield code.co_filename, tape.loaded[code.co_filename].source.block_at(code.co_firstlineno)
+
+
+def _used_elsewhere(source: Source) -> frozenset[str]:
+    blocks = (names for block, names in source.mentions.items() if block not in (*TOLD, *_OTHERS, ""))
+    uses = (names - {name} for name, names in source.uses.items() if name not in (*TOLD, *_OTHERS))
+    return frozenset().union(*blocks, *uses)

@@ -15,7 +15,7 @@ from testcache.reasons import Reason
 from testcache.recording.context import Context
 from testcache.recording.observer import Observer
 from testcache.session import marker
-from testcache.session.bookkeeping import Bookkeeping, is_needed
+from testcache.session.bookkeeping import bookkeeping
 from testcache.session.charges import Charges
 from testcache.session.indexing import Collected
 from testcache.session.items import ItemInputs
@@ -70,8 +70,7 @@ class Recording:
 
     def pytest_collection_finish(self) -> None:
         """All conftest files are loaded now."""
-        if is_needed(self.config, self.observer.is_project):
-            self.config.pluginmanager.register(Bookkeeping(self.observer.leftovers), "testcache-bookkeeping")
+        self.observer.leftovers.overlooked = bookkeeping(self.config, self.tape)
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtestloop(self) -> Generator[None, Any, Any]:
