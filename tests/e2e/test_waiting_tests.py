@@ -1,0 +1,116 @@
+"""Tests that rest on what an earlier one left in memory: they wait for it, and run only if that is something else."""
+
+from __future__ import annotations
+
+import pytest
+from harness import Project
+
+CONFIG = """
+LOADED = {}
+def get(key):
+    if key not in LOADED:
+        LOADED[key] = load(key)
+    return LOADED[key]
+def load(key):
+    return 1
+"""
+FIRST = "import config\ndef test_fills(): assert config.get('a')\n"
+OTHERS = """
+import config, pytest
+@pytest.mark.parametrize("number", range(4))
+def test_reads(number): assert config.get("a")
+def test_far(): assert config.__name__
+"""
+READS = {f"test_b.py::test_reads[{number}]" for number in range(4)}
+SAME, OTHER = ("return 1", "return 2 - 1"), ("return 1", "return 2")
+
+
+@pytest.fixture
+def shop(project: Project) -> Project:
+    """A project in which the first test has filled what four others read."""
+    project.write("pytest.ini", "[pytest]\npythonpath = .\n")
+    project.write("config.py", CONFIG)
+    project.write("test_a.py", FIRST)
+    project.write("test_b.py", OTHERS)
+    assert len(project.run().executed) == 6
+    return project
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["here", "workers"])
+def test_the_same_again_is_replayed(shop: Project, workers: tuple[str, ...]) -> None:
+    """Only the test that fills runs; once it has, nothing is left to run."""
+    shop.edit("config.py", *SAME)
+    run = shop.run(*workers)
+    assert run.executed == {"test_a.py::test_fills"}
+    assert len(run.outcomes) == 6
+    assert shop.run(*workers).executed == set()
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["here", "workers"])
+def test_something_else_is_read_anew(shop: Project, workers: tuple[str, ...]) -> None:
+    """All that read it run behind the one that fills it, each once."""
+    shop.edit("config.py", *OTHER)
+    run = shop.run(*workers)
+    assert run.executed == {"test_a.py::test_fills", *READS}
+    assert len(run.outcomes) == 6
+    assert run.exit == 0
+
+
+def test_who_is_alone_runs(shop: Project) -> None:
+    """Without the test that fills nobody can tell what is left."""
+    shop.edit("config.py", *SAME)
+    assert shop.run("test_b.py").executed == READS
+
+
+def test_who_fails_has_left_nothing(shop: Project) -> None:
+    """What a failing test leaves is not what it left when it passed."""
+    shop.edit("test_a.py", "assert config.get('a')", "assert not config.get('a')")
+    run = shop.run()
+    assert run.executed == {"test_a.py::test_fills", *READS}
+    assert run.exit == 1
+
+
+def test_who_is_never_cached_is_compared_each_time(shop: Project) -> None:
+    """A test that always runs lets the others be replayed as long as it leaves the same."""
+    shop.write("test_a.py", "import config, pytest\n@pytest.mark.testcache(never=True)\n" + FIRST.partition("\n")[2])
+    shop.run()
+    for _ in range(2):
+        assert shop.run().executed == {"test_a.py::test_fills"}
+    shop.edit("config.py", *OTHER)
+    assert shop.run().executed == {"test_a.py::test_fills", *READS}
+
+
+def test_another_test_may_fill_it_first(shop: Project) -> None:
+    """If a test before it leaves the same, the others rest on that one from then on."""
+    shop.write("test_0.py", FIRST.replace("test_fills", "test_before"))
+    shop.edit("config.py", *SAME)
+    assert shop.run().executed == {"test_0.py::test_before", "test_a.py::test_fills"}
+    assert shop.run().executed == set()
+
+
+def test_explain_says_who_left_what(shop: Project) -> None:
+    """A test that waits is explained by the place in memory and by who filled it."""
+    shop.edit("config.py", *OTHER)
+    done = shop.cli("explain", "test_b.py::test_reads[0]")
+    assert "[leftover]" in done.stdout
+    assert "config.py::LOADED[#" in done.stdout
+    assert "left by test_a.py::test_fills" in done.stdout
+
+
+def test_what_reporting_hooks_write_down_is_no_leftover(shop: Project) -> None:
+    """A list of results that a conftest file keeps ties no test to another."""
+    shop.write("conftest.py", "SEEN = []\ndef pytest_runtest_logreport(report):\n    SEEN.append(report.nodeid)\n")
+    shop.run()
+    shop.edit("test_a.py", "assert config.get('a')", "assert config.get('a') or 1")
+    assert shop.run().executed == {"test_a.py::test_fills"}
+
+
+def test_keys_are_not_written_in_clear(shop: Project) -> None:
+    """A key may be a secret: the store holds a fingerprint of it."""
+    shop.write(
+        "test_c.py", "import config\nKEY = 'horse' + '-battery'\ndef test_it(): assert config.get(KEY)\n"
+    )
+    shop.run()
+    stored = b"".join(path.read_bytes() for path in (shop.path / ".testcache").rglob("*") if path.is_file())
+    assert b"LOADED[#" in stored
+    assert b"horse-battery" not in stored
