@@ -144,7 +144,7 @@ class Leftovers:
         self._census.adopt([module])
 
     def before_fixture(self) -> None:
-        """A wide fixture is about to run: what has changed up to now is the test's own."""
+        """A wide fixture is about to be set up or torn down: what has changed up to now is the test's own."""
         self.look()
 
     def after_fixture(self, fixture: Context, definition: object, name: str, value: object, file: str) -> None:

@@ -59,6 +59,7 @@ class Charges:
             if context is None or definition.scope == "function":
                 finish(definition, request)
                 return
+            self._leftovers.before_fixture()
             with self._tape.charge(context):
                 finish(definition, request)
             self._open.pop(context, None)

@@ -71,6 +71,8 @@ class Neighbours:
         self._logged = True
 
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> object:
+        if node_id(item) in self._hits:
+            return None  # it waited, and may be replayed after all
         before = [one for one in self._before.get(node_id(item), ()) if node_id(one) not in self._ran]
         if not before or sum(self._hits[node_id(one)].duration_s for one in before) > MOST_S:
             return None

@@ -24,8 +24,8 @@ from states_ways import WAYS
 FILLED = USUAL | CONTAINERS | OBJECTS | FLOWS | LIVES | WAYS | CHANGES | SPLIT | MOVES | HANDED_ON | UNSEEN | ELSEWHERE
 
 
-ALL_RUN_IT = {"many objects of a session fixture", "dies with its class of tests"}
-"""Cases in which each test that reads also runs what is edited."""
+ALL_RUN_IT = {"many objects of a session fixture", "dies with its class of tests", "a generator that is kept"}
+"""Cases in which each test that reads also runs what is edited, or nobody can look into what it reads."""
 
 SAME = ("return 1", "return 2 - 1")
 

@@ -56,6 +56,14 @@ def test_something_else_is_read_anew(shop: Project, workers: tuple[str, ...]) ->
     assert run.exit == 0
 
 
+def test_neighbours_do_not_keep_a_test_from_being_replayed(shop: Project) -> None:
+    """Also if others of its file were replayed before."""
+    shop.write("test_b.py", "def test_apart(): assert True\n" + OTHERS)
+    shop.run()
+    shop.edit("config.py", *SAME)
+    assert shop.run().executed == {"test_a.py::test_fills"}
+
+
 def test_who_is_alone_runs(shop: Project) -> None:
     """Without the test that fills nobody can tell what is left."""
     shop.edit("config.py", *SAME)
