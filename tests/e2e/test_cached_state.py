@@ -24,8 +24,16 @@ from states_ways import WAYS
 FILLED = USUAL | CONTAINERS | OBJECTS | FLOWS | LIVES | WAYS | CHANGES | SPLIT | MOVES | HANDED_ON | UNSEEN | ELSEWHERE
 
 
-ALL_RUN_IT = {"many objects of a session fixture", "dies with its class of tests", "a generator that is kept"}
-"""Cases in which each test that reads also runs what is edited, or nobody can look into what it reads."""
+NOT_COMPARED = {
+    "many objects of a session fixture",  # each reader runs what is edited
+    "dies with its class of tests",
+    "a generator that is kept",  # nobody can look into it
+    "an object that is kept alive only by an exception",
+    "a descriptor that keeps values by object",  # by numbers that are others in each process
+    "made in one test, filled in the next, read in the third",  # the first of them is replayed
+    "an object that came in by two ways, one of them gone",
+}
+"""Cases in which the readers run although the same is left again: it cannot be known that it is."""
 
 SAME = ("return 1", "return 2 - 1")
 
@@ -81,7 +89,7 @@ def test_who_reads_what_another_test_filled_rests_on_it(case: str, tmp_path: Pat
     ran = play(FILLED[case], tmp_path)
     assert ran.edited >= readers(ran)
     assert not {name for name in ran.edited if "test_far" in name}
-    assert case in ALL_RUN_IT or not ran.same or ran.same < readers(ran)
+    assert case in NOT_COMPARED or not ran.same or not ran.same >= readers(ran)
 
 
 @pytest.mark.parametrize("case", KEPT_APART)

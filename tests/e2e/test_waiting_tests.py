@@ -115,9 +115,7 @@ def test_what_reporting_hooks_write_down_is_no_leftover(shop: Project) -> None:
 
 def test_keys_are_not_written_in_clear(shop: Project) -> None:
     """A key may be a secret: the store holds a fingerprint of it."""
-    shop.write(
-        "test_c.py", "import config\nKEY = 'horse' + '-battery'\ndef test_it(): assert config.get(KEY)\n"
-    )
+    shop.write("test_c.py", "import config\nKEY = 'horse' + '-battery'\ndef test_it(): assert config.get(KEY)\n")
     shop.run()
     stored = b"".join(path.read_bytes() for path in (shop.path / ".testcache").rglob("*") if path.is_file())
     assert b"LOADED[#" in stored
