@@ -173,8 +173,11 @@ class Census:
             self._grow([one], late=False)
 
     def adopt_value(self, name: str, value: object, file: str) -> Found:
-        """Watch a value that the project hands on by a name, such as that of a fixture, until it is forgotten."""
-        found = Found(value, f"{file}::{name}()", frozenset((name,)), frozenset((file,)))
+        """Watch a value that is handed on by a name, such as that of a fixture, until it is forgotten.
+
+        `file` is that of the project that does so; without one the name may stand anywhere.
+        """
+        found = Found(value, f"{file}::{name}()", frozenset((name,)), frozenset((file,) if file else ()))
         self._values.add(found)
         self._grow([found], late=True)
         return found

@@ -114,23 +114,23 @@ class Leftovers:
         self._test = None
         return frozenset(Leftover(place, value) for place, value in self._left.items())
 
-    def found(self, node: NodeId, test: Context, account: Account) -> frozenset[Found]:
+    def found(self, node: NodeId, test: Context, account: Account, *, everything: bool = False) -> frozenset[Found]:
         """What the test may have come upon that earlier ones left.
 
         What an import or a wide fixture came upon counts for all who rest on it, as it was when that ran.
+        `everything` says that the test's own code is not known by name: it is a text.
         """
         files = self._ledger.files(account.modules)
-        late = (context for context in self._late & account.modules)
         found: set[Found] = set()
-        for context in (*account.contexts, *late):
-            known = context.found
-            if known is None or context is test:
-                own = account.contexts if context is test else set(context.reachable())
+        for context in (*account.contexts, *(self._late & account.modules)):
+            if context.found is None or context is test:
                 reached = self._before.reached(context.places, self._ledger.mentions)
-                known = context.found = frozenset(
-                    entry.found for entry in reached if entry.fixture not in own and not entry.files.isdisjoint(files)
-                )
-            found |= known
+                if context is test and everything:
+                    reached.update(self._before.entries.values())
+                own = account.contexts if context is test else set(context.reachable())
+                within = (entry for entry in reached if not entry.files or not entry.files.isdisjoint(files))
+                context.found = frozenset(entry.found for entry in within if entry.fixture not in own)
+            found |= context.found
         return frozenset(one for one in found if one.filler != node)
 
     # -- what happens within one

@@ -49,8 +49,7 @@ class Charges:
             with self._tape.charge(context), self.setups.measure(group, definition.argname):
                 value = execute(definition, request)
             if runs:
-                file = self._tape.roots.name(definition.func.__code__.co_filename)
-                self._leftovers.after_fixture(context, definition, definition.argname, value, file)
+                self._leftovers.after_fixture(context, definition, definition.argname, value, self._file_of(definition))
             self._open[context] = (definition, self._is_hooked(request))
             return value
 
@@ -74,6 +73,15 @@ class Charges:
             pytest.FixtureDef.execute = self._execute  # type: ignore[method-assign]
             pytest.FixtureDef.finish = self._finish  # type: ignore[method-assign]
             self._execute = self._finish = None
+
+    def _file_of(self, definition: pytest.FixtureDef[Any]) -> str:
+        """The stored name of the project's file that defines a fixture, "" if that is a library's."""
+        code = getattr(definition.func, "__code__", None)
+        return (
+            self._tape.roots.name(code.co_filename)
+            if code is not None and code.co_filename in self._tape.loaded
+            else ""
+        )
 
     # -- collection
 

@@ -147,7 +147,9 @@ class Recording:
             max_age_s=self._max_age_s(item, account.labels),
             labels=account.labels,
             left=left,
-            found=self.observer.leftovers.found(node, context, account),
+            found=self.observer.leftovers.found(
+                node, context, account, everything=not isinstance(item, pytest.Function)
+            ),
         )
         if self.totals is not None:
             self._unfinished[node] = (item, trace)

@@ -21,6 +21,12 @@ import config, pytest
 def test_reads(number): assert config.get("a")
 def test_far(): assert config.__name__
 """
+LIBRARY = """
+import pytest
+class Box: value = None
+@pytest.fixture(scope="session")
+def box(): return Box()
+"""
 READS = {f"test_b.py::test_reads[{number}]" for number in range(4)}
 SAME, OTHER = ("return 1", "return 2 - 1"), ("return 1", "return 2")
 
@@ -62,6 +68,27 @@ def test_neighbours_do_not_keep_a_test_from_being_replayed(shop: Project) -> Non
     shop.run()
     shop.edit("config.py", *SAME)
     assert shop.run().executed == {"test_a.py::test_fills"}
+
+
+def test_a_doctest_may_read_anything(shop: Project) -> None:
+    """Its code is a text, which nobody looks through for names."""
+    shop.write("pytest.ini", "[pytest]\npythonpath = .\naddopts = --doctest-glob=*.txt\n")
+    shop.write("test_c.txt", ">>> import config\n>>> 'a' in config.LOADED or config.get('a') and True\nTrue\n")
+    shop.run()
+    shop.edit("config.py", *OTHER)
+    assert any("test_c.txt" in test for test in shop.run().executed)
+
+
+def test_the_value_of_a_fixture_of_a_library(shop: Project) -> None:
+    """What a test leaves in it is found by others that use it."""
+    shop.write("pytest.ini", "[pytest]\npythonpath = . lib/site-packages\n")
+    shop.write("lib/site-packages/library.py", LIBRARY)
+    shop.write("conftest.py", "pytest_plugins = ['library']\n")
+    shop.write("test_a.py", "import config\ndef test_fills(box): box.value = config.load(1)\n")
+    shop.write("test_b.py", "def test_reads(box): assert box.value\n")
+    shop.run()
+    shop.edit("config.py", *OTHER)
+    assert "test_b.py::test_reads" in shop.run().executed
 
 
 def test_who_is_alone_runs(shop: Project) -> None:
