@@ -1,8 +1,8 @@
 """The census: what outlives a test and can be reached by a name of the project, and what of it has changed.
 
 It begins with the attributes of first-party modules, classes and functions, follows them into every container
-and object, and remembers what each holds. A look asks the garbage collector what those objects refer to now: 60 ns
-a reference, about 0.3 ms a test for a project of 5,000 lines. Only where that differs is looked closer.
+and object, and remembers what each holds. A look asks the garbage collector what those objects refer to now: 10 ns
+a reference, about 0.1 ms a test for a project of 5,000 lines. Only where that differs is looked closer.
 What comes in later is *late*: it is watched for as long as something leads to it.
 
 Does not see: what a library keeps in its own modules and classes; contents of arrays of C libraries; keys of a
@@ -13,6 +13,7 @@ until the census after it.
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import weakref
 from collections.abc import Callable, Iterable
@@ -38,6 +39,7 @@ FEW: Final = 300
 a suite whose 350 tests each add classes to a registry a sweep takes 25 ms."""
 
 NOWHERE: Names = frozenset()
+_POINTER: Final = ctypes.sizeof(ctypes.c_void_p)
 _BORDER: Final = (object(),)
 """Stands around containers, so that what moves from the end of one to the begin of the next is seen."""
 
@@ -45,7 +47,7 @@ _BORDER: Final = (object(),)
 class _Chunk:
     """Some keepers, and all that they referred to at the last look; the keys of tables are not told by all of them."""
 
-    __slots__ = ("_ends", "_keys", "_references", "_tables", "_things", "keepers")
+    __slots__ = ("_addresses", "_ends", "_keys", "_references", "_tables", "_things", "keepers")
 
     def __init__(self) -> None:
         self.keepers: list[Keeper] = []
@@ -58,6 +60,7 @@ class _Chunk:
         self._references: list[object] = []
         self._keys: list[object] = []
         self._ends: list[tuple[int, int]] = []
+        self._addresses: bytes | None = None
         for keeper in self.keepers:
             self._add(keeper)
 
@@ -70,29 +73,45 @@ class _Chunk:
         if not keeper.kind.named:
             self._things.append(_BORDER)
             self._references += _BORDER
-        self._things.append(thing)
-        self._references += gc.get_referents(thing)
+        self._things += _asked(keeper)
+        self._references += gc.get_referents(*_asked(keeper))
         if _is_table(keeper):
             self._tables.append(thing)
             self._keys += dict.__iter__(thing)
         self._ends.append((len(self._references), len(self._keys)))
+        self._addresses = None
 
     def changed(self) -> list[Keeper]:
         """The keepers that refer to something else now."""
-        references = gc.get_referents(*self._things)
+        if self._addresses is None:
+            self._addresses = addresses(self._references) + addresses(self._keys)
         keys = [*chain.from_iterable(map(dict.__iter__, self._tables))]
-        if not _differ(references, self._references) and not _differ(keys, self._keys):
+        if addresses(gc.get_referents(*self._things)) + addresses(keys) == self._addresses:
             return []
         found = []
         start, first = 0, 0
         for keeper, (end, last) in zip(self.keepers, self._ends, strict=True):
             thing: Any = keeper.thing
             start += not keeper.kind.named
-            told = _differ(gc.get_referents(thing), self._references[start:end])
+            told = _differ(gc.get_referents(*_asked(keeper)), self._references[start:end])
             if told or (_is_table(keeper) and _differ([*dict.__iter__(thing)], self._keys[first:last])):
                 found.append(keeper)
             start, first = end, last
         return found
+
+
+def addresses(objects: list[object]) -> bytes:
+    """Where objects lie, one after the other: 2 ns an object, where to compare two with `is` takes 17.
+
+    A tuple holds them behind its own fields. Two lists whose objects are alive and lie at the same addresses hold
+    the same objects; to compare the lists themselves would call `__eq__` of a project.
+    """
+    held = tuple(objects)
+    return ctypes.string_at(id(held) + tuple.__basicsize__, _POINTER * len(held))
+
+
+def _asked(keeper: Keeper) -> tuple[object, ...]:
+    return (keeper.thing,) if keeper.bearer is None else (keeper.thing, keeper.bearer)
 
 
 def _is_table(keeper: Keeper) -> bool:

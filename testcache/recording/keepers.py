@@ -12,6 +12,7 @@ import contextvars
 import gc
 import itertools
 import logging
+import sys
 import types
 import weakref
 from array import array
@@ -101,14 +102,15 @@ class Keeper:
     """One object that is watched.
 
     Attributes:
-        thing: what the garbage collector is asked about.
-        owner: the object that is looked at; `thing` may be its dict.
+        thing: the object, or its dict.
+        owner: the object that is looked at.
         place: where it was found first: `path::NAME.attribute[#key]`, with `~2` and so on if that is taken.
         names: those by which code may reach it.
         files: the modules in which one of these names stands.
         base, last: what it held at first, and at the last look, by slot.
         late: whether it came in after the first look, and goes when nothing leads to it any more.
         grown: what is in the slots that hold something else than at first; only kept for what is not late.
+        bearer: the object whose dict this is, if the garbage collector has to be asked about that, too.
     """
 
     thing: object
@@ -121,6 +123,7 @@ class Keeper:
     last: Mapping[Any, object] = field(default_factory=dict)
     late: bool = False
     grown: dict[Any, Sequence[Found]] = field(default_factory=dict)
+    bearer: object = None
 
     def look(self) -> dict[Any, object]:
         return self.kind.look(self.owner)
@@ -204,7 +207,7 @@ def expand(found: Found, home: Callable[[Any], str | None]) -> Sequence[Keeper |
     if kind is tuple or kind is frozenset:
         return [_keeper(found, thing, TUPLE, thing)]
     if issubclass(kind, logging.Logger):
-        return [_keeper(found, anatomy.dict_of(thing), LOGGER, thing)]
+        return [_borne(_keeper(found, anatomy.dict_of(thing), LOGGER, thing), thing)]
     if kind is weakref.WeakKeyDictionary:
         return [_keeper(found, thing.data, WEAK, thing.data)]
     if anatomy.names_of(kind)[0].partition(".")[0] in _FOREIGN:
@@ -214,6 +217,13 @@ def expand(found: Found, home: Callable[[Any], str | None]) -> Sequence[Keeper |
 
 def _keeper(found: Found, thing: object, kind: Kind, owner: object) -> Keeper:
     return Keeper(thing, kind, owner, found.place, found.names, found.files)
+
+
+def _borne(keeper: Keeper, bearer: object) -> Keeper:
+    """From Python 3.13 on an object holds the values of its dict itself, until the dict is given to another one."""
+    if sys.version_info >= (3, 13):
+        keeper.bearer = bearer
+    return keeper
 
 
 def _function(function: Any, place: str, found: Found) -> list[Found]:
@@ -238,7 +248,7 @@ def _object(found: Found) -> list[Keeper]:
         keepers.append(_keeper(found, thing, ELEMENTS, thing))
     held = anatomy.dict_of(thing)
     if held is not None:
-        keepers.append(_keeper(found, held, ATTRIBUTES, held))
+        keepers.append(_borne(_keeper(found, held, ATTRIBUTES, held), thing))
     if anatomy.slots_of(thing) and not issubclass(kind, (dict, list, set, deque, tuple, frozenset)):
         keepers.append(_keeper(found, thing, SLOTS, thing))
     elif not anatomy.is_transparent(kind) and gc.is_tracked(thing):
