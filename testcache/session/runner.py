@@ -84,6 +84,7 @@ class Runner:
         config.pluginmanager.register(self.summary, "testcache-summary")
         self._invocation = invocation
         self._collected: list[pytest.Item] = []
+        self._order: list[NodeId] = []
 
     # -- start
 
@@ -127,6 +128,7 @@ class Runner:
         self.recording.tape.settle()
         self.total = len(items)
         self._collected = list(items)
+        self._order = [node_id(item) for item in items]
         custom = self.recording.options.names
         self.environment = environment.key(config, self.world.roots, custom)
         if self.store is not None:
@@ -277,7 +279,7 @@ class Runner:
     def _run_waiting(self, session: pytest.Session) -> None:
         """Replay or run the tests that waited for others."""
         items = [item for item in session.items if node_id(item) in self.waiting]
-        hits = settled(self.waiting, self.results)
+        hits = settled(self.waiting, self.results, self._order)
         hits = {node: trace for node, trace in hits.items() if self.proof.may_index(node, trace)}
         self.hits.update(hits)
         if self.cache is not None and self.mode != "read":

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from testcache.model import Decision, Digest, Found, Miss, NodeId, Result, Trace
@@ -18,9 +18,14 @@ def waiting(decisions: Mapping[NodeId, Decision]) -> dict[NodeId, Miss]:
     return {node: found for node, found in decisions.items() if isinstance(found, Miss) and found.waits_for}
 
 
-def settled(waiting: Mapping[NodeId, Miss], results: Mapping[NodeId, Result]) -> dict[NodeId, Trace]:
-    """Those of the waiting tests that may be replayed, now that the others have these results."""
-    return _Settlement(waiting, results).hits()
+def settled(
+    waiting: Mapping[NodeId, Miss], results: Mapping[NodeId, Result], order: Sequence[NodeId]
+) -> dict[NodeId, Trace]:
+    """Those of the waiting tests that may be replayed, now that the others have these results.
+
+    `order` is that of a run in which nothing is replayed.
+    """
+    return _Settlement(waiting, results, order).hits()
 
 
 def _renamed(trace: Trace, fillers: Mapping[Found, NodeId]) -> Trace:
@@ -30,15 +35,18 @@ def _renamed(trace: Trace, fillers: Mapping[Found, NodeId]) -> Trace:
 
 
 class _Settlement:
-    def __init__(self, waiting: Mapping[NodeId, Miss], results: Mapping[NodeId, Result]) -> None:
+    def __init__(
+        self, waiting: Mapping[NodeId, Miss], results: Mapping[NodeId, Result], order: Sequence[NodeId]
+    ) -> None:
         self._waiting = waiting
+        self._position = {node: position for position, node in enumerate(order)}
         self._results = results
         self._hits: dict[NodeId, Trace] = {}
         self._fillers: dict[Found, NodeId] = {}
-        self._left: dict[str, dict[Digest, NodeId]] = {}
+        self._left: dict[str, list[tuple[Digest, NodeId]]] = {}
         for result in results.values():
             for place, value in result.left:
-                self._left.setdefault(place, {}).setdefault(value, result.node_id)
+                self._left.setdefault(place, []).append((value, result.node_id))
 
     def hits(self) -> dict[NodeId, Trace]:
         """Begin with those that wait for tests that ran; then those that wait for these, and so on.
@@ -54,11 +62,21 @@ class _Settlement:
         while queue:
             node = queue.pop()
             miss = self._waiting[node]
-            if node in self._hits or miss.nearest is None or not all(map(self._is_left_again, miss.waits_for)):
+            if node in self._hits or miss.nearest is None or not self._find_again(node, miss.waits_for):
                 continue
             self._hits[node] = miss.nearest
             queue += behind.get(node, ())
         return {node: _renamed(trace, self._fillers) for node, trace in self._hits.items()}
+
+    def _find_again(self, node: NodeId, waits_for: Iterable[Found]) -> bool:
+        """Whether a test would find the same again: its fillers have left it, and nobody has changed it since."""
+        return all(self._is_left_again(found) and not self._is_changed(found, node) for found in waits_for)
+
+    def _is_changed(self, found: Found, node: NodeId) -> bool:
+        """Whether a test between the filler and this one has left something else in the place."""
+        first, last = self._position.get(found.filler, -1), self._position.get(node, len(self._position))
+        others = ((value, self._position.get(other, -1)) for value, other in self._left.get(found.place, ()))
+        return any(value != found.value and first < position < last for value, position in others)
 
     def _is_left_again(self, found: Found) -> bool:
         """Whether the filler, run or replayed, has left the same once more.
@@ -73,8 +91,8 @@ class _Settlement:
             return False  # it failed
         if any(place == found.place for place, _ in result.left):
             return found.leftover in result.left
-        others = self._left.get(found.place, {})
-        if others.keys() != {found.value}:
+        others = self._left.get(found.place, [])
+        if {value for value, _ in others} != {found.value}:
             return False
-        self._fillers[found] = others[found.value]
+        self._fillers[found] = others[0][1]
         return True

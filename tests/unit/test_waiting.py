@@ -33,8 +33,8 @@ def ran(node: NodeId, *left: Leftover, passed: bool = True, problem: str = "") -
     return Result("t.py", node, recorded, problems, 0.1, 1.0, frozenset(left))
 
 
-def replayed(tests: dict[NodeId, Miss], *results: Result) -> set[NodeId]:
-    return set(settled(tests, {result.node_id: result for result in results}))
+def replayed(tests: dict[NodeId, Miss], *results: Result, order: tuple[NodeId, ...] = ()) -> set[NodeId]:
+    return set(settled(tests, {result.node_id: result for result in results}, order))
 
 
 def test_only_misses_that_wait_are_waiting() -> None:
@@ -64,7 +64,19 @@ def test_it_is_replayed_if_its_filler_left_the_same_again(result: Result, replay
 def test_what_is_replayed_is_what_it_waited_with() -> None:
     """The trace whose own inputs are unchanged."""
     tests = {B: waits(found(A, "P"))}
-    assert settled(tests, {A: ran(A, leftover("P"))}) == {B: tests[B].nearest}
+    assert settled(tests, {A: ran(A, leftover("P"))}, ()) == {B: tests[B].nearest}
+
+
+@pytest.mark.parametrize(
+    ("order", "replay"),
+    [((A, B, C), False), ((A, C, B), True), ((B, A, C), True)],
+    ids=["between the two", "behind both", "before both"],
+)
+def test_nobody_may_have_changed_it_since(order: tuple[NodeId, ...], replay: bool) -> None:
+    """A test that runs between a filler and its reader may leave something else in the same place now."""
+    tests = {C: waits(found(A, "P"))}
+    results = ran(A, leftover("P")), ran(B, leftover("P", "2"))
+    assert replayed(tests, *results, order=order) == ({C} if replay else set())
 
 
 def test_all_that_it_waits_for_must_be_left() -> None:
@@ -76,7 +88,7 @@ def test_all_that_it_waits_for_must_be_left() -> None:
 
 def test_another_test_may_have_left_it_first() -> None:
     """The filler came second in its process and found it done; then that one counts as the filler from now on."""
-    hits = settled({C: waits(found(A, "P"))}, {A: ran(A), B: ran(B, leftover("P"))})
+    hits = settled({C: waits(found(A, "P"))}, {A: ran(A), B: ran(B, leftover("P"))}, ())
     assert hits[C].found == {found(B, "P")}
 
 
