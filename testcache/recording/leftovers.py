@@ -83,6 +83,7 @@ class Leftovers:
 
     Attributes:
         overlooked: places that are of no interest, nor what lies in them.
+        failure: why nothing is known of memory any more, or "": then no result may be stored.
     """
 
     def __init__(self, tape: Tape, ledger: Ledger, is_project: Callable[[str], bool]) -> None:
@@ -90,6 +91,7 @@ class Leftovers:
         self._ledger = ledger
         self._census = Census(tape.roots.name, is_project)
         self.overlooked: frozenset[str] = frozenset()
+        self.failure = ""
         self._test: NodeId | None = None
         self._state = self._before = AT_FIRST
         self._left: dict[str, Digest] = {}
@@ -101,7 +103,7 @@ class Leftovers:
     def begin(self, test: NodeId) -> None:
         """A test begins; before the first one all modules of the project are taken as they are."""
         if self._tape.imported is None:
-            self._census.adopt([*self._tape.executed, *list(sys.modules.values())])
+            self._safely(lambda: self._census.adopt([*self._tape.executed, *list(sys.modules.values())]))
             self._tape.executed.clear()
             self._tape.imported = self._imported
         self._test = test
@@ -141,7 +143,7 @@ class Leftovers:
         loaded = self._tape.loaded.get(file) if file is not None else None
         if loaded is not None:
             self._late.add(loaded.context)
-        self._census.adopt([module])
+        self._safely(lambda: self._census.adopt([module]))
 
     def before_fixture(self) -> None:
         """A wide fixture is about to be set up or torn down: what has changed up to now is the test's own."""
@@ -150,7 +152,7 @@ class Leftovers:
     def after_fixture(self, fixture: Context, definition: object, name: str, value: object, file: str) -> None:
         """A wide fixture has run: what it filled is known by it, and its value is watched from now on."""
         self.look(fixture)
-        self._values[definition] = self._census.adopt_value(name, value, file)
+        self._safely(lambda: self._values.update({definition: self._census.adopt_value(name, value, file)}))
 
     def fixture_gone(self, fixture: Context, definition: object) -> None:
         """The teardown of a wide fixture has run, and its value is of no interest any more."""
@@ -159,12 +161,15 @@ class Leftovers:
         fixture.found = seen | (fixture.found or frozenset())
         known = self._values.pop(definition, None)
         if known is not None:
-            self._drop(self._state.entries, self._census.forget(known))
+            self._safely(lambda: self._drop(self._state.entries, self._census.forget(known)))
 
     def look(self, fixture: Context | None = None) -> None:
         """What has changed since the last look is the doing of the test that runs, in a wide fixture or not."""
-        if self._test is None:
-            return
+        test = self._test
+        if test is not None:
+            self._safely(lambda: self._look(test, fixture))
+
+    def _look(self, test: NodeId, fixture: Context | None) -> None:
         look = self._census.changes()
         if not look.changes:
             return
@@ -178,9 +183,17 @@ class Leftovers:
             if not change.restored and change.holder not in look.gone:
                 value = ABSENT if change.value is MISSING else portrait(change.value)
                 self._left[place] = value
-                found = Found(self._test, place, value)
+                found = Found(test, place, value)
                 entries[place] = _Entry(found, change.holder, change.names, change.files, fixture)
         self._drop(entries, look.gone)
+
+    def _safely(self, act: Callable[[], None]) -> None:
+        """An object that defies being looked at must not end a run."""
+        if not self.failure:
+            try:
+                act()
+            except Exception as error:
+                self.failure = f"memory could not be looked at: {type(error).__name__}: {error}"
 
     def _drop(self, entries: Mapping[str, _Entry], gone: frozenset[str]) -> None:
         """Leave out what lies in objects that nothing leads to any more."""

@@ -136,6 +136,8 @@ class Recording:
         problems = [(problem.reason.slug, problem.evidence) for problem in account.problems]
         if declared is not None:
             problems.insert(0, (Reason.MARKED_NEVER.slug, declared))
+        if self.observer.leftovers.failure:
+            problems.append((Reason.NOT_OBSERVED.slug, self.observer.leftovers.failure))
         if problems:
             return Result(path, node, None, tuple(problems), attempt.duration_s, now, left)
         trace = Trace(

@@ -140,6 +140,17 @@ def test_what_reporting_hooks_write_down_is_no_leftover(shop: Project) -> None:
     assert shop.run().executed == {"test_a.py::test_fills"}
 
 
+def test_what_cannot_be_looked_at_ends_no_run(shop: Project) -> None:
+    """But nothing is stored from then on, as nobody knows what lies in memory."""
+    shop.write("broken.py", "import weakref\nTABLE = weakref.WeakKeyDictionary()\ndel TABLE.data\n")
+    shop.write("test_c.py", "import broken\ndef test_it(): assert broken.TABLE is not None\n")
+    run = shop.run("-v")
+    assert run.outcomes["test_c.py::test_it"] == "passed"
+    assert "memory could not be looked at: AttributeError" in run.text
+    assert "[not-observed]" in run.text
+    assert "test_c.py::test_it" in shop.run().executed
+
+
 def test_keys_are_not_written_in_clear(shop: Project) -> None:
     """A key may be a secret: the store holds a fingerprint of it."""
     shop.write("test_c.py", "import config\nKEY = 'horse' + '-battery'\ndef test_it(): assert config.get(KEY)\n")
