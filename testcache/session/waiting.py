@@ -87,8 +87,6 @@ class _Settlement:
         if result is None:
             replayed = self._hits.get(found.filler)
             return replayed is not None and found.leftover in replayed.left
-        if result.trace is None and not result.problems:
-            return False  # it failed
         if any(place == found.place for place, _ in result.left):
             return found.leftover in result.left
         others = self._left.get(found.place, [])

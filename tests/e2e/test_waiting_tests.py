@@ -97,12 +97,15 @@ def test_who_is_alone_runs(shop: Project) -> None:
     assert shop.run("test_b.py").executed == READS
 
 
-def test_who_fails_has_left_nothing(shop: Project) -> None:
-    """What a failing test leaves is not what it left when it passed."""
+def test_who_fails_is_compared_like_others(shop: Project) -> None:
+    """A failing test always runs; what it leaves counts, and not how it ended."""
     shop.edit("test_a.py", "assert config.get('a')", "assert not config.get('a')")
-    run = shop.run()
-    assert run.executed == {"test_a.py::test_fills", *READS}
-    assert run.exit == 1
+    for _ in range(2):
+        run = shop.run()
+        assert run.executed == {"test_a.py::test_fills"}
+        assert run.exit == 1
+    shop.edit("config.py", *OTHER)
+    assert shop.run().executed == {"test_a.py::test_fills", *READS}
 
 
 def test_who_is_never_cached_is_compared_each_time(shop: Project) -> None:
