@@ -30,7 +30,7 @@ Names = frozenset[str]
 
 _NOT_ATTRIBUTES: Final = frozenset(
     {"__builtins__", "__spec__", "__loader__", "__cached__", "__file__", "__warningregistry__", "__annotations__",
-     "__doc__", "@py_builtins", "@pytest_ar"}
+     "__doc__", "__slotnames__", "@py_builtins", "@pytest_ar"}
 )  # fmt: skip
 """What Python and pytest keep in modules for themselves."""
 
@@ -44,7 +44,9 @@ _OPAQUE: Final = Types(
 )  # fmt: skip
 """Types whose objects keep nothing, are watched elsewhere (modules), or are over when a test is (coroutines)."""
 
-_FOREIGN: Final = frozenset({"_pytest", "pytest", "pluggy", "xdist", "testcache", "os", "logging", "pathlib"})
+_FOREIGN: Final = frozenset(
+    {"_pytest", "pytest", "pluggy", "xdist", "testcache", "hypothesis", "os", "logging", "pathlib"}
+)
 """Packages whose objects are not entered: pytest's change with every test, and those of the standard library
 keep nothing but caches, or what is watched otherwise, such as the environment."""
 
