@@ -270,7 +270,11 @@ def _class(cls: type) -> dict[Any, object]:
 
 
 def _attributes(held: dict[Any, object]) -> dict[Any, object]:
-    return dict(held)
+    """But not what hypothesis writes on test functions for itself: a random seed, say."""
+    found = dict(held)
+    for name in [name for name in found if type(name) is str and name.startswith("_hypothesis_internal_use")]:
+        del found[name]
+    return found
 
 
 def _pairs(thing: dict[Any, object]) -> dict[Any, object]:
