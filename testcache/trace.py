@@ -161,18 +161,18 @@ class Verifier:
         waiting: Miss | None = None
         for trace in traces:
             if self.verify(trace) is None:
+                if _is_expired(trace, now_s):
+                    expired = expired or trace
+                    continue
                 waits_for = self.waits_for(trace, now_s)
                 if waits_for:
                     waiting = waiting or Miss(Reason.LEFTOVER, (), trace, waits_for)
                     continue
-                if _is_expired(trace, now_s):
-                    expired = expired or trace
-                    continue
                 return Hit(trace)
-        if expired is not None:
-            return Miss(Reason.EXPIRED, (), expired)
         if waiting is not None:
             return waiting
+        if expired is not None:
+            return Miss(Reason.EXPIRED, (), expired)
         if not traces:
             return NEW
         if everything:

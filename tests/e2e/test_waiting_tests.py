@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from harness import Project
 
@@ -89,6 +91,15 @@ def test_the_value_of_a_fixture_of_a_library(shop: Project) -> None:
     shop.run()
     shop.edit("config.py", *OTHER)
     assert "test_b.py::test_reads" in shop.run().executed
+
+
+def test_who_is_too_old_does_not_wait(shop: Project) -> None:
+    """A result that is older than it may be is not replayed, whatever was left."""
+    shop.write("test_b.py", OTHERS.replace("@pytest", "@pytest.mark.testcache(max_age='1s')\n@pytest", 1))
+    shop.run()
+    time.sleep(1.1)
+    shop.edit("config.py", *SAME)
+    assert shop.run().executed == {"test_a.py::test_fills", *READS}
 
 
 def test_who_is_alone_runs(shop: Project) -> None:
