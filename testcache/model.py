@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, NewType
+from typing import Any, Final, NamedTuple, NewType
 
 from testcache.reasons import Reason
 
@@ -65,6 +65,10 @@ class Read(NamedTuple):
 
     input: Input
     digest: Digest
+
+
+STEP: Final = "+"
+"""Behind the name of a place: not what was left there, but by how much it was counted up or what was added."""
 
 
 class Leftover(NamedTuple):

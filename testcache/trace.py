@@ -85,6 +85,11 @@ class Verifier:
         self._trace_back(trace.found, now_s)
         return tuple(sorted(found for found in trace.found if found not in self._left_by))
 
+    def is_left(self, found: Found, now_s: float = 0.0) -> bool:
+        """Whether a trace of the filler that holds now has left this."""
+        self._trace_back((found,), now_s)
+        return found in self._left_by
+
     def fillers(self, traces: Iterable[Trace]) -> tuple[Trace, ...] | None:
         """The traces that left what these found, and what those found in turn; None if one is missing."""
         queue = list(traces)

@@ -129,6 +129,7 @@ class Change:
     Attributes:
         holder: the place of the object that has the slot.
         place: that of the slot.
+        before: what it held at the last look; MISSING if nothing.
         value: what it holds; MISSING if nothing.
         names: by which code may reach it.
         files: modules in which one of the names stands.
@@ -137,6 +138,7 @@ class Change:
 
     holder: str
     place: str
+    before: object
     value: object
     names: Names
     files: Names
@@ -310,8 +312,9 @@ class Census:
             if first is MISSING and _is_submodule(value, slot):
                 continue
             restored = same(value, first)
-            names = keeper.names_of(slot)
-            found.append(Change(keeper.place, keeper.place_of(slot), value, names, keeper.files, restored))
+            place, names = keeper.place_of(slot), keeper.names_of(slot)
+            before = last.get(slot, MISSING)
+            found.append(Change(keeper.place, place, before, value, names, keeper.files, restored))
             if keeper.grown.pop(slot, None) is not None or (keeper.late and slot in last):
                 self._lost = True
             if value is not MISSING and (keeper.late or not restored):

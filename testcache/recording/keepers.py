@@ -327,7 +327,9 @@ def _bytes(thing: Any) -> dict[Any, object]:
 
 
 def _count(counter: object) -> dict[Any, object]:
-    return {WHOLE: repr(counter)}  # the only thing that tells how far it is
+    text = repr(counter)  # `count(7)`: the only thing that tells how far it is
+    number = text[len("count(") : -1]
+    return {WHOLE: int(number) if number.isdecimal() else text}
 
 
 def _generator(generator: Any) -> dict[Any, object]:

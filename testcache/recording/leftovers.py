@@ -7,18 +7,24 @@
 A place that holds again what it held at first is in nobody's way. What a wide fixture filled is no leftover for
 the tests that use the fixture: they rest on it anyway. The inputs of A do not count for B: a later run
 compares what A leaves then with what B found (`testcache.trace`).
+
+A number that A counts up, or a list that it adds to, depends on all tests before A. There A leaves a *step*, too,
+in a place with a `+` behind it, so that a run of A alone can be compared; the value is a fingerprint of the step
+and of the value before it. If A itself is not stored, B rests on the step and on what B would have found without A.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from operator import is_
 from types import ModuleType
 
-from testcache.model import ABSENT, EVERY, Digest, Found, Leftover, NodeId
+from testcache.digest import of_fields
+from testcache.model import ABSENT, EVERY, STEP, Digest, Found, Leftover, NodeId
 from testcache.recording.anatomy import MISSING
-from testcache.recording.census import Census
+from testcache.recording.census import Census, Change
 from testcache.recording.context import Context, Place
 from testcache.recording.keepers import Found as Watched
 from testcache.recording.keepers import Names
@@ -35,11 +41,14 @@ class _Entry:
     """One place that is not as it was at first.
 
     Attributes:
+        found: what those rest on who come upon it.
+        value: fingerprint of what it holds.
         holder: the place of the object that has it.
         fixture: the context in which that happened, if any.
     """
 
-    found: Found
+    found: frozenset[Found]
+    value: Digest
     holder: str
     names: Names
     files: Names
@@ -95,6 +104,7 @@ class Leftovers:
         self._test: NodeId | None = None
         self._state = self._before = AT_FIRST
         self._left: dict[str, Digest] = {}
+        self._steps: dict[str, Digest] = {}
         self._late: set[Context] = set()
         self._values: dict[object, Watched] = {}
 
@@ -109,12 +119,24 @@ class Leftovers:
         self._test = test
         self._before = self._state
         self._left = {}
+        self._steps = {}
 
     def end(self) -> frozenset[Leftover]:
         """What the test left that ends now. Cost: a look of the census, and a portrait of all that it filled."""
         self.look()
         self._test = None
-        return frozenset(Leftover(place, value) for place, value in self._left.items())
+        steps = ((place + STEP, value) for place, value in self._steps.items())
+        return frozenset(Leftover(place, value) for place, value in (*self._left.items(), *steps))
+
+    def not_stored(self, test: NodeId) -> None:
+        """The test that has just ended has no trace, so nobody could ask it later what it had found itself."""
+        entries = dict(self._state.entries)
+        for place, step in self._steps.items():
+            before = self._before.entries.get(place)
+            found = Found(test, place + STEP, step)
+            if place in entries:
+                entries[place] = replace(entries[place], found=(before.found if before else frozenset()) | {found})
+        self._state = State(entries)
 
     def found(self, node: NodeId, test: Context, account: Account, *, everything: bool = False) -> frozenset[Found]:
         """What the test may have come upon that earlier ones left.
@@ -130,8 +152,10 @@ class Leftovers:
                 if context is test and everything:
                     reached.update(self._before.entries.values())
                 own = account.contexts if context is test else set(context.reachable())
-                within = (entry for entry in reached if not entry.files or not entry.files.isdisjoint(files))
-                context.found = frozenset(entry.found for entry in within if entry.fixture not in own)
+                within = [entry for entry in reached if not entry.files or not entry.files.isdisjoint(files)]
+                if context is test:
+                    within += (self._before.entries[place] for place in self._steps & self._before.entries.keys())
+                context.found = _all_found(entry for entry in within if entry.fixture not in own)
             found |= context.found
         return frozenset(one for one in found if one.filler != node)
 
@@ -157,7 +181,7 @@ class Leftovers:
     def fixture_gone(self, fixture: Context, definition: object) -> None:
         """The teardown of a wide fixture has run, and its value is of no interest any more."""
         reached = self._before.reached(fixture.places, self._ledger.mentions)
-        seen = frozenset(entry.found for entry in reached if entry.fixture is not fixture)
+        seen = _all_found(entry for entry in reached if entry.fixture is not fixture)
         fixture.found = seen | (fixture.found or frozenset())
         known = self._values.pop(definition, None)
         if known is not None:
@@ -179,13 +203,26 @@ class Leftovers:
             if self.overlooked and any(is_within(place, other) for other in self.overlooked):
                 continue
             entries.pop(place, None)
-            self._left.pop(place, None)
-            if not change.restored and change.holder not in look.gone:
-                value = ABSENT if change.value is MISSING else portrait(change.value)
-                self._left[place] = value
-                found = Found(test, place, value)
-                entries[place] = _Entry(found, change.holder, change.names, change.files, fixture)
+            if change.restored or change.holder in look.gone:
+                self._left.pop(place, None)
+                self._steps.pop(place, None)
+            else:
+                value = self._left[place] = self._value(change)
+                found = frozenset((Found(test, place, value),))
+                entries[place] = _Entry(found, value, change.holder, change.names, change.files, fixture)
         self._drop(entries, look.gone)
+
+    def _value(self, change: Change) -> Digest:
+        """The fingerprint of what the test has left in a place up to now."""
+        place = change.place
+        step = _step(change.before, change.value)
+        if step is None or (place in self._left and place not in self._steps):
+            self._steps.pop(place, None)
+            return ABSENT if change.value is MISSING else portrait(change.value)
+        earlier = self._steps.get(place)
+        step = self._steps[place] = step if earlier is None else of_fields(earlier, step)
+        before = self._before.entries.get(place)
+        return of_fields(step, before.value if before is not None else ABSENT)
 
     def _safely(self, act: Callable[[], None]) -> None:
         """An object that defies being looked at must not end a run."""
@@ -198,6 +235,21 @@ class Leftovers:
     def _drop(self, entries: Mapping[str, _Entry], gone: frozenset[str]) -> None:
         """Leave out what lies in objects that nothing leads to any more."""
         self._state = State({place: entry for place, entry in entries.items() if entry.holder not in gone})
+
+
+def _step(before: object, value: object) -> Digest | None:
+    """How far a number was counted, or what was added at the end of a list; None if it is neither."""
+    if type(before) is int and type(value) is int:
+        return portrait(value - before)
+    if type(before) is tuple and type(value) is tuple:
+        count = len(before)
+        if count < len(value) and all(map(is_, before, value)):
+            return portrait(value[count:])
+    return None
+
+
+def _all_found(entries: Iterable[_Entry]) -> frozenset[Found]:
+    return frozenset(one for entry in entries for one in entry.found)
 
 
 def is_within(place: str, other: str) -> bool:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from testcache.errors import BadRecord, StoreError
-from testcache.model import TRACES_PER_TEST, Decision, EnvironmentKey, Hit, Manifest, NodeId, Result, Trace
+from testcache.model import TRACES_PER_TEST, Decision, EnvironmentKey, Found, Hit, Manifest, NodeId, Result, Trace
 from testcache.session.names import path_of
 from testcache.source import Source
 from testcache.storage.codec import decode_manifest, encode_manifest, encode_source
@@ -98,6 +98,10 @@ class Cache:
         manifest = self._manifests[path]
         failed = node in manifest.failed or (result is not None and result.trace is None and not result.problems)
         return fresh if failed else fresh + manifest.traces.get(node, [])  # it runs again, and may leave anything
+
+    def is_left(self, found: Found) -> bool:
+        """Whether a test that is replayed has left this."""
+        return self._verifier.is_left(found, time.time())
 
     def fillers(self, traces: Iterable[Trace]) -> tuple[Trace, ...] | None:
         """After the run: the traces that left what these found, and so on; None if one is not known."""

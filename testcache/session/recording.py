@@ -120,6 +120,12 @@ class Recording:
 
     def result(self, item: pytest.Item) -> Result:
         """Sum up a test whose teardown has just ended."""
+        result = self._sum_up(item)
+        if result.trace is None:
+            self.observer.leftovers.not_stored(result.node_id)
+        return result
+
+    def _sum_up(self, item: pytest.Item) -> Result:
         node = node_id(item)
         context, attempt = self._contexts[node], self._attempts[node]
         path = path_of(node)

@@ -31,7 +31,7 @@ from testcache.session.recording import Recording
 from testcache.session.remote import Remote
 from testcache.session.setups import longest
 from testcache.session.summary import Summary
-from testcache.session.waiting import settled, waiting
+from testcache.session.waiting import recorded, settle, waiting
 from testcache.session.warm import CachedItem, CachedModule, Warm, held_file, may_skip
 from testcache.session.workforce import Work, Workforce
 from testcache.settings import Settings
@@ -276,14 +276,21 @@ class Runner:
             raise session.Interrupted(session.shouldstop)
         return True
 
+    def _settle(self, cache: Cache) -> None:
+        """Find out which of the tests that waited may be replayed."""
+        before = recorded(self.decisions)
+        trusted = {node: miss for node, miss in self.waiting.items() if self.proof.may_index(node, before[node])}
+        settled = settle(trusted, self.results, self._order, before, cache.is_left)
+        self.hits.update(settled.hits)
+        if self.mode != "read":
+            cache.keep({node: trace for node, trace in settled.hits.items() if trace is not before[node]})
+        self._take(settled.carried)
+
     def _run_waiting(self, session: pytest.Session) -> None:
         """Replay or run the tests that waited for others."""
         items = [item for item in session.items if node_id(item) in self.waiting]
-        hits = settled(self.waiting, self.results, self._order)
-        hits = {node: trace for node, trace in hits.items() if self.proof.may_index(node, trace)}
-        self.hits.update(hits)
-        if self.cache is not None and self.mode != "read":
-            self.cache.keep({node: trace for node, trace in hits.items() if trace is not self.waiting[node].nearest})
+        if self.cache is not None:
+            self._settle(self.cache)
         run_here(session, [item for item in items if node_id(item) in self.hits])
         items = [item for item in items if node_id(item) not in self.hits]
         specs = self._choose(items) if items and self.distribution.held_back else []

@@ -3,14 +3,35 @@
 1. Deciding finds that test B rests on what A left in a cache, and that A must run.
 2. All that must run has run, A too, and it is known what each test left this time.
 3. If A left the same, B is replayed. Otherwise B runs.
+
+A counter that A counts up holds less if those before A were replayed. What A left is then *carried forward*: the same
+step, from what A found the last time, if that would be left again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from testcache.model import Decision, Digest, Found, Miss, NodeId, Result, Trace
+from testcache.model import STEP, Decision, Digest, Found, Hit, Leftover, Miss, NodeId, Result, Trace
+
+IsLeft = Callable[[Found], bool]
+"""Whether the recorded trace of a filler that is replayed has left something."""
+
+_NONE: Mapping[NodeId, Trace] = {}
+
+
+@dataclass(slots=True)
+class Settled:
+    """What is known of the tests that waited, and of those that ran.
+
+    Attributes:
+        hits: who of the first may be replayed, with what.
+        carried: those of the second that left what they would leave in a run of all tests.
+    """
+
+    hits: dict[NodeId, Trace] = field(default_factory=dict)
+    carried: list[Result] = field(default_factory=list)
 
 
 def waiting(decisions: Mapping[NodeId, Decision]) -> dict[NodeId, Miss]:
@@ -18,14 +39,29 @@ def waiting(decisions: Mapping[NodeId, Decision]) -> dict[NodeId, Miss]:
     return {node: found for node, found in decisions.items() if isinstance(found, Miss) and found.waits_for}
 
 
-def settled(
-    waiting: Mapping[NodeId, Miss], results: Mapping[NodeId, Result], order: Sequence[NodeId]
-) -> dict[NodeId, Trace]:
-    """Those of the waiting tests that may be replayed, now that the others have these results.
+def settle(
+    waiting: Mapping[NodeId, Miss],
+    results: Mapping[NodeId, Result],
+    order: Sequence[NodeId],
+    before: Mapping[NodeId, Trace] = _NONE,
+    is_left: IsLeft = lambda _: False,
+) -> Settled:
+    """Compare what was left by the tests that have run with what the waiting ones had found.
 
-    `order` is that of a run in which nothing is replayed.
+    Args:
+        waiting: those to replay if possible.
+        results: of those that have run.
+        order: of a run in which nothing is replayed.
+        before: what is recorded of those that have run.
+        is_left: asked about tests that were replayed.
     """
-    return _Settlement(waiting, results, order).hits()
+    return _Settlement(waiting, results, order, before, is_left).settled()
+
+
+def recorded(decisions: Mapping[NodeId, Decision]) -> dict[NodeId, Trace]:
+    """The traces that the decisions rest on."""
+    found = ((n, one.trace if isinstance(one, Hit) else one.nearest) for n, one in decisions.items())
+    return {node: trace for node, trace in found if trace is not None}
 
 
 def _renamed(trace: Trace, fillers: Mapping[Found, NodeId]) -> Trace:
@@ -34,49 +70,117 @@ def _renamed(trace: Trace, fillers: Mapping[Found, NodeId]) -> Trace:
     return trace if found == trace.found else replace(trace, found=found)
 
 
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """What a test has left in one place when it ran."""
+
+    node: NodeId
+    value: Digest
+    is_step: bool
+
+
 class _Settlement:
     def __init__(
-        self, waiting: Mapping[NodeId, Miss], results: Mapping[NodeId, Result], order: Sequence[NodeId]
+        self,
+        waiting: Mapping[NodeId, Miss],
+        results: Mapping[NodeId, Result],
+        order: Sequence[NodeId],
+        before: Mapping[NodeId, Trace],
+        is_left: IsLeft,
     ) -> None:
         self._waiting = waiting
+        self._before = before
         self._position = {node: position for position, node in enumerate(order)}
-        self._results = results
+        self._results = dict(results)
+        self._is_left = is_left
         self._hits: dict[NodeId, Trace] = {}
+        self._carried: dict[NodeId, Result] = {}
         self._fillers: dict[Found, NodeId] = {}
-        self._left: dict[str, list[tuple[Digest, NodeId]]] = {}
-        for result in results.values():
+        self._left: dict[str, list[_Left]] = {}
+        for node, result in results.items():
+            steps = _steps(result.left)
             for place, value in result.left:
-                self._left.setdefault(place, []).append((value, result.node_id))
+                if not place.endswith(STEP):
+                    self._left.setdefault(place, []).append(_Left(node, value, place in steps))
 
-    def hits(self) -> dict[NodeId, Trace]:
-        """Begin with those that wait for tests that ran; then those that wait for these, and so on.
+    def settled(self) -> Settled:
+        """Begin with those that rest on tests that ran; then those that rest on these, and so on.
 
         Tests that only wait for one another are never reached. Not by recursion: a thousand tests may each
         wait for the one before it.
         """
+        rests_on = {node: miss.waits_for for node, miss in self._waiting.items()}
+        rests_on |= {node: self._bases(node) for node, result in self._results.items() if _steps(result.left)}
         behind: dict[NodeId, list[NodeId]] = {}
-        for node, miss in self._waiting.items():
-            for found in miss.waits_for:
+        for node, all_found in rests_on.items():
+            for found in all_found:
                 behind.setdefault(found.filler, []).append(node)
-        queue = [*self._waiting]
+        queue = [*rests_on]
         while queue:
             node = queue.pop()
-            miss = self._waiting[node]
-            if node in self._hits or miss.nearest is None or not self._find_again(node, miss.waits_for):
-                continue
-            self._hits[node] = miss.nearest
-            queue += behind.get(node, ())
-        return {node: _renamed(trace, self._fillers) for node, trace in self._hits.items()}
+            if self._carry(node) if node in self._results else self._replay(node):
+                queue += behind.get(node, ())
+        hits = {node: _renamed(trace, self._fillers) for node, trace in self._hits.items()}
+        return Settled(hits, [*self._carried.values()])
 
-    def _find_again(self, node: NodeId, waits_for: Iterable[Found]) -> bool:
-        """Whether a test would find the same again: its fillers have left it, and nobody has changed it since."""
-        return all(self._is_left_again(found) and not self._is_changed(found, node) for found in waits_for)
+    def _replay(self, node: NodeId) -> bool:
+        """Whether it has turned out only now that a test would find the same again."""
+        miss = self._waiting[node]
+        trace = miss.nearest
+        if node in self._hits or trace is None or not all(map(self._is_left_again, miss.waits_for)):
+            return False
+        if any(self._is_changed(found, node, trace.found) for found in trace.found):
+            return False
+        self._hits[node] = trace
+        return True
 
-    def _is_changed(self, found: Found, node: NodeId) -> bool:
+    # -- steps
+
+    def _bases(self, node: NodeId) -> tuple[Found, ...]:
+        """What a test that has run found the last time where it has made a step."""
+        trace = self._before.get(node)
+        steps = _steps(self._results[node].left)
+        return tuple(found for found in trace.found if _place(found) in steps) if trace is not None else ()
+
+    def _carry(self, node: NodeId) -> bool:
+        """Whether it has turned out only now what a test that made the same steps would leave in a run of all."""
+        trace, result = self._before.get(node), self._results[node]
+        steps = _steps(result.left)
+        if node in self._carried or trace is None or any(steps[p] != _steps(trace.left).get(p) for p in steps):
+            return False
+        bases = self._bases(node)
+        if not all(self._is_left_again(found) and not self._is_changed(found, node, bases) for found in bases):
+            return False
+        untouched = steps.keys() - {_place(found) for found in bases}
+        if any(self._is_touched(place, node, (), None) for place in untouched):
+            return False
+        left = frozenset(one for one in result.left if one.place not in steps)
+        left |= {one for one in trace.left if one.place in steps}
+        fresh = result.trace
+        if fresh is not None:
+            found = frozenset(one for one in fresh.found if _place(one) not in steps)
+            fresh = replace(fresh, left=left, found=found.union(bases))
+        self._results[node] = self._carried[node] = replace(result, left=left, trace=fresh)
+        return True
+
+    # -- places
+
+    def _is_changed(self, found: Found, node: NodeId, all_found: Iterable[Found]) -> bool:
         """Whether a test between the filler and this one has left something else in the place."""
-        first, last = self._position.get(found.filler, -1), self._position.get(node, len(self._position))
-        others = ((value, self._position.get(other, -1)) for value, other in self._left.get(found.place, ()))
-        return any(value != found.value and first < position < last for value, position in others)
+        place = _place(found)
+        known = {one.filler for one in all_found if _place(one) == place}
+        return self._is_touched(place, node, known, found)
+
+    def _is_touched(self, place: str, node: NodeId, known: Iterable[NodeId], found: Found | None) -> bool:
+        """Whether one that ran before this test, and after the filler, has left something unknown in a place."""
+        first = self._position.get(found.filler, -1) if found is not None else -1
+        last = self._position.get(node, len(self._position))
+        return any(
+            (left.is_step or found is None or left.value != found.value)
+            and left.node not in known
+            and first < self._position.get(left.node, -1) < last
+            for left in self._left.get(place, ())
+        )
 
     def _is_left_again(self, found: Found) -> bool:
         """Whether the filler, run or replayed, has left the same once more.
@@ -86,11 +190,20 @@ class _Settlement:
         result = self._results.get(found.filler)
         if result is None:
             replayed = self._hits.get(found.filler)
-            return replayed is not None and found.leftover in replayed.left
-        if any(place == found.place for place, _ in result.left):
-            return found.leftover in result.left
+            return found.leftover in replayed.left if replayed is not None else self._is_left(found)
+        if found.leftover in result.left:
+            return True
         others = self._left.get(found.place, [])
-        if {value for value, _ in others} != {found.value}:
+        if any(left.node == found.filler for left in others) or {left.value for left in others} != {found.value}:
             return False
-        self._fillers[found] = others[0][1]
+        self._fillers[found] = others[0].node
         return True
+
+
+def _place(found: Found) -> str:
+    return found.place.removesuffix(STEP)
+
+
+def _steps(left: Iterable[Leftover]) -> dict[str, Digest]:
+    """The steps among leftovers, by the place itself."""
+    return {place.removesuffix(STEP): value for place, value in left if place.endswith(STEP)}

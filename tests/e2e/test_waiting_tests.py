@@ -137,6 +137,71 @@ def test_another_test_may_fill_it_first(shop: Project) -> None:
     assert shop.run().executed == set()
 
 
+COUNTER = """
+NUMBER = 0
+def take():
+    global NUMBER
+    NUMBER += step()
+    return NUMBER
+def step(): return 1
+def other(): return 1
+"""
+COUNTS = """
+import counter
+def test_0(): assert counter.take()
+def test_1(): assert counter.take()
+def test_2(): assert counter.other() and counter.take()
+def test_3(): assert counter.take()
+def test_4(): assert counter.take() == 5
+"""
+
+
+class TestCounter:
+    """Five tests count up the same number; the last one needs to be the fifth."""
+
+    @pytest.fixture
+    def counter(self, project: Project) -> Project:
+        project.write("pytest.ini", "[pytest]\npythonpath = .\n")
+        project.write("counter.py", COUNTER)
+        project.write("test_n.py", COUNTS)
+        return project
+
+    def test_who_counts_as_before_has_the_others_replayed(self, counter: Project) -> None:
+        """Although alone it counts from the beginning; and so it goes on."""
+        counter.run()
+        counter.edit("counter.py", "def other(): return 1", "def other(): return 2")
+        assert counter.run().executed == {"test_n.py::test_2"}
+        assert counter.run().executed == set()
+        counter.edit("counter.py", "def other(): return 2", "def other(): return 3")
+        assert counter.run().executed == {"test_n.py::test_2"}
+
+    @pytest.mark.parametrize("why", ["assert not", "raise"])
+    def test_who_never_passes(self, counter: Project, why: str) -> None:
+        """Two tests in a row that always run, and always count."""
+        text = COUNTS.replace("def test_0(): assert", f"def test_0(): {why}")
+        counter.write("test_n.py", text.replace("def test_1(): assert", f"def test_1(): {why}"))
+        counter.run()
+        for _ in range(2):
+            assert counter.run().executed == {"test_n.py::test_0", "test_n.py::test_1"}
+        counter.edit("counter.py", "def other(): return 1", "def other(): return 2")
+        assert counter.run().executed == {f"test_n.py::test_{number}" for number in range(3)}
+        assert counter.run().executed == {"test_n.py::test_0", "test_n.py::test_1"}
+
+    def test_who_counts_further_has_the_later_ones_run(self, counter: Project) -> None:
+        """They would find another number."""
+        counter.run()
+        counter.edit("test_n.py", "def test_2(): assert", "def test_2(): assert counter.take() and")
+        assert counter.run().executed == {f"test_n.py::test_{number}" for number in (2, 3, 4)}
+
+    def test_a_step_that_is_edited(self, counter: Project) -> None:
+        """All run."""
+        counter.run()
+        counter.edit("counter.py", "def step(): return 1", "def step(): return 2")
+        run = counter.run()
+        assert len(run.executed) == 5
+        assert run.exit == 1
+
+
 def test_explain_says_who_left_what(shop: Project) -> None:
     """A test that waits is explained by the place in memory and by who filled it."""
     shop.edit("config.py", *OTHER)

@@ -15,7 +15,7 @@ import pytest
 from testcache.inputs.files import Files
 from testcache.inputs.roots import Roots
 from testcache.inputs.sources import Sources
-from testcache.model import ABSENT, Found, Leftover, NodeId
+from testcache.model import ABSENT, STEP, Found, Leftover, NodeId
 from testcache.recording.context import Context
 from testcache.recording.ledger import Ledger
 from testcache.recording.leftovers import Leftovers
@@ -107,10 +107,10 @@ class TestLeft:
     def test_it_is_named_by_its_place_and_value(self, played: Played) -> None:
         """Another value is another leftover; the next test, which does nothing, leaves nothing."""
         m = played.load(MODULE)
-        ((place, value),), _ = played.run(A, (m.fill, 1))
+        ((place, value),), _ = played.run(A, (m.fill, "1"))
         assert place.startswith(played.place(m, "TABLE["))
-        assert value == portrait(1)
-        assert played.run(B, (m.fill, 2))[0] == {Leftover(place, portrait(2))}
+        assert value == portrait("1")
+        assert played.run(B, (m.fill, "2"))[0] == {Leftover(place, portrait("2"))}
         assert played.run(C, (m.far,))[0] == set()
 
     def test_what_is_taken_away_is_left_as_absent(self, played: Played) -> None:
@@ -154,11 +154,11 @@ class TestFound:
     def test_what_it_fills_itself_was_found_as_it_was_before(self, played: Played) -> None:
         """It may have looked before it wrote."""
         m = played.load(MODULE)
-        played.run(A, (m.fill, 1))
-        _, found = played.run(B, (m.fill, 2))
-        assert {(one.filler, one.value) for one in found} == {(A, portrait(1))}
+        played.run(A, (m.fill, "1"))
+        _, found = played.run(B, (m.fill, "2"))
+        assert {(one.filler, one.value) for one in found} == {(A, portrait("1"))}
         _, found = played.run(C, (m.read,))
-        assert {(one.filler, one.value) for one in found} == {(B, portrait(2))}
+        assert {(one.filler, one.value) for one in found} == {(B, portrait("2"))}
 
     def test_a_name_of_another_module_does_not_count(self, played: Played) -> None:
         """Two modules may have a table of the same name, and a test rest on one of them."""
@@ -212,6 +212,68 @@ class TestFound:
         assert [place.partition("[")[0] for place, _ in played.leftovers.end()] == [f"{m.__name__}.py::TABLE"]
         assert played.run(B, (m.look,))[1] == set()
         assert fillers(played.run(C, (m.read,))[1]) == {A}
+
+
+COUNTER = """
+import itertools
+NUMBER, LOG, IDS = 0, [], itertools.count()
+def count(by=1):
+    global NUMBER
+    NUMBER += by
+def log(entry): LOG.append(entry)
+def draw(): return next(IDS)
+def put(value):
+    global NUMBER
+    NUMBER = value
+def read(): return NUMBER, LOG
+"""
+
+
+class TestSteps:
+    """Counters and lists that every test adds to."""
+
+    @pytest.mark.parametrize(("function", "arguments"), [("count", (3,)), ("log", ("x",)), ("draw", ())])
+    def test_the_step_does_not_depend_on_what_was_before(
+        self, played: Played, function: str, arguments: tuple[Any, ...]
+    ) -> None:
+        """The same test leaves the same step behind another test; but not the same value."""
+        m, other = played.load(COUNTER), played.load(COUNTER)
+        alone, _ = played.run(A, (getattr(m, function), *arguments))
+        played.run(B, (getattr(other, function), *arguments))
+        behind, found = played.run(A, (getattr(other, function), *arguments))
+        assert len(alone) == len(behind) == 2
+        assert values(alone, STEP) == values(behind, STEP)
+        assert values(alone, "") != values(behind, "")
+        assert fillers(found) == {B}
+
+    def test_another_step_is_another_leftover(self, played: Played) -> None:
+        """In both of the places."""
+        m, other = played.load(COUNTER), played.load(COUNTER)
+        one, two = played.run(A, (m.count, 1))[0], played.run(A, (other.count, 2))[0]
+        assert values(one, STEP) != values(two, STEP)
+        assert values(one, "") != values(two, "")
+
+    def test_a_number_that_became_something_else_is_no_step(self, played: Played) -> None:
+        """It does not depend on the one before."""
+        m = played.load(COUNTER)
+        played.run(A, (m.count, 1))
+        assert {place for place, _ in played.run(B, (m.put, "text"))[0]} == {played.place(m, "NUMBER")}
+        assert {place for place, _ in played.run(C, (m.put, 1))[0]} == {played.place(m, "NUMBER")}
+
+    def test_who_rests_on_a_step_that_is_not_stored_rests_on_those_before(self, played: Played) -> None:
+        """Up to the last test that can be asked what it had found."""
+        m = played.load(COUNTER)
+        left, _ = sorted(played.run(A, (m.count, 1))[0])
+        for node in (B, C):
+            played.run(node, (m.count, 1))
+            played.leftovers.not_stored(node)
+        found = played.run(D, (m.read,))[1]
+        step = played.place(m, "NUMBER") + STEP
+        assert found == {Found(A, *left), Found(B, step, portrait(1)), Found(C, step, portrait(1))}
+
+
+def values(left: set[Leftover], suffix: str) -> set[bytes]:
+    return {value for place, value in left if place.endswith(STEP) == bool(suffix)}
 
 
 class TestFixtures:

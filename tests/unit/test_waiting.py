@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import ClassVar
+
 import pytest
 
-from testcache.model import Decision, Digest, Found, Hit, Leftover, Miss, NodeId, Result, Trace
+from testcache.model import STEP, Decision, Digest, Found, Hit, Leftover, Miss, NodeId, Result, Trace
 from testcache.reasons import Reason
-from testcache.session.waiting import settled, waiting
+from testcache.session.waiting import Settled, settle, waiting
 
 A, B, C, D = (NodeId(f"t.py::{name}") for name in "abcd")
 
@@ -34,7 +37,7 @@ def ran(node: NodeId, *left: Leftover, passed: bool = True, problem: str = "") -
 
 
 def replayed(tests: dict[NodeId, Miss], *results: Result, order: tuple[NodeId, ...] = ()) -> set[NodeId]:
-    return set(settled(tests, {result.node_id: result for result in results}, order))
+    return set(settle(tests, {result.node_id: result for result in results}, order).hits)
 
 
 def test_only_misses_that_wait_are_waiting() -> None:
@@ -64,7 +67,7 @@ def test_it_is_replayed_if_its_filler_left_the_same_again(result: Result, replay
 def test_what_is_replayed_is_what_it_waited_with() -> None:
     """The trace whose own inputs are unchanged."""
     tests = {B: waits(found(A, "P"))}
-    assert settled(tests, {A: ran(A, leftover("P"))}, ()) == {B: tests[B].nearest}
+    assert settle(tests, {A: ran(A, leftover("P"))}, ()).hits == {B: tests[B].nearest}
 
 
 @pytest.mark.parametrize(
@@ -88,7 +91,7 @@ def test_all_that_it_waits_for_must_be_left() -> None:
 
 def test_another_test_may_have_left_it_first() -> None:
     """The filler came second in its process and found it done; then that one counts as the filler from now on."""
-    hits = settled({C: waits(found(A, "P"))}, {A: ran(A), B: ran(B, leftover("P"))}, ())
+    hits = settle({C: waits(found(A, "P"))}, {A: ran(A), B: ran(B, leftover("P"))}, ()).hits
     assert hits[C].found == {found(B, "P")}
 
 
@@ -137,3 +140,70 @@ class TestRows:
         }
         assert replayed(tests, ran(A, leftover("P", "0"))) == set(nodes)
         assert replayed(tests, ran(A, leftover("P", "x"))) == set()
+
+
+def counted(place: str, by: str, value: str) -> tuple[Leftover, Leftover]:
+    """A step, and the value that came of it."""
+    return leftover(place + STEP, by), leftover(place, value)
+
+
+class TestSteps:
+    """A counter that A, B and D count up in this order; C reads it behind B."""
+
+    recorded: ClassVar = {
+        A: trace(*counted("P", "+1", "1")),
+        B: trace(*counted("P", "+1", "2"), found=(found(A, "P", "1"),)),
+    }
+    order = (A, B, D, C)
+
+    def settle(self, *results: Result, left: Collection[Found] = (), reads: tuple[Found, ...] = ()) -> Settled:
+        tests = {C: waits(*(reads or (found(B, "P", "2"),)))}
+        by_node = {result.node_id: result for result in results}
+        return settle(tests, by_node, self.order, self.recorded, left.__contains__)
+
+    def test_the_same_step_leaves_the_same_if_those_before_do(self) -> None:
+        """B ran alone, and counted from the beginning; A is replayed."""
+        done = self.settle(ran(B, *counted("P", "+1", "1")), left={found(A, "P", "1")})
+        assert set(done.hits) == {C}
+        (carried,) = done.carried
+        assert carried.trace is not None
+        assert carried.left == carried.trace.left == set(counted("P", "+1", "2"))
+        assert carried.trace.found == {found(A, "P", "1")}
+
+    def test_if_both_ran(self) -> None:
+        """What A left is carried forward first."""
+        done = self.settle(ran(A, *counted("P", "+1", "1")), ran(B, *counted("P", "+1", "2")))
+        assert set(done.hits) == {C}
+
+    @pytest.mark.parametrize(
+        ("results", "left"),
+        [
+            ([ran(B, *counted("P", "+2", "0+2"))], {found(A, "P", "1")}),
+            ([ran(B, *counted("P", "+1", "1"))], set()),
+            ([ran(A, *counted("P", "+2", "0+2")), ran(B, *counted("P", "+1", "0+2+1"))], set()),
+            ([ran(A, *counted("P", "+2", "0+2")), ran(B)], set()),
+            ([ran(B, *counted("P", "+1", "1")), ran(D, *counted("P", "+1", "2"))], {found(A, "P", "1")}),
+        ],
+        ids=["another step", "nothing before", "another step before", "no step", "another test between"],
+    )
+    def test_anything_else_has_the_reader_run(self, results: list[Result], left: set[Found]) -> None:
+        """It may find another number."""
+        assert self.settle(*results, left=left).hits == {}
+
+    def test_a_new_test_before_the_first(self) -> None:
+        """A found nothing, and would now."""
+        self.order = (D, A, B, C)
+        new, first, second = counted("P", "+1", "1"), counted("P", "+1", "2"), counted("P", "+1", "3")
+        done = self.settle(ran(D, *new), ran(A, *first), ran(B, *second))
+        assert done.hits == {}
+        assert done.carried == []
+
+    def test_who_is_not_stored_is_known_by_its_step(self) -> None:
+        """C rests on the step of B and on what A left; a new test between A and B changes that."""
+        reads = found(A, "P", "1"), found(B, "P" + STEP, "+1")
+        alone = ran(B, *counted("P", "+1", "1"), passed=False)
+        assert set(self.settle(alone, left={found(A, "P", "1")}, reads=reads).hits) == {C}
+        self.order = (A, D, B, C)
+        new = ran(D, *counted("P", "+1", "1"))
+        alone = ran(B, *counted("P", "+1", "2"), passed=False)
+        assert self.settle(new, alone, left={found(A, "P", "1")}, reads=reads).hits == {}
