@@ -265,7 +265,7 @@ class Runner:
 
     def _run_here(self, session: pytest.Session) -> object:
         """Without xdist: pytest's own loop, unless some tests wait for others."""
-        Neighbours(self.config, self._collected, self.hits, self._joined)
+        Neighbours(self.config, self._collected, self.hits, self._joined, self.recording.observer.leftovers.watched)
         if not self.waiting:
             return None
         run_here(session, [item for item in session.items if node_id(item) not in self.waiting])
