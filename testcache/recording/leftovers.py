@@ -24,7 +24,7 @@ from operator import is_
 from types import ModuleType
 
 from testcache.digest import of_fields
-from testcache.model import ABSENT, EVERY, STEP, Digest, Found, Leftover, NodeId
+from testcache.model import ABSENT, EVERY, STEP, Digest, Found, Leftover, NodeId, Reach
 from testcache.recording.anatomy import MISSING
 from testcache.recording.census import Census, Change
 from testcache.recording.context import Context, Place
@@ -110,6 +110,7 @@ class Leftovers:
         self._state = self._before = AT_FIRST
         self._left: dict[str, Digest] = {}
         self._steps: dict[str, _Step] = {}
+        self._added: set[str] = set()
         self._imported: dict[str, frozenset[Found]] = {}
         self._importing: list[str] = []
         self._late: set[Context] = set()
@@ -135,6 +136,12 @@ class Leftovers:
         self._test = None
         steps = ((place + STEP, portrait(step)) for place, step in self._steps.items())
         return frozenset(Leftover(place, value) for place, value in (*self._left.items(), *steps))
+
+    def reach(self) -> dict[str, Reach]:
+        """How code comes upon what the test has left that has just ended."""
+        entries = self._state.entries
+        found = ((place, entries.get(place)) for place in self._left)
+        return {p: Reach(one.names, one.files, p in self._added) for p, one in found if one is not None}
 
     def not_stored(self, test: NodeId) -> None:
         """The test that has just ended has no trace, so nobody could ask it later what it had found itself."""
@@ -237,6 +244,8 @@ class Leftovers:
             if importing and step is not None:
                 entries[place] = self._behind_import(test, importing, step, change, before)
                 continue
+            if change.added:
+                self._added.add(place)
             value = self._left[place] = self._value(change, step)
             found = self._imported.get(place, _NOTHING) | {Found(test, place, value)}
             entries[place] = _Entry(found, value, change.holder, change.names, change.files, fixture)
