@@ -14,12 +14,10 @@ from pathlib import Path
 
 import pytest
 from checkout import Checkout
+from interpreters import of_another_version
 from servers import ENGINES, Proxy, Server, moto, nginx, redis
 
 KEY = {"TESTCACHE_KEY": "the-key-of-the-whole-team"}
-OTHER_PYTHON = "TESTCACHE_OTHER_PYTHON"
-"""Names a second interpreter that has what testcache needs."""
-
 FILES, PER_FILE = 4, 5
 TOTAL = FILES * PER_FILE
 
@@ -128,14 +126,16 @@ def test_only_what_differs_runs(shared: Server, tmp_path: Path) -> None:
     assert replayed_all(pytested(edited(made(tmp_path / "d"), *change), env=env))
 
 
-def test_environments_share_a_remote_without_meeting(shared: Server, tmp_path: Path) -> None:
-    """Results of another interpreter or other flags are no hits; in the second round each has its own."""
+@pytest.mark.parametrize("differing", ["version", "flags"])
+def test_environments_share_a_remote_without_meeting(differing: str, shared: Server, tmp_path: Path) -> None:
+    """Results of another Python or of other flags are no hits; in the second round each has its own."""
     env = remote(shared)
-    python = os.environ.get(OTHER_PYTHON, sys.executable)
-    flags = ("-X", "dev") if python == sys.executable else ()
+    other = of_another_version() if differing == "version" else sys.executable
+    flags = ("-X", "dev") if differing == "flags" else ()
     for ok in (ran_all, replayed_all):
-        for checkout, given in ((made(tmp_path / f"{ok.__name__}1"), ()), (made(tmp_path / f"{ok.__name__}2"), flags)):
-            checkout.python = python if checkout.path.parent.name.endswith("2") else sys.executable
+        for name, python, given in (("here", sys.executable, ()), ("other", other, flags)):
+            checkout = made(tmp_path / f"{ok.__name__}-{name}")
+            checkout.python = python
             assert ok(pytested(checkout, env=env, flags=given))
 
 
