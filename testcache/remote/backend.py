@@ -43,7 +43,7 @@ Found = Callable[[str, Held | None], None]
 """Told of each key that was answered, None if there is nothing; called from any thread."""
 
 Replaced = Callable[[str, bool], None]
-"""Told of each key that was tried, False if somebody else was faster; called from any thread."""
+"""Told of each key that was tried, False if somebody else was faster or may have been; called from any thread."""
 
 
 class Backend(Protocol):
@@ -54,7 +54,7 @@ class Backend(Protocol):
 
     Attributes:
         settle_s: 0.0 if a value is replaced only in the version that was named. Otherwise somebody else's
-            may be overwritten, and who wrote looks again after this many seconds (see `push`).
+            may be overwritten, but only within this many seconds, and who wrote then looks again (see `push`).
     """
 
     @property

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from checkout import Checkout
 from interpreters import of_another_version
-from servers import ENGINES, Proxy, Server, moto, nginx, redis
+from servers import ENGINES, Forward, Proxy, Server, certificate, moto, nginx, redis
 
 KEY = {"TESTCACHE_KEY": "the-key-of-the-whole-team"}
 FILES, PER_FILE = 4, 5
@@ -375,6 +375,26 @@ def test_sixteen_runs_at_once_lose_nothing(name: str, tmp_path: Path) -> None:
         assert [run.wait(120) for run in runs] == [0] * count
         for number in (0, 5, 10, 15):
             assert replayed_all(pytested(checkout(number, "b"), env=env))
+
+
+def test_a_proxy_of_the_environment_is_used(tmp_path: Path) -> None:
+    """A server that only the proxy can reach, over HTTP and over TLS; the proxy's password is not printed."""
+    trusted = certificate(tmp_path, "cache.example")
+    for scheme, variables in (("http", {}), ("https", {"SSL_CERT_FILE": str(trusted)})):
+        place = tmp_path / scheme
+        with (
+            nginx(place / "nginx", certificate=trusted if variables else None) as server,
+            Forward(server.port) as forward,
+        ):
+            env = {"TESTCACHE_REMOTE": f"read-write {scheme}://cache.example/x", f"{scheme}_proxy": forward.url}
+            for name, ok in (("a", ran_all), ("b", replayed_all)):
+                run = pytested(made(place / name), env=env | variables)
+                assert ok(run)
+                assert not run.warnings
+                assert "hunter2" not in run.text
+        first = b"GET http://cache.example/x/ac/" if scheme == "http" else b"CONNECT cache.example:443 "
+        assert forward.heads[0].startswith(first)
+        assert all(b"Proxy-Authorization: Basic " in head for head in forward.heads)
 
 
 def test_a_mistake_in_the_address_is_a_usage_error(tmp_path: Path) -> None:

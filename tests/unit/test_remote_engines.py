@@ -18,7 +18,7 @@ from testcache.remote.backend import MAX_VALUE_BYTES, Backend, Held, NoEngine, R
 from testcache.remote.folder import Folder
 from testcache.remote.push import push
 from testcache.remote.spread import THREADS
-from testcache.remote.web import unwrapped, wrapped
+from testcache.remote.web import WINDOW_S, unwrapped, wrapped
 
 KEYS = [f"{number:02x}" * 32 for number in range(40)]
 PUSHERS = 16
@@ -79,7 +79,7 @@ def test_only_the_version_that_was_read_is_replaced(server: Server) -> None:
     """An engine without `settle_s` refuses to replace what somebody else has written meanwhile."""
     first, second = opened(server.url), opened(server.url)
     if first.settle_s:
-        pytest.skip("plain HTTP cannot; see the test of 16 writers")
+        pytest.skip("plain HTTP cannot; see the next test")
     key = "fe" * 32
     assert put(first, {key: (b"1", None)}) == {key: True}
     assert put(second, {key: (b"2", None)}) == {key: False}
@@ -89,6 +89,31 @@ def test_only_the_version_that_was_read_is_replaced(server: Server) -> None:
     now = held(first, [key])[key]
     assert now is not None
     assert now.value == b"2"
+
+
+def test_plain_http_writes_nothing_that_was_read_too_long_ago(tmp_path: Path) -> None:
+    """Whoever wrote meanwhile may have stopped watching: what stands stays, and half a request leaves nothing."""
+    with nginx(tmp_path / "nginx") as server:
+        slow, fast = opened(server.url), opened(server.url)
+        held(slow, KEYS[:2])
+        held(fast, KEYS[:1])
+        assert put(fast, {KEYS[0]: (b"fast", None)}) == {KEYS[0]: True}
+        time.sleep(WINDOW_S)
+        assert put(slow, dict.fromkeys(KEYS[:2], (b"slow", None))) == dict.fromkeys(KEYS[:2], False)
+        found = held(fast, KEYS[:2])
+        assert {key: one and one.value for key, one in found.items()} == {KEYS[0]: b"fast", KEYS[1]: None}
+
+
+def test_who_is_slow_writes_fewer_values_at_a_time(tmp_path: Path) -> None:
+    """Merging all takes longer than plain HTTP allows between reading and writing: in the end all are there."""
+
+    def merge(value: bytes | None) -> bytes | None:
+        time.sleep(WINDOW_S / 6)
+        return None if value is not None else b"x"
+
+    with nginx(tmp_path / "nginx") as server:
+        push(opened(server.url), dict.fromkeys(KEYS[:8], merge), later(60))
+        assert None not in held(opened(server.url), KEYS[:8]).values()
 
 
 def test_sixteen_writers_lose_nothing(server: Server) -> None:
