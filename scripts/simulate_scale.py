@@ -15,6 +15,7 @@ import math
 import os
 import random
 import re
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -53,7 +54,7 @@ FILES_MEASURED = 8
 
 
 def measured(rounds: int) -> list[float]:
-    """Mean bytes of an entry after each of some runs, each with another change of each test file.
+    """Bytes of a usual entry after each of some runs, each with another change of each test file.
 
     A test calls two functions of two modules, reads a file and a variable, in files of `TESTS_A_FILE` tests.
     """
@@ -80,8 +81,8 @@ def measured(rounds: int) -> list[float]:
             # A round in which nothing runs adds no result, and its sizes would say that results cost nothing.
             if done.returncode or f" 0 cached, {FILES_MEASURED * TESTS_A_FILE} run" not in done.stdout:
                 raise SystemExit(done.stdout + done.stderr)
-            entries = [path.stat().st_size for path in remote.rglob("*") if len(path.name) == 64]
-            sizes.append(sum(entries) / len(entries))
+            # The median: one entry is the directory of environments.
+            sizes.append(statistics.median(path.stat().st_size for path in remote.rglob("*") if len(path.name) == 64))
     return sizes
 
 

@@ -111,7 +111,8 @@ def _shard(chosen: argparse.Namespace) -> int:
 def _prune(chosen: argparse.Namespace) -> int:
     from testcache.commands import prune
 
-    return prune.run(_project(chosen), max_size=chosen.max_size, max_age=chosen.max_age)
+    act = prune.remotely if chosen.remote else prune.run
+    return act(_project(chosen), max_size=chosen.max_size, max_age=chosen.max_age)
 
 
 def _clear(chosen: argparse.Namespace) -> int:

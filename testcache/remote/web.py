@@ -22,7 +22,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 
-from testcache.remote.backend import MAX_VALUE_BYTES, Found, Held, RemoteError, RemoteSlow, Replaced
+from testcache.remote.backend import MAX_VALUE_BYTES, Found, Held, RemoteError, RemoteSlow, Replaced, Unlisted
+from testcache.remote.excess import Limits, Pruned
 from testcache.remote.spread import spread
 
 WINDOW_S, SETTLE_S = 0.4, 0.9
@@ -87,6 +88,12 @@ class Web:
             replaced(key, True)
 
         spread(put, values, until)
+
+    def prune(self, limits: Limits) -> Pruned:
+        raise Unlisted(
+            "a plain HTTP server does not say what it holds: limit it there, such as with --max_size of bazel-remote, "
+            f"or with find -mtime -delete behind nginx [{Unlisted.slug}]"
+        )
 
     def close(self) -> None:
         self._closed = True  # who is still at work closes his own

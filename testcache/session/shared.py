@@ -114,6 +114,11 @@ class Shared:
 
     # -- after
 
+    @property
+    def numbers(self) -> tuple[int, int]:
+        """How many entries were asked for, and taken in."""
+        return (self._share.asked, self._share.came) if self._share is not None else (0, 0)
+
     def offer(self, fresh: Mapping[str, Manifest]) -> None:
         """Take the results of the run by test file, to be given away when the store is closed.
 
@@ -126,7 +131,9 @@ class Shared:
         answer = yield
         if self._share is not None:
             if self._fresh and self._environment is not None and self._mode in _GIVING_MODES:
-                self._share.give(*self._environment, self._fresh, self._settings.traces_per_test)
+                notes = self._config.pluginmanager.get_plugin("testcache-notes")
+                facts = notes.facts  # type: ignore[union-attr]
+                self._share.give(*self._environment, self._fresh, self._settings.traces_per_test, facts)
             share, self._share = self._share, None
             self._complaint = share.complaint()
             self._told = (

@@ -14,11 +14,12 @@ from servers import ENGINES, Proxy, Server, nginx, redis
 
 from testcache.errors import SettingError
 from testcache.remote.address import engine, shown
-from testcache.remote.backend import MAX_VALUE_BYTES, Backend, Held, NoEngine, RemoteError, RemoteSlow
+from testcache.remote.backend import MAX_VALUE_BYTES, Backend, Held, NoEngine, RemoteError, RemoteSlow, Unlisted
+from testcache.remote.excess import Limits, Pruned
 from testcache.remote.folder import Folder
 from testcache.remote.push import push
 from testcache.remote.spread import THREADS
-from testcache.remote.web import WINDOW_S, unwrapped, wrapped
+from testcache.remote.web import WINDOW_S, Web, unwrapped, wrapped
 
 KEYS = [f"{number:02x}" * 32 for number in range(40)]
 PUSHERS = 16
@@ -206,9 +207,24 @@ def test_a_folder_is_pruned_by_age_and_size(tmp_path: Path) -> None:
     for number, key in enumerate(KEYS[:10]):
         put(backend, {key: (bytes(1000), None)})
         os.utime(tmp_path / "cache" / key[:2] / key, (number * 100, number * 100))
-    assert backend.prune(max_bytes=1 << 30, max_age_s=550, now_s=1000) == 5
-    assert backend.prune(max_bytes=3000, max_age_s=1e9, now_s=1000) == 2
+    assert backend.prune(Limits(1 << 30, 450)) == Pruned(5, 5000, 5, 5000)
+    assert backend.prune(Limits(3000, 0)) == Pruned(2, 2000, 3, 3000)
     assert sorted(key for key, one in held(backend, KEYS[:10]).items() if one is not None) == KEYS[7:10]
+
+
+def test_every_engine_that_lists_is_pruned(server: Server) -> None:
+    """By size, and of everything by age; plain HTTP says where to limit it instead."""
+    backend = opened(server.url)
+    if isinstance(backend, Web):
+        with pytest.raises(Unlisted, match="bazel-remote"):
+            backend.prune(Limits(0, 0))
+        return
+    backend.prune(Limits(0, 0))
+    put(backend, {key: (bytes(1000), None) for key in KEYS[:10]})
+    assert backend.prune(Limits(4500, 0)) == Pruned(6, 6000, 4, 4000)
+    assert sum(one is not None for one in held(backend, KEYS[:10]).values()) == 4
+    assert backend.prune(Limits(1 << 30, time.time() - 500)) == Pruned(0, 0, 4, 4000)
+    assert backend.prune(Limits(1 << 30, time.time() + 500)) == Pruned(4, 4000, 0, 0)
 
 
 def test_what_lies_in_a_folder_and_is_no_entry_does_no_harm(tmp_path: Path) -> None:
