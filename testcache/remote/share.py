@@ -144,6 +144,11 @@ class Share:
         trouble = self.trouble("; this run goes on without it")
         return f"testcache: remote: {shown(self._remote.url)}: {trouble}" if trouble else ""
 
+    @property
+    def failed(self) -> bool:
+        """It was of no use, and would be of none right now."""
+        return self._problem is not None
+
     def trouble(self, consequence: str = "") -> str:
         """What went wrong, "" if nothing did."""
         if self._problem is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Generator, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,12 +14,15 @@ from testcache.errors import SettingError, StoreError
 from testcache.exchange.keyring import Keyring
 from testcache.model import EnvironmentKey, Manifest
 from testcache.project import Project
+from testcache.reasons import Reason
+from testcache.remote.address import shown
 from testcache.remote.configuration import configured
 from testcache.remote.salt import adopt
 from testcache.report import number
 from testcache.session import environment
 from testcache.session.warm import Warm
 from testcache.settings import Settings
+from testcache.storage import outage
 from testcache.storage.manifests import known_files
 from testcache.storage.store import Store
 
@@ -42,7 +46,7 @@ class Shared:
         self._known: frozenset[str] = frozenset()
         self._held: frozenset[str] = frozenset()
         self._fresh: dict[str, Manifest] = {}
-        self._complaint = self._told = ""
+        self._address = self._complaint = self._told = ""
 
     # -- before
 
@@ -68,6 +72,14 @@ class Shared:
         from testcache.remote.share import Share
 
         remote = configured(self._settings, os.environ)
+        self._address = shown(remote.url)
+        pause_s = outage.left_s(self._store.folder, self._address, time.time())
+        if pause_s:
+            self._complaint = (
+                f"testcache: remote: {self._address}: it failed less than a minute ago and is asked again in "
+                f"{pause_s:.0f} s; this run goes on without it [{Reason.REMOTE_UNREACHABLE.slug}]"
+            )
+            return
         project = Project(self._config.rootpath, self._settings)
         try:
             self._share = Share(project, remote, Keyring.from_environment(), self._store.salt)
@@ -136,6 +148,10 @@ class Shared:
                 self._share.give(*self._environment, self._fresh, self._settings.traces_per_test, facts)
             share, self._share = self._share, None
             self._complaint = share.complaint()
+            if share.failed:
+                outage.note(self._store.folder, self._address, time.time())
+            elif share.asked or share.given:
+                outage.end(self._store.folder)
             self._told = (
                 f"testcache: remote: {number(share.asked, 'entry')} asked for, {share.came} taken in; "
                 f"{number(share.given, 'test file')} shared"

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -229,6 +230,28 @@ def test_a_remote_that_never_answers_is_given_up(tmp_path: Path) -> None:
         assert ran_all(run)
         assert run.warnings == ["remote-slow"]
         assert silent.connections <= FILES
+
+
+def test_a_remote_that_failed_is_not_asked_again_at_once(tmp_path: Path) -> None:
+    """Edit after edit must not wait each time: for a minute nothing is asked, then it is, and all is well again."""
+    checkout = made(tmp_path / "a")
+    with nginx(tmp_path / "nginx") as server:
+        with Proxy(0) as silent:
+            env = {"TESTCACHE_REMOTE": f"read-write http://127.0.0.1:{silent.port} 1s"}
+            assert pytested(checkout, env=env).warnings == ["remote-slow"]
+            before = silent.connections
+            edited(checkout, "test_1.py", "lib.twice(3) == 6", "lib.twice(3) == 5 + 1")
+            run = pytested(checkout, env=env)
+            assert (run.cached, run.ran) == (TOTAL - 1, 1)
+            assert run.warnings == ["remote-unreachable"]
+            assert silent.connections == before
+        edited(checkout, "test_1.py", "lib.twice(3) == 5 + 1", "lib.twice(3) == 4 + 2")
+        assert not pytested(checkout, env=remote(server)).warnings  # another address has not failed
+        note = checkout.path / ".testcache" / "outage"
+        assert not note.exists()
+        note.write_text(f"{time.time() - 61} {server.url}")
+        edited(checkout, "test_1.py", "lib.twice(3) == 4 + 2", "lib.twice(3) == 3 + 3")
+        assert not pytested(checkout, env=remote(server)).warnings
 
 
 @pytest.mark.parametrize("name", ["folder", "nginx", "redis"])
