@@ -83,8 +83,9 @@ def _add_ci(ci: argparse.ArgumentParser) -> None:
     compact.add_argument("--max-age", metavar="AGE", help="leave out what was recorded longer ago")
     for step in (restore, save, compact):
         step.add_argument("folder", metavar="DIR", help="the folder that the CI keeps")
-    for step in (key, save):
+    for step in (key, restore, save):
         step.add_argument("--mode", choices=("auto", "read", "write", "off"), default="auto")
+    for step in (key, save):
         step.add_argument(
             "--branch", metavar="NAME", action="append", default=[], help="a trusted branch; may be repeated"
         )

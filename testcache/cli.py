@@ -165,7 +165,7 @@ def _ci(chosen: argparse.Namespace) -> int:
         branches = tuple(chosen.branch)
         return key.run(project, prefix=chosen.prefix, mode=chosen.mode, branches=branches, file=chosen.file)
     if chosen.step == "restore":
-        return restore.run(project, chosen.folder, unverified=chosen.unverified)
+        return restore.run(project, chosen.folder, unverified=chosen.unverified, mode=chosen.mode)
     if chosen.step == "save":
         return save.run(project, chosen.folder, mode=chosen.mode, branches=tuple(chosen.branch))
     if chosen.step == "compact":
