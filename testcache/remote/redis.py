@@ -34,7 +34,10 @@ who could make two values collide may overwrite any."""
 
 
 class Redis:
-    """See the module. Connects at once. Raises RemoteError, RemoteSlow, and ValueError for a bad address."""
+    """See the module. Connects at once, before anything is recorded: redis-py would be taken for the code of a test.
+
+    Raises RemoteError, RemoteSlow, and ValueError for a bad address.
+    """
 
     settle_s = 0.0
 

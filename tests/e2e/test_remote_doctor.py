@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,20 +11,14 @@ import pytest
 from checkout import Checkout
 from harness import HERE
 from interpreters import of_another_version
-from servers import ENGINES, Server
+from servers import Server
+from sharing import KEY
 
 from testcache.exchange.keyring import Keyring
 from testcache.remote import directory
 
-KEY = {"TESTCACHE_KEY": "the-key-of-the-whole-team"}
 PLACE = ("shop", "branch:main", Keyring.from_environment(KEY))
 SCREEN_LINES = 24
-
-
-@pytest.fixture
-def shared(tmp_path: Path) -> Iterator[Server]:
-    with ENGINES["folder"](tmp_path / "shared") as server:
-        yield server
 
 
 def installed(place: Path, version: str) -> str:
