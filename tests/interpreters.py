@@ -36,33 +36,50 @@ def of_another_version() -> str:
     pytest.skip(f"no environment of another Python beside this one has what testcache needs: see {OTHER_PYTHON}")
 
 
-def for_every_user(place: Path) -> str:
-    """A Python that also a user without rights can start: this one, or a copy if it stands in somebody's home."""
-    try:
-        done = subprocess.run([sys.executable, "-c", _CAN_RUN], user=NOBODY, capture_output=True, check=False)
-        if done.returncode == 0:
-            return sys.executable
-    except PermissionError:
-        pass
+def for_every_user(place: Path) -> tuple[str, dict[str, str]]:
+    """A Python that also a user without rights can start, and variables for it.
+
+    It is this one, or a copy if one of its parts stands where only we may look: an environment of its own with what
+    testcache needs, and a search path without our checkout.
+    """
+    if _nobody_can(sys.executable, f"{_CAN_RUN}; import os; os.listdir({str(HERE.parent)!r})"):
+        return sys.executable, {}
     place.mkdir(mode=0o755)
-    base = Path(sys.base_prefix)
-    shutil.copytree(base / _LIBRARY, place / _LIBRARY, ignore=shutil.ignore_patterns(*_NOT_NEEDED))
-    for library in (base / "lib").glob("libpython*.so*"):  # none if the interpreter holds it
-        shutil.copy(library, place / "lib")
+    base = Path(os.path.realpath(sys.executable))
+    if not _nobody_can(str(base), "import os"):
+        base = _copied(base, place / "base")
+    (place / "bin").mkdir()
+    (place / "pyvenv.cfg").write_text(f"home = {base.parent}\n")
+    real = shutil.copy(base, place / "bin" / "real")
+    site = place / _LIBRARY / "site-packages"
     for distribution in _needed("testcache"):
         for file in distribution.files or ():
             origin = Path(str(file.locate()))
             if ".." not in file.parts and origin.exists():
-                target = place / _LIBRARY / "site-packages" / file
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(origin, target)  # with its date, which byte code goes by
-    shutil.copytree(HERE.parent / "testcache", place / _LIBRARY / "site-packages" / "testcache")
-    (place / "bin").mkdir()
-    real = shutil.copy(os.path.realpath(sys.executable), place / "bin" / "real")
+                (site / file).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(origin, site / file)  # with its date, which byte code goes by
+    shutil.copytree(HERE.parent / "testcache", site / "testcache")
     start = place / "bin" / "python"  # the interpreter knows only the first place of its library
-    start.write_text(f'#!/bin/sh\nLD_LIBRARY_PATH="{place / "lib"}" exec "{real}" "$@"\n')
+    start.write_text(f'#!/bin/sh\nLD_LIBRARY_PATH="{base.parents[1] / "lib"}" exec "{real}" "$@"\n')
     start.chmod(0o755)
-    return str(start)
+    return str(start), {"PYTHONPATH": ""}
+
+
+def _nobody_can(python: str, program: str) -> bool:
+    try:
+        return subprocess.run([python, "-c", program], user=NOBODY, capture_output=True, check=False).returncode == 0
+    except PermissionError:
+        return False
+
+
+def _copied(python: Path, place: Path) -> Path:
+    """A copy of an interpreter with its library, without what is installed for it."""
+    origin = Path(sys.base_prefix)
+    shutil.copytree(origin / _LIBRARY, place / _LIBRARY, ignore=shutil.ignore_patterns(*_NOT_NEEDED))
+    for library in (origin / "lib").glob("libpython*.so*"):  # none if the interpreter holds it
+        shutil.copy(library, place / "lib")
+    (place / "bin").mkdir()
+    return Path(shutil.copy(python, place / "bin"))
 
 
 def _needed(name: str) -> Iterator[importlib.metadata.Distribution]:

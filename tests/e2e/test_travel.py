@@ -137,14 +137,15 @@ def test_a_refused_bundle_leaves_the_run_alone(recorded: Checkout, machine: Path
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_another_user_hits_everything(machine: Path) -> None:
     """Under another user id, without any right of the first one, who cannot even read that one's store."""
-    python = for_every_user(machine / "python")
-    source = Checkout(machine / "a" / "work", machine / "a" / "home", python=python, env=dict(ENV))
+    python, variables = for_every_user(machine / "python")
+    source = Checkout(machine / "a" / "work", machine / "a" / "home", python=python, env=ENV | variables)
     source.path.mkdir()
     commit(source, FILES)
     assert f"0 cached, {COUNT} run" in source.pytest()
     source.testcache("export", str(machine / "bundle"))
     (machine / "bundle").chmod(0o644)
     fresh = clone(source, machine / "b" / "work", machine / "b" / "home", python=python, user=NOBODY)
+    fresh.env |= variables
     for file in [machine / "b", *(machine / "b").rglob("*")]:
         os.chown(file, NOBODY, NOBODY)
     fresh.testcache("import", str(machine / "bundle"))
