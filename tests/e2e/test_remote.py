@@ -167,3 +167,17 @@ def test_a_proxy_of_the_environment_is_used(tmp_path: Path) -> None:
         first = b"GET http://cache.example/x/ac/" if scheme == "http" else b"CONNECT cache.example:443 "
         assert forward.heads[0].startswith(first)
         assert all(b"Proxy-Authorization: Basic " in head for head in forward.heads)
+
+
+def test_prune_reaches_the_remote(shared: Server, tmp_path: Path) -> None:
+    """On demand, by its own limits, and only for those who may write; what is gone runs again."""
+    checkout, env = made(tmp_path / "a"), remote(shared)
+    pytested(checkout, env=env)
+    assert f"nothing removed, {FILES + 1} entries" in checkout.testcache("prune", "--remote", env=env)
+    assert " removed (" in checkout.testcache("prune", "--remote", "--max-size", "1KiB", env=env)
+    assert ran_all(pytested(made(tmp_path / "b"), env=env))
+    prune = (checkout.python, "-m", "testcache", "prune", "--remote")
+    refused = {"setting-value": remote(shared, "read"), "remote-unlisted": {"TESTCACHE_REMOTE": "write http://h/x"}}
+    for slug, other in refused.items():
+        done = checkout.do(*prune, env=other)
+        assert (done.returncode, f"[{slug}]" in done.stderr) == (4, True), done.stderr
