@@ -50,6 +50,10 @@ class Variables:
         salt = self._others.get(salt_id) if foreign else self._salt
         return _UNKNOWN_SALT if salt is None else digest.keyed(salt, self._roots.text(value))
 
+    def keyed(self, value: str) -> Digest:
+        """The digest of a value that a variable has got since."""
+        return digest.keyed(self._salt, self._roots.text(value))
+
     def at_start(self, name: str) -> str | None:
         """The value a variable had when the run started."""
         return self._start.get(name)

@@ -66,6 +66,11 @@ class World:
                 self._memo[asked] = value
         return value
 
+    def digest_again(self, asked: Input) -> Digest:
+        """The fingerprint of an input that may have changed since it was asked for."""
+        self._memo.pop(asked, None)
+        return self.digest_of(asked)
+
     def forget(self) -> None:
         """The world may have changed: ask it again."""
         self._memo.clear()

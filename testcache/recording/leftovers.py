@@ -24,7 +24,8 @@ from operator import is_
 from types import ModuleType
 
 from testcache.digest import of_fields
-from testcache.model import ABSENT, EVERY, STEP, Digest, Found, Leftover, NodeId, Reach
+from testcache.model import ABSENT, EVERY, STEP, Digest, Found, Kind, Leftover, NodeId, Reach
+from testcache.recording.ambience import Ambience, slot
 from testcache.recording.anatomy import MISSING
 from testcache.recording.census import Census, Change
 from testcache.recording.context import Context, Place
@@ -83,6 +84,12 @@ class State:
                     reached |= known
         return reached
 
+    def named(self, names: Iterable[str]) -> set[_Entry]:
+        """What these names lead to."""
+        if not self.entries:
+            return set()
+        return {entry for name in names for entry in self._by_name.get(name, ())}
+
     def _mentioned(self, names: Names) -> frozenset[_Entry]:
         if EVERY in names:
             return frozenset(self.entries.values())
@@ -100,8 +107,9 @@ class Leftovers:
         failure: why nothing is known of memory any more, or "": then no result may be stored.
     """
 
-    def __init__(self, tape: Tape, ledger: Ledger, is_project: Callable[[str], bool]) -> None:
+    def __init__(self, tape: Tape, ledger: Ledger, is_project: Callable[[str], bool], ambience: Ambience) -> None:
         self._tape = tape
+        self._ambience = ambience
         self._ledger = ledger
         self._census = Census(tape.roots.name, is_project)
         self.overlooked: frozenset[str] = frozenset()
@@ -123,6 +131,7 @@ class Leftovers:
         if self._tape.watcher is None:
             self._safely(lambda: self._census.adopt([*self._tape.executed, *list(sys.modules.values())]))
             self._tape.executed.clear()
+            self._ambience.adopt()
             self._tape.watcher = self
         self._test = test
         self._before = self._state
@@ -172,7 +181,7 @@ class Leftovers:
         found: set[Found] = set()
         for context in (*account.contexts, *(self._late & account.modules)):
             if context.found is None or context is test:
-                reached = self._before.reached(context.places, self._ledger.mentions)
+                reached = self._reached(context)
                 if context is test and everything:
                     reached.update(self._before.entries.values())
                 own = account.contexts if context is test else set(context.reachable())
@@ -182,6 +191,12 @@ class Leftovers:
                 context.found = _all_found(entry for entry in within if entry.fixture not in own)
             found |= context.found
         return frozenset(one for one in found if one.filler != node)
+
+    def _reached(self, context: Context) -> set[_Entry]:
+        """What a context may have come upon of that which was left before the test."""
+        reached = self._before.reached(context.places, self._ledger.mentions)
+        reached |= self._before.named(slot(asked.name) for asked in context.reads if asked.kind is Kind.VARIABLE)
+        return reached
 
     # -- what happens within one
 
@@ -213,7 +228,7 @@ class Leftovers:
 
     def fixture_gone(self, fixture: Context, definition: object) -> None:
         """The teardown of a wide fixture has run, and its value is of no interest any more."""
-        reached = self._before.reached(fixture.places, self._ledger.mentions)
+        reached = self._reached(fixture)
         seen = _all_found(entry for entry in reached if entry.fixture is not fixture)
         fixture.found = seen | (fixture.found or frozenset())
         known = self._values.pop(definition, None)
@@ -228,10 +243,11 @@ class Leftovers:
 
     def _look(self, test: NodeId, fixture: Context | None, importing: str) -> None:
         look = self._census.changes()
-        if not look.changes:
+        changes = [*look.changes, *self._ambience.changes()]
+        if not changes:
             return
         entries = dict(self._state.entries)
-        for change in look.changes:
+        for change in changes:
             place = change.place
             if self.overlooked and any(is_within(place, other) for other in self.overlooked):
                 continue

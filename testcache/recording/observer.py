@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from testcache.inputs.world import World
+from testcache.recording.ambience import Ambience
 from testcache.recording.environ import Environ
 from testcache.recording.imports import Imports
 from testcache.recording.ledger import Ledger
@@ -38,7 +39,7 @@ class Observer:
         self.world = world
         self.tape = Tape(world.roots, world.files, world.sources)
         self.ledger = Ledger(self.tape)
-        self.leftovers = Leftovers(self.tape, self.ledger, self.is_project)
+        self.leftovers = Leftovers(self.tape, self.ledger, self.is_project, Ambience(world.variables))
         self.origin = Origin(world.roots)
         self.reads = Reads(self.tape, self.origin, world.distributions)
         self.imports = Imports(self.tape, self.origin, world.distributions, world.modules)

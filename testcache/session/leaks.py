@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from testcache.model import EVERY, STEP, Found, Input, Kind, Leftover, NodeId, Result, Trace
+from testcache.recording.ambience import HOLDER
 from testcache.source import Source
 from testcache.storage.leaks import Leak
 
@@ -157,6 +158,10 @@ class _Reached:
         self._leaks = leaks
         self._source_of = source_of
         self._by_block: dict[Input, frozenset[Leak]] = {}
+        self._by_variable: defaultdict[str, list[Leak]] = defaultdict(list)
+        for leak in leaks:
+            if leak.place.startswith(HOLDER):
+                self._by_variable[leak.place[len(HOLDER) + 1 : -1]].append(leak)
 
     def by(self, trace: Trace) -> list[Leak]:
         files: set[str] = set()
@@ -166,6 +171,8 @@ class _Reached:
                 kind = read.input.kind
                 if kind is Kind.BLOCK:
                     reached |= self._block(read.input)
+                elif kind is Kind.VARIABLE:
+                    reached.update(self._by_variable.get(read.input.name, ()))
                 elif kind is Kind.BODY:
                     files.add(read.input.name)
                 elif kind is Kind.DEFINITIONS and read.input.name == EVERY:

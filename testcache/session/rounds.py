@@ -9,12 +9,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 import pytest
 
-from testcache.model import Decision, Found, Hit, Miss, NodeId, Result, Trace
+from testcache.model import Change, Decision, Found, Hit, Kind, Miss, NodeId, Result, Trace
 from testcache.reasons import Reason
 from testcache.session import environment, replay
 from testcache.session.crew import run_here
@@ -50,6 +51,7 @@ class Rounds:
         self._order = [node_id(item) for item in collected]
         self.replayed: set[NodeId] = set()
         self._indexed: dict[NodeId, Trace] = {}
+        self._written: set[str] = set()
         self._leaks = Leaks(self._order, known, recorded(runner.decisions), self._traces, recovered)
         self.waiting = {node: miss for node, miss in waiting(runner.decisions).items() if node not in runner.hits}
 
@@ -129,6 +131,7 @@ class Rounds:
         left = {node_id(item) for item in session.items if node_id(item) in self.waiting} - runner.hits.keys()
         while not (session.shouldfail or session.shouldstop):
             left |= self._disturb(session.items, self._leaks.of_results(runner.results))
+            left |= self._outdate(session.items)
             if not left:
                 break
             items = [item for item in session.items if node_id(item) in left]
@@ -191,6 +194,33 @@ class Rounds:
         for node, left in found.items():
             del runner.hits[node]
             runner.decisions[node] = _miss(runner.decisions.get(node), left)
+        self._import(items, found.keys())
+        return set(found)
+
+    def _outdate(self, items: list[pytest.Item]) -> set[NodeId]:
+        """Take back hits that read a file which a test of this process has changed since they were decided."""
+        runner = self._runner
+        tape, world = runner.recording.tape, runner.world
+        fresh = tape.written - self._written
+        self._written |= fresh
+        names = {tape.roots.name(path) for path in fresh}
+        folders = {tape.roots.name(os.path.dirname(path)) for path in fresh}
+        if not any(map(self._is_to_replay, self._order)) or not fresh:
+            return set()
+        found = {}
+        for node, trace in self._traces().items():
+            if self._is_to_replay(node):
+                reads = (read for part in trace.parts for read in part)
+                asked = [
+                    one for one in reads if one.input.name in (folders if one.input.kind is Kind.LISTING else names)
+                ]
+                changes = [Change(one.input, one.digest, world.digest_again(one.input)) for one in asked]
+                changes = [change for change in changes if change.now != change.recorded]
+                if changes:
+                    found[node] = Miss(changes[0].reason, tuple(changes), trace)
+        for node, miss in found.items():
+            del runner.hits[node]
+            runner.decisions[node] = miss
         self._import(items, found.keys())
         return set(found)
 

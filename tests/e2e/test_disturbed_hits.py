@@ -6,7 +6,7 @@ import pytest
 from harness import Project
 
 SETTINGS = """
-import functools
+import functools, os
 DEBUG = False
 MODES = {"a": 1}
 NAMES = []
@@ -31,6 +31,7 @@ def cached(key): return key
 def debug(): return DEBUG
 def modes(): return sorted(MODES.items())
 def names(): return list(NAMES)
+def mode(): return os.environ.get("SHOP_MODE")
 """
 FIRST = "import settings\ndef test_before(): assert settings.debug() is False\n"
 SECOND = "import settings\ndef test_edited(monkeypatch):\n    assert settings.__name__\n"
@@ -44,6 +45,7 @@ def test_memo(): assert settings.memo(1) == 1
 def test_other(): assert settings.cached(1)
 def test_rows(): assert settings.TABLE.rows == [1]
 def test_lazy(): assert settings.lazy()
+def test_mode(): assert settings.mode() is None
 def test_far(): assert True
 """
 
@@ -73,6 +75,7 @@ LEAKS = [
     ("settings.CLASS.limit = 4", "test_limit"),
     ("del settings.CLASS.limit", "test_limit"),
     ("settings.TABLE.rows = []", "test_rows"),
+    ("settings.os.environ['SHOP_MODE'] = 'x'", "test_mode"),
 ]
 
 
@@ -86,7 +89,7 @@ def test_a_new_leak_breaks_who_reads_it(recorded: Project, leak: str, broken: st
     if not workers:  # on another worker than the leaking test it passes
         assert run.outcomes[f"test_3.py::{broken}"] == "failed"
         assert run.exit == 1
-    assert len(run.outcomes) == 11
+    assert len(run.outcomes) == 12
 
 
 @pytest.mark.parametrize(("leak", "broken"), LEAKS[2:])
@@ -106,6 +109,8 @@ def test_of_any_kind(recorded: Project, leak: str, broken: str) -> None:
         "assert settings.memo(2)",
         "assert settings.cached(2)",
         "settings.DEBUG = True; settings.DEBUG = False",
+        "monkeypatch.setenv('SHOP_MODE', 'x')",
+        "settings.os.environ['OTHER'] = 'x'",
     ],
 )
 def test_what_disturbs_nobody(recorded: Project, body: str) -> None:
@@ -172,7 +177,7 @@ class TestWhoHadNoTurn:
         """At the first failure; what was not replayed is not counted as cached."""
         edit(recorded, "settings.DEBUG = True\ndef test_red(): assert False")
         run = recorded.run("-x")
-        assert "12 tests: 1 cached, 2 run" in run.text
+        assert "13 tests: 1 cached, 2 run" in run.text
         assert len(run.outcomes) == 3
         assert recorded.run().executed == BOTH | {"test_2.py::test_red"}
 
@@ -194,3 +199,35 @@ class TestWhoHadNoTurn:
         assert recorded.run().executed == set()
         edit(recorded, "settings.DEBUG = True  # still")
         assert recorded.run().executed == set()
+
+
+READER = """
+import os
+from pathlib import Path
+def test_reads(): assert not Path("out.txt").exists() or Path("out.txt").read_text() == "1"
+def test_lists(): assert len(os.listdir("data")) == 1
+def test_far(): assert True
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "broken"),
+    [
+        ("Path('out.txt').write_text('2')", "test_reads"),
+        ("Path('out.txt').write_text('1')", ""),
+        ("Path('data/b.txt').touch()", "test_lists"),
+        ("Path('data/a.txt').unlink()", "test_lists"),
+        ("Path('out.txt').write_text('2'); Path('out.txt').unlink()", ""),
+    ],
+)
+def test_a_file_that_was_written_meanwhile(project: Project, body: str, broken: str) -> None:
+    """Who reads it was decided when it was something else."""
+    project.write("data/a.txt", "")
+    project.write("test_1.py", "from pathlib import Path\ndef test_writes(): assert True\n")
+    project.write("test_2.py", READER)
+    project.run()
+    project.edit("test_1.py", "assert True", body)
+    run = project.run()
+    failed = {test for test, outcome in run.outcomes.items() if outcome == "failed"}
+    assert failed == ({f"test_2.py::{broken}"} if broken else set())
+    assert "test_2.py::test_far" not in run.executed or broken  # as a neighbour, for a try

@@ -102,6 +102,20 @@ def test_who_is_too_old_does_not_wait(shop: Project) -> None:
     assert shop.run().executed == {"test_a.py::test_fills", *READS}
 
 
+def test_a_variable_of_the_environment(project: Project) -> None:
+    """It is left by a test that does not put it back, and found by those that read it."""
+    project.write("test_a.py", "import os\ndef test_sets(): os.environ['SHOP_MODE'] = 'x'\n")
+    project.write(
+        "test_b.py", "import os\ndef test_far(): pass\ndef test_reads(): assert os.environ['SHOP_MODE'] == 'x'\n"
+    )
+    project.run()
+    assert project.run().executed == set()
+    project.edit("test_a.py", "'x'", "'y'")
+    run = project.run()
+    assert run.executed >= {"test_a.py::test_sets", "test_b.py::test_reads"}
+    assert run.outcomes["test_b.py::test_reads"] == "failed"
+
+
 def test_who_is_alone_runs(shop: Project) -> None:
     """Without the test that fills nobody can tell what is left."""
     shop.edit("config.py", *SAME)

@@ -15,7 +15,9 @@ import pytest
 from testcache.inputs.files import Files
 from testcache.inputs.roots import Roots
 from testcache.inputs.sources import Sources
+from testcache.inputs.variables import Variables
 from testcache.model import ABSENT, STEP, Found, Leftover, NodeId
+from testcache.recording.ambience import Ambience
 from testcache.recording.context import Context
 from testcache.recording.ledger import Ledger
 from testcache.recording.leftovers import Leftovers
@@ -50,7 +52,8 @@ class Played:
         self.folder = folder
         self.tape = Tape(Roots(str(folder)), Files(), Sources(lambda _: None))
         self.ledger = Ledger(self.tape)
-        self.leftovers = Leftovers(self.tape, self.ledger, lambda path: path.startswith(str(folder)))
+        ambience = Ambience(Variables({}, self.tape.roots, b"salt"))
+        self.leftovers = Leftovers(self.tape, self.ledger, lambda path: path.startswith(str(folder)), ambience)
         self.files: dict[str, str] = {}
 
     def load(self, text: str) -> Any:
