@@ -198,15 +198,20 @@ class Rounds:
         return set(found)
 
     def _outdate(self, items: list[pytest.Item]) -> set[NodeId]:
-        """Take back hits that read a file which a test of this process has changed since they were decided."""
+        """Take back hits that read a file which a test of this process has changed since they were decided.
+
+        Does not see: files in the temporary folder, and those that a worker or a child process has written.
+        """
         runner = self._runner
-        tape, world = runner.recording.tape, runner.world
-        fresh = tape.written - self._written
+        world, name = runner.world, runner.world.roots.name
+        fresh = runner.recording.tape.written - self._written
         self._written |= fresh
-        names = {tape.roots.name(path) for path in fresh}
-        folders = {tape.roots.name(os.path.dirname(path)) for path in fresh}
-        if not any(map(self._is_to_replay, self._order)) or not fresh:
+        own = str(runner.store.folder) if runner.store is not None else "/dev/"
+        elsewhere = ("<tmp>", "/dev/")
+        fresh = {path for path in fresh if not path.startswith(own) and not name(path).startswith(elsewhere)}
+        if not fresh or not any(map(self._is_to_replay, self._order)):
             return set()
+        names, folders = set(map(name, fresh)), {name(os.path.dirname(path)) for path in fresh}
         found = {}
         for node, trace in self._traces().items():
             if self._is_to_replay(node):
