@@ -10,11 +10,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pytest
 
+from testcache.errors import StoreError
 from testcache.model import Change, Decision, Found, Hit, Kind, Miss, NodeId, Result, Trace
 from testcache.reasons import Reason
 from testcache.session import environment, replay
@@ -130,8 +131,7 @@ class Rounds:
             self._settle(runner.cache)
         left = {node_id(item) for item in session.items if node_id(item) in self.waiting} - runner.hits.keys()
         while not (session.shouldfail or session.shouldstop):
-            left |= self._disturb(session.items, self._leaks.of_results(runner.results))
-            left |= self._outdate(session.items)
+            left |= self._reconsider(session.items)
             if not left:
                 break
             items = [item for item in session.items if node_id(item) in left]
@@ -182,20 +182,49 @@ class Rounds:
         found = {node: hit if isinstance(hit, Trace) else self._indexed.get(node) for node, hit in runner.hits.items()}
         return {node: trace for node, trace in found.items() if trace is not None}
 
+    def _untraced(self) -> set[NodeId]:
+        """Hits of the index of which the store knows nothing any more: what they read cannot be looked up."""
+        return {node for node in self._order if self._is_to_replay(node)} - self._traces().keys()
+
+    def _reconsider(self, items: list[pytest.Item]) -> set[NodeId]:
+        """Take back hits that may have become wrong while others ran: all of them, if there is no store to ask."""
+        runner = self._runner
+        if runner.cache is not None:
+            try:
+                return self._disturb(items, self._leaks.of_results(runner.results)) | self._outdate(items)
+            except StoreError as problem:
+                runner.give_up(problem)
+        return self.run_all(items)
+
+    def run_all(self, items: list[pytest.Item]) -> set[NodeId]:
+        """Take back all hits that are not yet replayed, as nothing more can be found out about them."""
+        runner = self._runner
+        rest = {node for node in self._order if self._is_to_replay(node)}
+        self._import(items, rest)
+        for node in rest:
+            del runner.hits[node]
+            runner.decisions.pop(node, None)
+        return rest
+
+    def _take_back(self, items: list[pytest.Item], misses: Mapping[NodeId, Miss]) -> set[NodeId]:
+        self._import(items, misses.keys())
+        for node, miss in misses.items():
+            del self._runner.hits[node]
+            self._runner.decisions[node] = miss
+        return set(misses)
+
     def _disturb(self, items: list[pytest.Item], leaks: list[Leak]) -> set[NodeId]:
         """Take back hits that would come upon these leaks, and the tests that leak, if these are hits; their nodes."""
         runner = self._runner
         texts = {node_id(item) for item in self._collected if not isinstance(item, (pytest.Function, CachedItem))}
         found = self._leaks.disturbed(leaks, runner.world.source, texts.__contains__)
+        found |= dict.fromkeys(self._untraced() if leaks else (), ())
         found = {node: left for node, left in found.items() if self._is_to_replay(node)}
         for node in {one.filler for left in found.values() for one in left}:
             if self._is_to_replay(node):
                 found.setdefault(node, ())
-        for node, left in found.items():
-            del runner.hits[node]
-            runner.decisions[node] = _miss(runner.decisions.get(node), left)
-        self._import(items, found.keys())
-        return set(found)
+        misses = {node: _miss(runner.decisions.get(node), left) for node, left in found.items()}
+        return self._take_back(items, misses)
 
     def _outdate(self, items: list[pytest.Item]) -> set[NodeId]:
         """Take back hits that read a file which a test of this process has changed since they were decided.
@@ -212,7 +241,7 @@ class Rounds:
         if not fresh or not any(map(self._is_to_replay, self._order)):
             return set()
         names, folders = set(map(name, fresh)), {name(os.path.dirname(path)) for path in fresh}
-        found = {}
+        found = {node: _miss(None, ()) for node in self._untraced()}
         for node, trace in self._traces().items():
             if self._is_to_replay(node):
                 reads = (read for part in trace.parts for read in part)
@@ -223,11 +252,7 @@ class Rounds:
                 changes = [change for change in changes if change.now != change.recorded]
                 if changes:
                     found[node] = Miss(changes[0].reason, tuple(changes), trace)
-        for node, miss in found.items():
-            del runner.hits[node]
-            runner.decisions[node] = miss
-        self._import(items, found.keys())
-        return set(found)
+        return self._take_back(items, found)
 
     def _import(self, items: list[pytest.Item], nodes: Collection[NodeId]) -> None:
         """Put tests that can run in the place of those that can only be replayed, file by file."""
@@ -236,7 +261,8 @@ class Rounds:
         runner.recording.check([*real.values()])
         for row in (items, self._collected, runner.collected):
             row[:] = [real.get(node_id(item), item) for item in row]
-        runner.hits.update({node: trace for node, trace in self._traces().items() if node in real} if real else {})
+        if real and runner.cache is not None:
+            runner.hits.update({node: trace for node, trace in self._traces().items() if node in real})
 
     # -- end
 

@@ -37,7 +37,7 @@ from testcache.settings import Settings
 from testcache.storage.definitions import load_definitions
 from testcache.storage.history import save_collected, save_run
 from testcache.storage.index import SPACE, IndexedTest, encode_index
-from testcache.storage.leaks import Leak, load_leaks
+from testcache.storage.leaks import load_leaks
 from testcache.storage.store import Store
 from testcache.storage.timings import save_timings
 from testcache.trace import NEW, all_matter
@@ -135,11 +135,15 @@ class Runner:
         try:
             self._decide(items)
             self._share(items)
+            known = load_leaks(self.store) if self.store is not None else []
+            self.rounds = Rounds(self, self.collected, known, self._recovered)
+            self.rounds.sort(items)
         except StoreError as problem:
-            self._give_up(problem)
+            self.give_up(problem)
+            self.rounds = Rounds(self, self.collected)
+            self.rounds.run_all(items)
+            self.rounds.sort(items)
         self.recording.hits = self.hits
-        self.rounds = Rounds(self, self.collected, self._known_leaks(), self._recovered)
-        self.rounds.sort(items)
 
     def _decide(self, items: list[pytest.Item]) -> None:
         if self.store is None:
@@ -182,13 +186,6 @@ class Runner:
         self.decisions.update(found)
         self.hits.update(self.proof.settle(self.decisions))
 
-    def _known_leaks(self) -> list[Leak]:
-        try:
-            return [] if self.store is None or self.cache is None else load_leaks(self.store)
-        except StoreError as problem:
-            self._give_up(problem)
-            return []
-
     def _held_back(self, item: pytest.Item, trace: Trace) -> Reason | None:
         """Why a test may not be replayed although nothing has changed."""
         if self.recording.inputs.never(item) is not None:
@@ -212,9 +209,9 @@ class Runner:
             self.config.hook.pytest_deselected(items=left_out)
             self.total = len(items)
 
-    def _give_up(self, problem: StoreError | BadRecord) -> None:
+    def give_up(self, problem: StoreError | BadRecord) -> None:
+        """Go on without a store; what is not yet replayed runs."""
         self.complaint = f"testcache: {problem} [{problem.slug}]"
-        self.hits.clear()
         self._close_store()
 
     def _close_store(self) -> None:
@@ -251,7 +248,7 @@ class Runner:
         try:
             self.cache.add(results, journal=journal)
         except (StoreError, BadRecord) as problem:
-            self._give_up(problem)
+            self.give_up(problem)
 
     def pytest_report_teststatus(self, report: Any) -> tuple[str, str, str] | None:
         return text.cached_status(report)
@@ -280,7 +277,7 @@ class Runner:
                     save_timings(self.store, took, setups)
                     self._write_index(session)
             except (StoreError, BadRecord) as problem:
-                self._give_up(problem)
+                self.give_up(problem)
         if self.summary.wrong() and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         elsewhere = self.workforce.shard is not None and bool(self.collected)

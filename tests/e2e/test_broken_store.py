@@ -167,3 +167,25 @@ def test_a_damaged_manifest_is_a_miss(recorded: Project) -> None:
     connection.close()
     check(recorded.run(), "[entry-corrupt]")
     assert recorded.run().executed == {BAD}
+
+
+@pytest.mark.parametrize(
+    "breaks",
+    [
+        "shutil.rmtree('.testcache')",
+        "shutil.rmtree('.testcache/v1')",
+        "Path('.testcache/v1/cache.db').write_bytes(b'x' * 9000)",
+        "Path('.testcache/v1').rename('.testcache/v2')",
+    ],
+)
+def test_a_store_that_breaks_while_tests_run(project: Project, breaks: str) -> None:
+    """Those that were still to be replayed are reported all the same, each once."""
+    project.write("test_1.py", "import shutil\nfrom pathlib import Path\ndef test_breaks(): assert True\n")
+    project.write("test_2.py", "TABLE = []\ndef test_a(): assert TABLE == []\ndef test_b(): pass\n")
+    project.write("test_3.py", "def test_c(): pass\n")
+    project.run()
+    project.edit("test_1.py", "assert True", breaks + "; import test_2; test_2.TABLE.append(1)")
+    run = project.run()
+    assert "INTERNALERROR" not in run.text
+    assert len(run.outcomes) == 4, run.text
+    assert {test for test, outcome in run.outcomes.items() if outcome == "failed"} == {"test_2.py::test_a"}
