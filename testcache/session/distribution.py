@@ -130,6 +130,11 @@ class Distribution:
             answer = self._session.pytest_runtestloop()
             self._report_unreported()
             return answer
+        except RuntimeError:
+            # So xdist ends when all workers are gone and tests are left.
+            if self._session._active_nodes or not self._report_unreported():
+                raise
+            return True
         finally:
             if self._limits is not None:
                 self._limits.stop()
@@ -196,20 +201,22 @@ class Distribution:
         """The tests that no worker collected: ids that hold the time, say, are others in each process."""
         return self._work.known - self._offered if self._offered else frozenset()
 
-    def _report_unreported(self) -> None:
-        """A test that no worker ran must not pass in silence.
+    def _report_unreported(self) -> bool:
+        """A test that no worker ran must not pass in silence; whether there was one.
 
-        Workers may have crashed more often than --max-worker-restart allows, and left the rest.
+        Workers may have crashed more often than --max-worker-restart allows, and left the rest; or the
+        one that took a crashed one's place collected other tests.
         """
         missing = [node for node in self._work.nodes if node not in self._ended and node in self._offered]
-        if self._session.shouldstop or not missing:
-            return
+        if self._session.shouldstop:
+            return False
         for node in missing:
             text = f"testcache: {node}: not run: no worker was left to run it [not-run]"
             path = path_of(node)
             self._deliver([Result(path, node, None, recorded_at=time.time())])
             report = pytest.TestReport(node, (path, None, node.partition("::")[2]), {}, "failed", text, "setup")
             self._config.hook.pytest_runtest_logreport(report=report)
+        return bool(missing)
 
     # -- what came of it
 

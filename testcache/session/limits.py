@@ -79,9 +79,11 @@ class Limits:
     # -- memory
 
     def joined(self, node: Any) -> None:
-        """Watch a worker that is about to get its first test."""
+        """Watch a worker that is about to get its first test; one that ends is no longer watched."""
         spec = node.gateway.spec
-        if self._sampler is None or node in self._growth or any(getattr(spec, name, None) for name in _REMOTE):
+        if self._sampler is None or node in self._growth or node.shutting_down:
+            return
+        if any(getattr(spec, name, None) for name in _REMOTE):
             return
         pid = node.gateway._rinfo().pid
         self._sampler.watch([pid])
