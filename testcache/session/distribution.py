@@ -17,6 +17,7 @@ import pytest
 from testcache.model import NodeId, Result
 from testcache.parallel.machine import usable_cores
 from testcache.session.limits import Limits
+from testcache.session.losses import Losses
 from testcache.session.names import path_of
 from testcache.session.orders import ORDERS
 from testcache.session.setups import longest
@@ -125,15 +126,16 @@ class Distribution:
         self._config.pluginmanager.register(self._session, "dsession")
         collected = session.testscollected
         self._moments = [time.perf_counter()]
+        losses = Losses(self._session)
         self._session.pytest_sessionstart(session)
         try:
             answer = self._session.pytest_runtestloop()
             self._report_unreported()
             return answer
-        except RuntimeError:
-            # So xdist ends when all workers are gone and tests are left.
-            if self._session._active_nodes or not self._report_unreported():
+        except RuntimeError as problem:
+            if not losses.explain(problem):
                 raise
+            self._report_unreported()
             return True
         finally:
             if self._limits is not None:
@@ -201,22 +203,21 @@ class Distribution:
         """The tests that no worker collected: ids that hold the time, say, are others in each process."""
         return self._work.known - self._offered if self._offered else frozenset()
 
-    def _report_unreported(self) -> bool:
-        """A test that no worker ran must not pass in silence; whether there was one.
+    def _report_unreported(self) -> None:
+        """A test that no worker ran must not pass in silence.
 
         Workers may have crashed more often than --max-worker-restart allows, and left the rest; or the
-        one that took a crashed one's place collected other tests.
+        one that took a crashed one's place collected other tests; or their machines are gone.
         """
-        missing = [node for node in self._work.nodes if node not in self._ended and node in self._offered]
+        missing = [node for node in self._work.nodes if node not in self._ended and node not in self.unknown()]
         if self._session.shouldstop:
-            return False
+            return
         for node in missing:
             text = f"testcache: {node}: not run: no worker was left to run it [not-run]"
             path = path_of(node)
             self._deliver([Result(path, node, None, recorded_at=time.time())])
             report = pytest.TestReport(node, (path, None, node.partition("::")[2]), {}, "failed", text, "setup")
             self._config.hook.pytest_runtest_logreport(report=report)
-        return bool(missing)
 
     # -- what came of it
 

@@ -87,6 +87,33 @@ def test_no_machine_is_asked_when_nothing_must_run(project: Project, server: Ser
     assert (run.exit, run.executed) == (0, set()), run.text
 
 
+LOSES_ITS_HOST = """
+import os, signal, time, pytest
+RAN = []
+@pytest.mark.parametrize("number", range(12))
+def test_it(number):
+    time.sleep(0.1)
+    RAN.append(number)
+    if len(RAN) == 2 and "SSH_CONNECTION" in os.environ:
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(2)
+"""
+
+
+@pytest.mark.parametrize("here", [(), ("-n1",)], ids=["alone", "with a worker here"])
+def test_a_machine_that_is_lost_takes_no_test_with_it(project: Project, server: Server, here: tuple[str, ...]) -> None:
+    """Its connection ends while its workers run tests: all others run here, and each is reported once."""
+    project.write("test_it.py", LOSES_ITS_HOST)
+    project.write(".testcache.toml", settings(server, "alpha", workers=2))
+    run = project.run("--cached", *here, "--cached-hosts=alpha")
+    assert (run.exit, len(run.outcomes)) == (1, 12), run.text
+    assert run.text.count("testcache: host alpha: the connection was lost: another worker starts here [host]") == 1
+    blamed = {test for test, outcome in run.outcomes.items() if outcome != "passed"}
+    assert 1 <= len(blamed) <= 2, "what its two workers were running"
+    assert set(run.outcomes) - blamed <= run.executed
+    assert "INTERNALERROR" not in run.text
+
+
 def refused(project: Project, host: str) -> str:
     """What a run says that must not run anything, on that host or here."""
     run = project.run("--cached", "-n1", f"--cached-hosts={host}")
