@@ -109,18 +109,16 @@ class Distribution:
             reporter.showfspath = None  # xdist had switched off the lines of one process
         self._session = None
 
-    def run(
-        self, session: pytest.Session, work: Work, specs: list[str], *, salt: bytes, facts: dict[str, bytes]
-    ) -> object:
+    def run(self, session: pytest.Session, work: Work, specs: list[str], orders: dict[str, Any]) -> object:
         """Start workers for these tests and let xdist run them; its answer is pytest's.
 
-        `facts` are those behind the environment key, digested, which a worker must share. May be called
-        again, for tests that waited for these.
+        `orders` are those of all workers but for what to run. May be called again, for tests that waited for
+        these.
         """
         if self._moments:
             self._begin_anew()
         self._work = work
-        self._orders = {"run": [str(node) for node in work.nodes], "salt": salt, "facts": facts}
+        self._orders = orders | {"run": [str(node) for node in work.nodes]}
         asked, self._config.option.tx = self._config.option.tx, specs
         self._workers = len(specs)
         self._config.pluginmanager.register(self._session, "dsession")

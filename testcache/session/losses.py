@@ -34,7 +34,9 @@ class Losses:
         if host in self._lost:
             return None
         self._lost.add(host)
-        self._session.report_line(f"\ntestcache: host {host}: the connection was lost: another worker starts here [host]")
+        self._session.report_line(
+            f"\ntestcache: host {host}: the connection was lost: another worker starts here [host]"
+        )
         node.gateway.spec = type(node.gateway.spec)("popen")
         return self._clone(node)
 

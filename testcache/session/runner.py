@@ -35,6 +35,7 @@ from testcache.session.waiting import recorded, settle, waiting
 from testcache.session.warm import CachedItem, CachedModule, Warm, held_file, may_skip
 from testcache.session.workforce import Work, Workforce
 from testcache.settings import Settings
+from testcache.storage.codec import encode_source
 from testcache.storage.definitions import load_definitions
 from testcache.storage.history import save_collected, save_run
 from testcache.storage.index import SPACE, IndexedTest, encode_index
@@ -245,9 +246,13 @@ class Runner:
         return True
 
     def _run_distributed(self, session: pytest.Session, items: list[pytest.Item], specs: list[str]) -> None:
-        salt = self.store.salt if self.store is not None else b""
-        facts = environment.digests(self.config, self.world.roots, self.recording.options.names)
-        self.distribution.run(session, self.work, specs, salt=salt, facts=facts)
+        orders = {
+            "salt": self.store.salt if self.store is not None else b"",
+            "facts": environment.digests(self.config, self.world.roots, self.recording.options.names),
+            "parsed": {key: encode_source(source) for key, source in self.world.sources.new()},
+            "stored": self.store is not None,
+        }
+        self.distribution.run(session, self.work, specs, orders)
         unknown = self.distribution.unknown()
         run_here(session, [item for item in items if node_id(item) in unknown])
 

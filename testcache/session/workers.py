@@ -18,11 +18,15 @@ from testcache.session.names import node_id
 from testcache.session.recording import Recording
 from testcache.session.remote import make_parent
 from testcache.settings import Settings
+from testcache.storage.store import Store
 from testcache.storage.wire import Packer
 
 
 class Worker:
-    """Records like a run without xdist; decides nothing and never opens the store."""
+    """Records like a run without xdist; decides nothing and never writes into the store.
+
+    `store` is open for reading, or None; it is closed at the end.
+    """
 
     def __init__(
         self,
@@ -31,10 +35,12 @@ class Worker:
         world: World,
         observer: Observer,
         orders: dict[str, Any],
+        store: Store | None,
     ) -> None:
         self.recording = Recording(config, settings, world, observer, self._deliver)
         self._config = config
         self._world = world
+        self._store = store
         self._run = frozenset(orders["run"])
         self._facts: dict[str, bytes] = orders["facts"]
         self._difference = ""
@@ -88,3 +94,5 @@ class Worker:
         output["testcache"] = self._packed(results)
         output["testcache-setups"] = self.recording.charges.setups.seconds()
         output["testcache-collect"] = self._collect_s
+        if self._store is not None:
+            self._store.close()
