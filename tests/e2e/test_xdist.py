@@ -161,3 +161,22 @@ def test_a_worker_that_is_not_like_the_controller_stores_nothing(project: Projec
         assert "its worker differs from pytest's own process: flags, warnoptions, xoptions" in run.text
     assert project.run("-n1").executed == {"test_it.py::test_it"}
     assert project.run("-n1").executed == set()
+
+
+COUNTS = """
+import os, sys
+def look(event, args):
+    if event == "compile" and args[1] == "<unknown>" and "PYTEST_XDIST_WORKER" in os.environ:
+        open(os.environ["PARSED"], "ab").close()
+sys.addaudithook(look)
+"""
+
+
+def test_workers_parse_nothing_anew(parallel: Project) -> None:
+    """What the controller has parsed it tells them, in the first run and when one file has changed."""
+    parallel.write("conftest.py", COUNTS + FILES["conftest.py"])
+    parsed = parallel.path.parent / "parsed"
+    assert len(parallel.run("-n2", env={"PARSED": str(parsed)}).executed) == len(BODIES)
+    parallel.edit("code_under_test.py", "number // 2", "number / 2")
+    assert parallel.run("-n2", env={"PARSED": str(parsed)}).executed == {B2, B4, EXPECTED}
+    assert not parsed.exists()
