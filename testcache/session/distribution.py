@@ -161,7 +161,7 @@ class Distribution:
             return None
         from testcache.session.scheduling import CostScheduling
 
-        self._limits = Limits(self._settings, self._session)
+        self._limits = Limits(self._settings, self._session, watch=config.option.verbose > 0)
         self._scheduler = CostScheduling(config, log, self._work, self._limits)
         return self._scheduler
 

@@ -109,8 +109,10 @@ def held_file(item: pytest.Item) -> IndexedFile | None:
 
 _KNOWN_HOOKS = frozenset(
     {"main", "mark", "nodes", "funcmanage", "lfplugin", "nfplugin", "stepwiseplugin", "session", "unittest"}
+    | {"hypothesispytest"}
 )
-"""Names under which pytest's own plugins are registered; theirs is the order and the selection checked here."""
+"""Names under which pytest's own plugins are registered; theirs is the order and the selection checked here.
+Hypothesis gives its tests a mark, by which only -m selects."""
 
 
 def may_skip(config: pytest.Config) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 from harness import Project
@@ -55,6 +54,7 @@ def test_auto_starts_workers_for_long_tests(project: Project) -> None:
     assert (run.exit, len(run.executed), started(run.text)) == (0, 4, 2), run.text
     assert "testcache: 2 workers: 4 tests, about 80 s" in run.text
     assert re.search(r"testcache: 2 workers: \d+% efficient: .* of tests in .* to start, .* idle", run.text)
+    assert re.search(r"testcache: pytest and its workers used .* of CPU, read .* and wrote .* held [\d.]+ MiB", run.text)
 
 
 def test_tests_in_this_process_do_not_see_xdist(project: Project) -> None:
@@ -105,13 +105,6 @@ def test_the_longest_test_goes_first(project: Project) -> None:
     assert "scheduling tests via CostScheduling" in run.text
 
 
-def order_of(project: Project, order: Path, *args: str) -> list[str]:
-    """The tests in the order in which one worker ran them."""
-    order.unlink(missing_ok=True)
-    project.run("--cached=refresh", "-n1", *args, env={"ORDER": str(order)})
-    return order.read_text().split()
-
-
 @pytest.mark.parametrize("asked", ["setting", "option"])
 def test_what_failed_goes_first_when_asked(project: Project, asked: str) -> None:
     """`first = "failed"`, and pytest's own --ff, put what failed before what is long."""
@@ -128,6 +121,23 @@ def test_what_failed_goes_first_when_asked(project: Project, asked: str) -> None
     order.unlink()
     project.run("-n1", *args, env={"ORDER": str(order)})
     assert order.read_text().split() == ["bad", "long"]
+
+
+@pytest.mark.parametrize("asked", ["setting", "option"])
+def test_what_is_new_goes_first_when_asked(project: Project, asked: str) -> None:
+    """`first = "new"`, and pytest's own --nf, put what was never recorded before what is long."""
+    note = "open(os.environ['ORDER'], 'a').write"
+    project.write("test_it.py", f"import os, time\ndef test_long(): time.sleep(0.3); {note}('long ')\n")
+    order = project.path.parent / "order"
+    project.run("-n0", env={"ORDER": str(order)})
+    if asked == "setting":
+        project.write(".testcache.toml", '[parallel]\nfirst = "new"\n')
+    args = ["--nf"] if asked == "option" else []
+    project.edit("test_it.py", "0.3", "0.31")
+    project.write("test_new.py", f"import os\ndef test_new(): {note}('new ')\n")
+    order.unlink()
+    project.run("-n1", *args, env={"ORDER": str(order)})
+    assert order.read_text().split() == ["new", "long"]
 
 
 SHARED = """
@@ -277,4 +287,7 @@ def test_stats_tell_what_workers_cost(project: Project) -> None:
     """Efficiency, waiting and start are kept with each run."""
     project.write("test_many.py", MANY.format(count=6))
     project.run("-n2")
-    assert re.search(r"workers +in 1 run: \d+% efficient, .* idle, .* to start", project.cli("stats").stdout)
+    project.run("-n0", "--cached=refresh")
+    shown = project.cli("stats").stdout
+    assert re.search(r"workers +in 1 run: \d+% efficient, .* idle, .* to start", shown)
+    assert len(re.findall(r"6 run  .*2 workers, \d+% efficient", shown)) == 1, shown
