@@ -54,7 +54,9 @@ def test_auto_starts_workers_for_long_tests(project: Project) -> None:
     assert (run.exit, len(run.executed), started(run.text)) == (0, 4, 2), run.text
     assert "testcache: 2 workers: 4 tests, about 80 s" in run.text
     assert re.search(r"testcache: 2 workers: \d+% efficient: .* of tests in .* to start, .* idle", run.text)
-    assert re.search(r"testcache: pytest and its workers used .* of CPU, read .* and wrote .* held [\d.]+ MiB", run.text)
+    assert re.search(
+        r"testcache: pytest and its workers used .* of CPU, read .* and wrote .* held [\d.]+ MiB", run.text
+    )
 
 
 def test_tests_in_this_process_do_not_see_xdist(project: Project) -> None:
