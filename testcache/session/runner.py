@@ -32,7 +32,7 @@ from testcache.session.remote import Remote
 from testcache.session.setups import longest
 from testcache.session.summary import Summary
 from testcache.session.waiting import recorded, settle, waiting
-from testcache.session.warm import CachedItem, CachedModule, Warm, held_file, may_skip
+from testcache.session.warm import CachedItem, CachedModule, Warm, held_file, may_leave_out, may_skip
 from testcache.session.workforce import Work, Workforce
 from testcache.settings import Settings
 from testcache.storage.codec import encode_source
@@ -246,7 +246,9 @@ class Runner:
         return True
 
     def _run_distributed(self, session: pytest.Session, items: list[pytest.Item], specs: list[str]) -> None:
+        leave = self.warm is not None and may_leave_out(self.config)
         orders = {
+            "leave": self.warm.unneeded({path_of(node) for node in self.work.nodes}) if self.warm and leave else [],
             "salt": self.store.salt if self.store is not None else b"",
             "facts": environment.digests(self.config, self.world.roots, self.recording.options.names),
             "parsed": {key: encode_source(source) for key, source in self.world.sources.new()},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,13 @@ from testcache.session.remote import make_parent
 from testcache.settings import Settings
 from testcache.storage.store import Store
 from testcache.storage.wire import Packer
+
+
+class LeftModule(pytest.Module):
+    """A test file that is left alone."""
+
+    def collect(self) -> list[pytest.Item | pytest.Collector]:
+        return []
 
 
 class Worker:
@@ -42,6 +50,7 @@ class Worker:
         self._world = world
         self._store = store
         self._run = frozenset(orders["run"])
+        self._leave = frozenset(str(config.rootpath / path) for path in orders["leave"])
         self._facts: dict[str, bytes] = orders["facts"]
         self._difference = ""
         self._packer = Packer()
@@ -55,6 +64,10 @@ class Worker:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> None:
         self._collecting = time.perf_counter()
+
+    def pytest_pycollect_makemodule(self, module_path: Path, parent: Any) -> pytest.Module | None:
+        """A test file of which nothing runs is not imported."""
+        return LeftModule.from_parent(parent, path=module_path) if str(module_path) in self._leave else None
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None, None, None]:

@@ -166,17 +166,27 @@ def test_a_worker_that_is_not_like_the_controller_stores_nothing(project: Projec
 COUNTS = """
 import os, sys
 def look(event, args):
-    if event == "compile" and args[1] == "<unknown>" and "PYTEST_XDIST_WORKER" in os.environ:
-        open(os.environ["PARSED"], "ab").close()
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return
+    if event == "compile" and args[1] == "<unknown>":
+        open(os.environ["NOTES"], "a").write("parsed ")
+    elif event == "exec" and args[0].co_filename.endswith("test_b.py"):
+        open(os.environ["NOTES"], "a").write("imported ")
 sys.addaudithook(look)
 """
 
 
-def test_workers_parse_nothing_anew(parallel: Project) -> None:
-    """What the controller has parsed it tells them, in the first run and when one file has changed."""
+@pytest.mark.parametrize("selected", [(), ("-m", "not slow")], ids=["all", "by mark"])
+def test_workers_do_nothing_twice(parallel: Project, selected: tuple[str, ...]) -> None:
+    """They parse nothing that the controller has parsed, and import no test file of which nothing runs."""
     parallel.write("conftest.py", COUNTS + FILES["conftest.py"])
-    parsed = parallel.path.parent / "parsed"
-    assert len(parallel.run("-n2", env={"PARSED": str(parsed)}).executed) == len(BODIES)
+    notes = parallel.path.parent / "notes"
+    assert len(parallel.run("-n2", *selected, env={"NOTES": str(notes)}).executed) == len(BODIES)
+    assert set(notes.read_text().split()) == {"imported"}
+    notes.unlink()
+    parallel.edit("test_a.py", "def test_a3(): pass", "def test_a3(): assert True")
+    run = parallel.run("-n2", *selected, env={"NOTES": str(notes)})
+    assert (run.executed, len(run.outcomes), notes.exists()) == ({A3}, 7, False), run.text
     parallel.edit("code_under_test.py", "number // 2", "number / 2")
-    assert parallel.run("-n2", env={"PARSED": str(parsed)}).executed == {B2, B4, EXPECTED}
-    assert not parsed.exists()
+    assert parallel.run("-n2", *selected, env={"NOTES": str(notes)}).executed == {B2, B4, EXPECTED}
+    assert notes.read_text().split() == ["imported"] * 2
