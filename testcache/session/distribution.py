@@ -40,6 +40,7 @@ class Distribution:
         auto: whether xdist was asked to choose the number of workers (`-n auto`).
         limit: with `auto`, the number that a conftest file or the environment sets, else None.
         setups: what workers measured of shared set-ups, see `SetupTimes`.
+        crashed: tests that took their worker with them.
     """
 
     def __init__(self, config: pytest.Config, settings: Parallel, deliver: Deliver) -> None:
@@ -61,6 +62,7 @@ class Distribution:
         self.auto = False
         self.limit: int | None = None
         self.setups: dict[str, float] = {}
+        self.crashed: set[NodeId] = set()
         config.pluginmanager.register(self, PLUGIN_NAME)
 
     @property
@@ -187,6 +189,7 @@ class Distribution:
     def pytest_handlecrashitem(self, crashitem: str) -> None:
         """A test that took its worker with it has failed, whatever was stored for it before."""
         node = self._plain(crashitem)
+        self.crashed.add(node)
         self._deliver([Result(path_of(node), node, None, recorded_at=time.time())])
 
     def pytest_runtest_logreport(self, report: Any) -> None:

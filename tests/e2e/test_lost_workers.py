@@ -136,3 +136,17 @@ def test_when_the_worker_that_follows_finds_other_tests_the_rest_is_reported(pro
     run = project.run("-n1")
     assert (run.exit, len(run.outcomes), set(run.outcomes.values())) == (1, 6, {"error"}), run.text
     assert "INTERNALERROR" not in run.text
+
+
+def test_what_crashed_runs_in_a_worker_again(project: Project) -> None:
+    """`-n auto` would run one short test in pytest's own process: not one that takes it along."""
+    project.write("test_0.py", "import os\ndef test_crash(): os._exit(3)\ndef test_other(): pass\n")
+    assert project.run("-n2").exit == 1
+    for _ in range(2):
+        run = project.run("-n", "auto")
+        assert (run.exit, run.outcomes["test_0.py::test_crash"], len(run.outcomes)) == (1, "error", 2), run.text
+    project.edit("test_0.py", "os._exit(3)", "pass")
+    assert project.run("-n", "auto").exit == 0
+    project.edit("test_0.py", "def test_crash(): pass", "def test_crash(): assert os")
+    run = project.run("-n", "auto")
+    assert (run.exit, "worker" in run.text) == (0, False), run.text
