@@ -56,7 +56,7 @@ class Distribution:
         self._limits: Limits | None = None
         self._moments: list[float] = []
         self._ended: set[NodeId] = set()
-        self._offered: set[NodeId] = set()
+        self._offered: set[NodeId] | None = None
         self._workers = 0
         self._collect_s = 0.0
         self.auto = False
@@ -169,7 +169,7 @@ class Distribution:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
-        self._offered.update(map(self._plain, ids))
+        self._offered = {*(self._offered or ()), *map(self._plain, ids)}
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -202,7 +202,7 @@ class Distribution:
 
     def unknown(self) -> frozenset[NodeId]:
         """The tests that no worker collected: ids that hold the time, say, are others in each process."""
-        return self._work.known - self._offered if self._offered else frozenset()
+        return self._work.known - self._offered if self._offered is not None else frozenset()
 
     def _report_unreported(self) -> None:
         """A test that no worker ran must not pass in silence.

@@ -9,10 +9,19 @@ from typing import Any
 ORDERS = "testcache"
 """Key among xdist's own orders."""
 
-NOTHING: dict[str, Any] = {"run": [], "leave": [], "salt": b"", "facts": {}, "parsed": {}, "stored": False}
+NOTHING: dict[str, Any] = {
+    "run": [],
+    "only": False,
+    "leave": [],
+    "salt": b"",
+    "facts": {},
+    "parsed": {},
+    "stored": False,
+}
 """What a worker does that nobody told what to do. What the controller says:
 
 - run: the node ids of the tests that are to run;
+- only: whether nothing else need be collected, as no plugin could miss it;
 - leave: test files that need not be imported, as nothing changed for them and none of their tests is to run;
 - salt: the store's, with which values of variables are keyed;
 - facts: those behind the environment key, digested, which a worker must share;

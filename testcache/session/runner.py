@@ -246,9 +246,10 @@ class Runner:
         return True
 
     def _run_distributed(self, session: pytest.Session, items: list[pytest.Item], specs: list[str]) -> None:
-        leave = self.warm is not None and may_leave_out(self.config)
+        only = may_leave_out(self.config)
         orders = {
-            "leave": self.warm.unneeded({path_of(node) for node in self.work.nodes}) if self.warm and leave else [],
+            "only": only,
+            "leave": self.warm.unneeded(set(map(path_of, self.work.nodes))) if self.warm is not None and only else [],
             "salt": self.store.salt if self.store is not None else b"",
             "facts": environment.digests(self.config, self.world.roots, self.recording.options.names),
             "parsed": {key: encode_source(source) for key, source in self.world.sources.new()},

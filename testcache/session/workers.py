@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,7 @@ class Worker:
         self._world = world
         self._store = store
         self._run = frozenset(orders["run"])
+        self._within = _within(orders["run"]) if orders["only"] else None
         self._leave = frozenset(str(config.rootpath / path) for path in orders["leave"])
         self._facts: dict[str, bytes] = orders["facts"]
         self._difference = ""
@@ -68,6 +69,11 @@ class Worker:
     def pytest_pycollect_makemodule(self, module_path: Path, parent: Any) -> pytest.Module | None:
         """A test file of which nothing runs is not imported."""
         return LeftModule.from_parent(parent, path=module_path) if str(module_path) in self._leave else None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pycollect_makeitem(self, collector: pytest.Collector, name: str) -> list[pytest.Item] | None:
+        """Of a function of which nothing runs no test is made: some have thousands of parameters."""
+        return [] if self._within is not None and f"{collector.nodeid}::{name}" not in self._within else None
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None, None, None]:
@@ -109,3 +115,15 @@ class Worker:
         output["testcache-collect"] = self._collect_s
         if self._store is not None:
             self._store.close()
+
+
+def _within(nodes: Iterable[str]) -> frozenset[str]:
+    """The node ids of all functions and classes in which these tests are."""
+    found = set()
+    for node in nodes:
+        path, _, rest = node.partition("::")
+        name = path
+        for part in rest.partition("[")[0].split("::"):
+            name = f"{name}::{part}"
+            found.add(name)
+    return frozenset(found)

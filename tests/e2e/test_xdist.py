@@ -173,20 +173,24 @@ def look(event, args):
     elif event == "exec" and args[0].co_filename.endswith("test_b.py"):
         open(os.environ["NOTES"], "a").write("imported ")
 sys.addaudithook(look)
+def pytest_generate_tests(metafunc):
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        open(os.environ["NOTES"], "a").write(metafunc.function.__name__ + " ")
 """
 
 
 @pytest.mark.parametrize("selected", [(), ("-m", "not slow")], ids=["all", "by mark"])
 def test_workers_do_nothing_twice(parallel: Project, selected: tuple[str, ...]) -> None:
-    """They parse nothing that the controller has parsed, and import no test file of which nothing runs."""
+    """They parse nothing that was parsed before, import no file and make no test of which nothing runs."""
     parallel.write("conftest.py", COUNTS + FILES["conftest.py"])
     notes = parallel.path.parent / "notes"
     assert len(parallel.run("-n2", *selected, env={"NOTES": str(notes)}).executed) == len(BODIES)
-    assert set(notes.read_text().split()) == {"imported"}
+    assert "parsed" not in notes.read_text().split()
     notes.unlink()
     parallel.edit("test_a.py", "def test_a3(): pass", "def test_a3(): assert True")
     run = parallel.run("-n2", *selected, env={"NOTES": str(notes)})
-    assert (run.executed, len(run.outcomes), notes.exists()) == ({A3}, 7, False), run.text
+    assert (run.executed, len(run.outcomes), notes.read_text().split()) == ({A3}, 7, ["test_a3"]), run.text
+    notes.unlink()
     parallel.edit("code_under_test.py", "number // 2", "number / 2")
     assert parallel.run("-n2", *selected, env={"NOTES": str(notes)}).executed == {B2, B4, EXPECTED}
-    assert notes.read_text().split() == ["imported"] * 2
+    assert sorted(notes.read_text().split()) == ["imported"] * 2 + ["test_b"] * 2 + ["test_expected"] * 2
