@@ -1,21 +1,25 @@
-"""What a slow remote adds to a run: 5,000 recorded tests in a fresh checkout, from a remote and from a local store.
+"""What a slow remote adds to a run: 5,000 recorded tests and an empty store, from a remote and from a bundle.
 
-    python scripts/measure_remote.py [--tests 5000] [--delay-ms 20] [--rounds 5]
+    python scripts/measure_remote.py [--tests 5000] [--delay-ms 20] [--rounds 7]
 
-One checkout records and fills nginx and Redis on loopback. Then fresh checkouts replay everything: out of a
-bundle that was taken in before (local), and with an empty store out of each server behind a proxy that adds
-the delay to every request. Prints the table of docs/scale.md. Needs nginx and redis-server.
+One checkout records and fills nginx and Redis on loopback. In others, whose byte code is there, everything is then
+replayed, round by round in turn: out of a bundle that was taken in before (local), and out of each server behind a
+proxy that adds the delay to every request. Then once more, with what the run before has left. Prints the table of
+docs/scale.md: what is compared are the runs of one round, as a machine that others use changes by the minute. Needs
+nginx and redis-server.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shutil
 import statistics
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -33,7 +37,7 @@ FILL_DEADLINE = "120s"
 
 def made(place: Path, tests: int) -> Checkout:
     """A fresh checkout: files of 25 tests that each call a function of each of five modules and read a file."""
-    checkout = Checkout(place / "work", place / "home")
+    checkout = Checkout(place / "work", place / "home", env={"PYTHONDONTWRITEBYTECODE": ""})
     checkout.path.mkdir()
     (checkout.path / "pyproject.toml").write_text('[project]\nname = "large"\nversion = "1"\n')
     (checkout.path / "data.txt").write_text("42")
@@ -52,14 +56,25 @@ def made(place: Path, tests: int) -> Checkout:
     return checkout
 
 
-def replayed(checkout: Checkout, tests: int, env: dict[str, str]) -> float:
-    """Wall seconds of a run that must replay everything."""
-    began = time.monotonic()
+@dataclass(frozen=True, slots=True)
+class Took:
+    """Seconds of the clock and of the processor."""
+
+    wall_s: float
+    cpu_s: float
+
+
+def replayed(checkout: Checkout, tests: int, env: dict[str, str]) -> Took:
+    """A run that must replay everything."""
+    before, began = os.times(), time.monotonic()
     done = checkout.do(checkout.python, "-m", "pytest", "--cached", "-q", "-p", "no:cacheprovider", env=env)
-    took = time.monotonic() - began
+    wall_s, after = time.monotonic() - began, os.times()
     if not re.search(rf"^testcache: [\d,]+ tests: (?:{tests}|{tests:,}) cached, 0 run", done.stdout, re.MULTILINE):
         raise SystemExit(done.stdout[-3000:] + done.stderr)
-    return took
+    if "testcache: remote:" in done.stdout:
+        raise SystemExit(done.stdout[-3000:])
+    cpu_s = sum(after[2:4]) - sum(before[2:4])  # of children
+    return Took(wall_s, cpu_s)
 
 
 def slowed(server: Server, line: Proxy) -> dict[str, str]:
@@ -68,7 +83,7 @@ def slowed(server: Server, line: Proxy) -> dict[str, str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name, default in (("tests", 5_000), ("delay-ms", 20), ("rounds", 5)):
+    for name, default in (("tests", 5_000), ("delay-ms", 20), ("rounds", 7)):
         parser.add_argument(f"--{name}", type=int, default=default)
     asked = parser.parse_args()
     place = Path(tempfile.mkdtemp(prefix="measure-remote-"))
@@ -90,31 +105,38 @@ def measure(place: Path, tests: int, delay_s: float, rounds: int) -> None:
                 raise SystemExit(done.stdout[-3000:] + done.stderr)
             bundle.unlink(missing_ok=True)
             source.testcache("export", str(bundle))
-        took: dict[str, list[float]] = {}
+        took: dict[str, list[Took]] = {}
         requests: dict[str, int] = {}
+        places = {name: made(place / name, tests) for name in ("local", *servers)}
+        for checkout in places.values():
+            checkout.do(checkout.python, "-m", "pytest", "-q", "-p", "no:cacheprovider")
         for number in range(rounds):
-            local = made(place / f"local-{number}", tests)
-            local.testcache("import", str(bundle))
-            took.setdefault("local", []).append(replayed(local, tests, {}))
-            for name, server in servers.items():
-                again = f"{name}, again"
-                with Proxy(server.port, delay_s=delay_s) as line:
-                    fresh = made(place / f"{name}-{number}", tests)
-                    took.setdefault(name, []).append(replayed(fresh, tests, slowed(server, line)))
-                    requests[name] = line.requests
-                    took.setdefault(again, []).append(replayed(fresh, tests, slowed(server, line)))
-                    requests[again] = line.requests - requests[name]
-                shutil.rmtree(fresh.path)
-            took.setdefault("local, again", []).append(replayed(local, tests, {}))
-            shutil.rmtree(local.path)
+            names = list(places)
+            for name in names[number % len(names) :] + names[: number % len(names)]:
+                checkout = places[name]
+                shutil.rmtree(checkout.path / ".testcache", ignore_errors=True)
+                if name == "local":
+                    checkout.testcache("import", str(bundle))
+                    for again in ("local", "local, again"):
+                        took.setdefault(again, []).append(replayed(checkout, tests, {}))
+                    continue
+                with Proxy(servers[name].port, delay_s=delay_s) as line:
+                    for again in (name, f"{name}, again"):
+                        before = line.requests
+                        took.setdefault(again, []).append(replayed(checkout, tests, slowed(servers[name], line)))
+                        requests[again] = line.requests - before
     print(f"{tests:,} tests in {-(-tests // TESTS_A_FILE):,} files, {delay_s * 1000:.0f} ms a request, "
-          f"{rounds} rounds, wall seconds\n")  # fmt: skip
-    print("| results from | requests | median | fastest to slowest | over local |\n|---|---|---|---|---|")
+          f"{rounds} rounds, seconds; over local: median over the rounds\n")  # fmt: skip
+    print("| results from | requests | clock | fastest to slowest | over local | processor | over local |")
+    print("|---|---|---|---|---|---|---|")
     for name in sorted(took, key=lambda name: ("again" in name, name)):
-        base = statistics.median(took["local, again" if "again" in name else "local"])
-        times = took[name]
-        print(f"| {name} | {requests.get(name, 0)} | {statistics.median(times):.2f} "
-              f"| {min(times):.2f} to {max(times):.2f} | {statistics.median(times) - base:+.2f} |")  # fmt: skip
+        local = took["local, again" if "again" in name else "local"]
+        wall, cpu = [one.wall_s for one in took[name]], [one.cpu_s for one in took[name]]
+        over = [one.wall_s - other.wall_s for one, other in zip(took[name], local, strict=True)]
+        over_cpu = [one.cpu_s - other.cpu_s for one, other in zip(took[name], local, strict=True)]
+        print(f"| {name} | {requests.get(name, 0)} | {statistics.median(wall):.2f} "
+              f"| {min(wall):.2f} to {max(wall):.2f} | {statistics.median(over):+.2f} "
+              f"| {statistics.median(cpu):.2f} | {statistics.median(over_cpu):+.2f} |")  # fmt: skip
 
 
 if __name__ == "__main__":

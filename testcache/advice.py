@@ -68,6 +68,11 @@ ADVICE = {
         "Declare what testcache does not see with `@pytest.mark.testcache(inputs=[...])`: that changes what "
         "it reads."
     ),
+    Reason.LEAKS: (
+        "The test left something in memory for the first time the last time it ran, such as a setting that it did not "
+        "put back. A later test whose code mentions it has not passed since; so both run, in this order. Have the "
+        "test put back what it changes, with `monkeypatch` say, and only what you edit runs again."
+    ),
     Reason.WITH_NEIGHBOURS: (
         "A test of this file failed when the tests before it were replayed, and passed when they really "
         "ran. Since then the tests of the file run together as soon as one of them has to, until "

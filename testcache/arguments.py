@@ -45,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
     prune = verb("prune", "remove what is old, then the oldest down to a size")
     prune.add_argument("--max-size", metavar="SIZE", help='such as "500MiB"; the setting max-size if not given')
     prune.add_argument("--max-age", metavar="AGE", help='such as "14d"; the setting max-age if not given')
+    prune.add_argument("--remote", action="store_true", help="the remote instead of the store, by its own settings")
     clear = verb("clear", "forget every recorded result, or those of some tests")
     clear.add_argument("tests", metavar="TEST", nargs="*", help="a node id, or a file or folder of tests")
     verb("doctor", "check on one screen what testcache needs and finds here")
@@ -82,8 +83,9 @@ def _add_ci(ci: argparse.ArgumentParser) -> None:
     compact.add_argument("--max-age", metavar="AGE", help="leave out what was recorded longer ago")
     for step in (restore, save, compact):
         step.add_argument("folder", metavar="DIR", help="the folder that the CI keeps")
-    for step in (key, save):
+    for step in (key, restore, save):
         step.add_argument("--mode", choices=("auto", "read", "write", "off"), default="auto")
+    for step in (key, save):
         step.add_argument(
             "--branch", metavar="NAME", action="append", default=[], help="a trusted branch; may be repeated"
         )

@@ -111,7 +111,8 @@ def _shard(chosen: argparse.Namespace) -> int:
 def _prune(chosen: argparse.Namespace) -> int:
     from testcache.commands import prune
 
-    return prune.run(_project(chosen), max_size=chosen.max_size, max_age=chosen.max_age)
+    act = prune.remotely if chosen.remote else prune.run
+    return act(_project(chosen), max_size=chosen.max_size, max_age=chosen.max_age)
 
 
 def _clear(chosen: argparse.Namespace) -> int:
@@ -164,7 +165,7 @@ def _ci(chosen: argparse.Namespace) -> int:
         branches = tuple(chosen.branch)
         return key.run(project, prefix=chosen.prefix, mode=chosen.mode, branches=branches, file=chosen.file)
     if chosen.step == "restore":
-        return restore.run(project, chosen.folder, unverified=chosen.unverified)
+        return restore.run(project, chosen.folder, unverified=chosen.unverified, mode=chosen.mode)
     if chosen.step == "save":
         return save.run(project, chosen.folder, mode=chosen.mode, branches=tuple(chosen.branch))
     if chosen.step == "compact":

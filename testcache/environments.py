@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import takewhile
 
+from testcache.exchange.printable import printable
 from testcache.model import EnvironmentKey, Miss, NodeId
 from testcache.reasons import Reason
 from testcache.storage.history import MAYBE_SECRET, facts_of
@@ -35,7 +36,7 @@ class Difference:
             same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(recorded, now, strict=False)))
             start = max(0, same - 20)
             recorded, now = f"...{recorded[start:]}", f"...{now[start:]}"
-        return f"{_brief(recorded)} -> {_brief(now)}"
+        return printable(f"{_brief(recorded)} -> {_brief(now)}")  # one of them may have come from elsewhere
 
 
 def _brief(value: str | None) -> str:
@@ -55,7 +56,7 @@ def differences(recorded: dict[str, str], now: dict[str, str]) -> tuple[Differen
     if not all(any(name.startswith(MAYBE_SECRET) for name in side) for side in (recorded, now)):
         names = {name for name in names if not name.startswith(MAYBE_SECRET)}
     pairs = ((name, recorded.get(name), now.get(name)) for name in sorted(names))
-    return tuple(Difference(name, old, new) for name, old, new in pairs if old != new)
+    return tuple(Difference(printable(name), old, new) for name, old, new in pairs if old != new)
 
 
 def lines(drift: tuple[Difference, ...]) -> Iterator[str]:

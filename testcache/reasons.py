@@ -69,6 +69,12 @@ class Reason(enum.Enum):
         "without lines",
         "coverage is wanted and the recorded result has no lines",
     )
+    LEAKS = (
+        "leaks",
+        Group.MISS,
+        "changed",
+        "it left something in memory that a later test has to be run with",
+    )
     WITH_NEIGHBOURS = (
         "with-neighbours",
         Group.MISS,

@@ -121,9 +121,13 @@ class Remote:
         ("main",), "branches whose results everybody reads", 'a list of texts, such as ["main"]'
     )
     max_age: Duration = _key(
-        Duration(30 * 86400), "entries not written for longer go (folder and Redis)", Duration.written_as
+        Duration(30 * 86400),
+        "entries not written for longer go (folder, Redis, testcache prune --remote)",
+        Duration.written_as,
     )
-    max_size: Size = _key(Size(10 << 30), "a shared folder is pruned to this size", Size.written_as)
+    max_size: Size = _key(
+        Size(10 << 30), "a shared folder is pruned to this size, others by testcache prune --remote", Size.written_as
+    )
     unverified: bool = _key(False, "also take signed entries where there is no key to check them", "true or false")
 
 

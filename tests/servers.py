@@ -54,10 +54,11 @@ def redis(place: Path) -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def nginx(place: Path) -> Iterator[Server]:
-    """nginx that stores what is PUT, as a WebDAV server does."""
+def nginx(place: Path, *, certificate: Path | None = None) -> Iterator[Server]:
+    """nginx that stores what is PUT, as a WebDAV server does; over TLS if it has a certificate and key, in one file."""
     port, data = _free_port(), place / "data"
     data.mkdir(parents=True)
+    tls = f"ssl_certificate {certificate}; ssl_certificate_key {certificate};" if certificate else ""
     configuration = place / "nginx.conf"
     configuration.write_text(
         f"""
@@ -67,7 +68,7 @@ def nginx(place: Path) -> Iterator[Server]:
             access_log off; client_body_temp_path {place}/body;
             proxy_temp_path {place}/p; fastcgi_temp_path {place}/f; uwsgi_temp_path {place}/u; scgi_temp_path {place}/s;
             server {{
-                listen 127.0.0.1:{port};
+                listen 127.0.0.1:{port} {"ssl" if tls else ""}; {tls}
                 location / {{
                     root {data}; dav_methods PUT; create_full_put_path on; client_max_body_size 32m;
                 }}
@@ -79,7 +80,7 @@ def nginx(place: Path) -> Iterator[Server]:
     # Debian keeps it where the path of an ordinary user does not lead.
     binary = _binary("nginx", "/usr/sbin/nginx")
     with _running([binary, "-c", str(configuration), "-e", str(place / "errors")], port, place):
-        yield Server(f"http://127.0.0.1:{port}/testcache", port)
+        yield Server(f"http{'s' if tls else ''}://127.0.0.1:{port}/testcache", port)
 
 
 @contextlib.contextmanager
@@ -171,6 +172,63 @@ class Proxy:
                 answered.set()
                 client.sendall(data)
             client.shutdown(socket.SHUT_RDWR)
+
+
+class Forward:
+    """An HTTP proxy on loopback, as companies have: whatever host it is asked for, it goes to one port.
+
+    Attributes:
+        heads: what each connection asked for first.
+    """
+
+    def __init__(self, port: int) -> None:
+        self._behind = port
+        self._door = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.url = f"http://me:hunter2@127.0.0.1:{self._door.getsockname()[1]}"
+        self.heads: list[bytes] = []
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def __enter__(self) -> Forward:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._door.close()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._door.accept()
+                threading.Thread(target=self._join, args=(client,), daemon=True).start()
+
+    def _join(self, client: socket.socket) -> None:
+        with contextlib.suppress(OSError), client, socket.create_connection(("127.0.0.1", self._behind)) as server:
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += client.recv(1 << 16)
+            self.heads.append(head)
+            if head.startswith(b"CONNECT "):
+                client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            else:
+                server.sendall(head)
+            threading.Thread(target=_pour, args=(server, client), daemon=True).start()
+            _pour(client, server)
+
+
+def _pour(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(1 << 16):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_RDWR)
+
+
+def certificate(place: Path, host: str) -> Path:
+    """A certificate for a host, signed by itself, and its key, in one file."""
+    file = place / f"{host}.pem"
+    made = [_binary("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    made += ["-days", "2", "-subj", f"/CN={host}", "-addext", f"subjectAltName=DNS:{host}"]
+    subprocess.run([*made, "-keyout", f"{file}.key", "-out", file], check=True, capture_output=True)
+    file.write_bytes(file.read_bytes() + Path(f"{file}.key").read_bytes())
+    return file
 
 
 def _binary(name: str, *others: str) -> str:

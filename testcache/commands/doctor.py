@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from testcache import __version__
-from testcache.commands import restored
+from testcache.commands import remote, restored
 from testcache.environments import Difference, differences
 from testcache.errors import StoreError
 from testcache.exchange.outgoing import MODE as IMPORTED
@@ -122,6 +122,7 @@ def _store(project: Project) -> Iterator[_Finding]:
         return
     if store is None:
         yield _Finding("store", f"{place}: none yet; the first pytest --cached makes it")
+        yield from _remote(project, None)
         return
     with store:
         found = f"{place}: format {FORMAT}, {size(store.volume())} of at most {size(project.settings.max_size)}"
@@ -135,6 +136,12 @@ def _store(project: Project) -> Iterator[_Finding]:
         yield from _environment(project, store)
         for words, remedy in restored.findings(project, store):
             yield _Finding("restored", words, remedy)
+        yield from _remote(project, store)
+
+
+def _remote(project: Project, store: Store | None) -> Iterator[_Finding]:
+    for words, remedy in remote.findings(project, store):
+        yield _Finding("remote", words, remedy)
 
 
 def _environment(project: Project, store: Store) -> Iterator[_Finding]:

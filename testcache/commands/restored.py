@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from testcache.environments import Difference, differences
 from testcache.exchange.arrivals import Arrival, arrivals
 from testcache.exchange.outgoing import MODE as IMPORTED
+from testcache.exchange.printable import printable
 from testcache.inputs.roots import Roots
 from testcache.outlook import drift
 from testcache.project import Project
@@ -18,6 +19,8 @@ SHOWN = 3
 DIFFERENCES_SHOWN = 4
 _CAUSES = ("python", "platform", "pytest", "plugin ")
 """What a reader should see first: flags and the like mostly follow from these."""
+
+REMEDY_INPUTS = "install and check out the same here; testcache explain TEST says more before a run"
 
 _REMEDIES = {
     "bundle-unsigned": "export it where TESTCACHE_KEY is set",
@@ -64,18 +67,29 @@ def _of_use(project: Project, store: Store, last: Arrival) -> Iterator[tuple[str
         return
     nearest = ranked[0][0]
     if nearest:
-        nearest = tuple(sorted(nearest, key=lambda one: (not one.name.startswith(_CAUSES), one.name)))
-        words = ", ".join(f"{one.name}: {one.words}" for one in nearest[:DIFFERENCES_SHOWN])
-        more = f" and {len(nearest) - DIFFERENCES_SHOWN} more" if len(nearest) > DIFFERENCES_SHOWN else ""
         yield (
-            f"nothing of it can be replayed here: {words}{more}",
+            f"nothing of it can be replayed here: {important(nearest)}",
             "record where all of this is as it is here",
         )
     elif own is not None:
         yield (
-            "nothing of it was replayed, though Python, platform and plugins are the same",
-            "options or inputs differ: testcache explain TEST names them",
+            f"nothing of it was replayed, though Python, platform and plugins are the same: {differing(own)}",
+            REMEDY_INPUTS,
         )
+
+
+def differing(run: Run) -> str:
+    """What made the tests of a run run, in most of them."""
+    if not run.differed:
+        return "inputs were not compared, as nothing was recorded for these tests"
+    return "other " + ", ".join(f"{printable(name)} ({number(count, 'test')})" for name, count in run.differed.items())
+
+
+def important(found: tuple[Difference, ...]) -> str:
+    """The differences that others follow from, and how many more there are."""
+    ranked = sorted(found, key=lambda one: (not one.name.startswith(_CAUSES), one.name))
+    words = ", ".join(f"{one.name}: {one.words}" for one in ranked[:DIFFERENCES_SHOWN])
+    return words + (f" and {len(ranked) - DIFFERENCES_SHOWN} more" if len(ranked) > DIFFERENCES_SHOWN else "")
 
 
 def _differing(project: Project, store: Store, came: Run, own: Run | None) -> tuple[Difference, ...]:

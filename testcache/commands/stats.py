@@ -51,7 +51,7 @@ def run(project: Project) -> int:
         f"testcache: {project.store_name}: {size(volume)}, {number(len(contents.durations), 'test')}, "
         f"{number(contents.traces, 'trace')}, {number(len(contents.environments), 'environment')}"
     )
-    for line in [*_totals(kept, quick), *_workers(kept), *_latest(kept, quick), *_slowest(contents)]:
+    for line in [*_totals(kept, quick), *_remote(kept), *_workers(kept), *_latest(kept, quick), *_slowest(contents)]:
         say(line)
     return 0
 
@@ -101,6 +101,13 @@ def _totals(kept: list[Run], quick: list[Replayed]) -> Iterator[str]:
             f"    audited     {number(audited, 'hit')}, {lied:,} wrong: with 95% confidence at most "
             f"{bound:.2g}% of hits are"
         )
+
+
+def _remote(kept: list[Run]) -> Iterator[str]:
+    asking = [run for run in kept if run.asked]
+    if asking:
+        asked, came = sum(run.asked for run in asking), sum(run.came for run in asking)
+        yield f"    remote      {number(asked, 'entry')} asked for in {number(len(asking), 'run')}, {came:,} taken in"
 
 
 def _workers(kept: list[Run]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-SHOWN_CHARS = 100
+SHOWN_CHARS = 160
 
 
 def printable(text: str) -> str:

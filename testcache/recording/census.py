@@ -26,7 +26,7 @@ from typing import Any, Final
 from testcache.recording import anatomy
 from testcache.recording.anatomy import MISSING, same
 from testcache.recording.identity import identity
-from testcache.recording.keepers import MODULE, Found, Keeper, Key, Names, expand
+from testcache.recording.keepers import MODULE, WHOLE, Found, Keeper, Key, Names, expand
 
 MOST_KEEPERS: Final = 200_000
 """Objects that are watched: about 50 ms a test."""
@@ -134,6 +134,7 @@ class Change:
         names: by which code may reach it.
         files: modules in which one of the names stands.
         restored: whether it holds what it held at first.
+        added: whether it is a key or an element that was not there at first.
     """
 
     holder: str
@@ -143,6 +144,7 @@ class Change:
     names: Names
     files: Names
     restored: bool
+    added: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,7 +316,8 @@ class Census:
             restored = same(value, first)
             place, names = keeper.place_of(slot), keeper.names_of(slot)
             before = last.get(slot, MISSING)
-            found.append(Change(keeper.place, place, before, value, names, keeper.files, restored))
+            added = first is MISSING and not keeper.kind.named and slot is not WHOLE
+            found.append(Change(keeper.place, place, before, value, names, keeper.files, restored, added))
             if keeper.grown.pop(slot, None) is not None or (keeper.late and slot in last):
                 self._lost = True
             if value is not MISSING and (keeper.late or not restored):

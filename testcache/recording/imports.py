@@ -106,9 +106,8 @@ class Imports:
             loaded = self._tape.load(filename)
             self._tape.top.links.add(loaded.context)
             self._strangers.asked(self._tape.top, sys._getframe(1).f_globals, [module.__name__])
-            with self._tape.charge(loaded.context):
+            with self._tape.executing(loaded, module):
                 original(loader, module)
-            self._tape.ran(module)
             signature = loaded.context.signatures.get(filename)
             if signature is not None and fs.signature_of(filename) != signature:
                 evidence = f"{self._tape.roots.name(filename)} changed while it was imported"

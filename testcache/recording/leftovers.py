@@ -11,18 +11,20 @@ compares what A leaves then with what B found (`testcache.trace`).
 A number that A counts up, or a list that it adds to, depends on all tests before A. There A leaves a *step*, too,
 in a place with a `+` behind it, so that a run of A alone can be compared; the value is a fingerprint of the step
 and of the value before it. If A itself is not stored, B rests on the step and on what B would have found without A.
+What a module counts while A imports it is a step of its own: the next time that may happen before all tests.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from operator import is_
 from types import ModuleType
 
 from testcache.digest import of_fields
-from testcache.model import ABSENT, EVERY, STEP, Digest, Found, Leftover, NodeId
+from testcache.model import ABSENT, EVERY, STEP, Digest, Found, Leftover, NodeId, Reach
 from testcache.recording.anatomy import MISSING
 from testcache.recording.census import Census, Change
 from testcache.recording.context import Context, Place
@@ -31,6 +33,9 @@ from testcache.recording.keepers import Names
 from testcache.recording.ledger import Account, Ledger
 from testcache.recording.portrait import portrait
 from testcache.recording.tape import Tape
+
+_NOTHING: frozenset[Found] = frozenset()
+_Step = int | tuple[object, ...]
 
 STEPS = ".[(<{~"
 """Characters with which the name of a place goes on to one inside it."""
@@ -104,7 +109,10 @@ class Leftovers:
         self._test: NodeId | None = None
         self._state = self._before = AT_FIRST
         self._left: dict[str, Digest] = {}
-        self._steps: dict[str, Digest] = {}
+        self._steps: dict[str, _Step] = {}
+        self._added: set[str] = set()
+        self._imported: dict[str, frozenset[Found]] = {}
+        self._importing: list[str] = []
         self._late: set[Context] = set()
         self._values: dict[object, Watched] = {}
 
@@ -112,31 +120,47 @@ class Leftovers:
 
     def begin(self, test: NodeId) -> None:
         """A test begins; before the first one all modules of the project are taken as they are."""
-        if self._tape.imported is None:
+        if self._tape.watcher is None:
             self._safely(lambda: self._census.adopt([*self._tape.executed, *list(sys.modules.values())]))
             self._tape.executed.clear()
-            self._tape.imported = self._imported
+            self._tape.watcher = self
         self._test = test
         self._before = self._state
         self._left = {}
         self._steps = {}
+        self._imported = {}
 
     def end(self) -> frozenset[Leftover]:
         """What the test left that ends now. Cost: a look of the census, and a portrait of all that it filled."""
         self.look()
         self._test = None
-        steps = ((place + STEP, value) for place, value in self._steps.items())
+        steps = ((place + STEP, portrait(step)) for place, step in self._steps.items())
         return frozenset(Leftover(place, value) for place, value in (*self._left.items(), *steps))
+
+    def reach(self) -> dict[str, Reach]:
+        """How code comes upon what the test has left that has just ended."""
+        entries = self._state.entries
+        found = ((place, entries.get(place)) for place in self._left)
+        return {p: Reach(one.names, one.files, p in self._added) for p, one in found if one is not None}
 
     def not_stored(self, test: NodeId) -> None:
         """The test that has just ended has no trace, so nobody could ask it later what it had found itself."""
         entries = dict(self._state.entries)
         for place, step in self._steps.items():
-            before = self._before.entries.get(place)
-            found = Found(test, place + STEP, step)
             if place in entries:
-                entries[place] = replace(entries[place], found=(before.found if before else frozenset()) | {found})
+                before = self._before.entries.get(place)
+                found = self._imported.get(place, _NOTHING) | {Found(test, place + STEP, portrait(step))}
+                entries[place] = replace(entries[place], found=found.union(before.found if before else ()))
         self._state = State(entries)
+
+    @contextmanager
+    def watched(self, test: NodeId) -> Iterator[None]:
+        """For the length of one more run of a test, out of turn and without a result."""
+        self.begin(test)
+        try:
+            yield
+        finally:
+            self.end()
 
     def found(self, node: NodeId, test: Context, account: Account, *, everything: bool = False) -> frozenset[Found]:
         """What the test may have come upon that earlier ones left.
@@ -161,13 +185,22 @@ class Leftovers:
 
     # -- what happens within one
 
-    def _imported(self, module: ModuleType) -> None:
-        """A module that is imported only now is watched as it is when its import ends."""
-        file = module.__file__
-        loaded = self._tape.loaded.get(file) if file is not None else None
-        if loaded is not None:
-            self._late.add(loaded.context)
-        self._safely(lambda: self._census.adopt([module]))
+    def import_begins(self, file: str) -> None:
+        """A module is imported only now: what has changed up to now is not its doing."""
+        if not self._importing:
+            self.look()
+        self._importing.append(file)
+
+    def import_ends(self, module: ModuleType | None) -> None:
+        """It is watched as it is when its import ends."""
+        if module is not None:
+            loaded = self._tape.loaded.get(module.__file__ or "")
+            if loaded is not None:
+                self._late.add(loaded.context)
+            self._safely(lambda: self._census.adopt([module]))
+        file = self._importing.pop()
+        if not self._importing:
+            self.look(importing=file)
 
     def before_fixture(self) -> None:
         """A wide fixture is about to be set up or torn down: what has changed up to now is the test's own."""
@@ -187,13 +220,13 @@ class Leftovers:
         if known is not None:
             self._safely(lambda: self._drop(self._state.entries, self._census.forget(known)))
 
-    def look(self, fixture: Context | None = None) -> None:
+    def look(self, fixture: Context | None = None, importing: str = "") -> None:
         """What has changed since the last look is the doing of the test that runs, in a wide fixture or not."""
         test = self._test
         if test is not None:
-            self._safely(lambda: self._look(test, fixture))
+            self._safely(lambda: self._look(test, fixture, importing))
 
-    def _look(self, test: NodeId, fixture: Context | None) -> None:
+    def _look(self, test: NodeId, fixture: Context | None, importing: str) -> None:
         look = self._census.changes()
         if not look.changes:
             return
@@ -202,27 +235,44 @@ class Leftovers:
             place = change.place
             if self.overlooked and any(is_within(place, other) for other in self.overlooked):
                 continue
-            entries.pop(place, None)
+            before = entries.pop(place, None)
             if change.restored or change.holder in look.gone:
                 self._left.pop(place, None)
                 self._steps.pop(place, None)
-            else:
-                value = self._left[place] = self._value(change)
-                found = frozenset((Found(test, place, value),))
-                entries[place] = _Entry(found, value, change.holder, change.names, change.files, fixture)
+                continue
+            step = _step(change.before, change.value)
+            if importing and step is not None:
+                entries[place] = self._behind_import(test, importing, step, change, before)
+                continue
+            if change.added:
+                self._added.add(place)
+            value = self._left[place] = self._value(change, step)
+            found = self._imported.get(place, _NOTHING) | {Found(test, place, value)}
+            entries[place] = _Entry(found, value, change.holder, change.names, change.files, fixture)
         self._drop(entries, look.gone)
 
-    def _value(self, change: Change) -> Digest:
+    def _value(self, change: Change, step: _Step | None) -> Digest:
         """The fingerprint of what the test has left in a place up to now."""
         place = change.place
-        step = _step(change.before, change.value)
-        if step is None or (place in self._left and place not in self._steps):
-            self._steps.pop(place, None)
+        earlier = self._steps.pop(place, None)
+        if earlier is not None and step is not None and type(earlier) is type(step):
+            step = earlier + step  # type: ignore[operator]
+        elif place in self._left:  # something else than a step was first, or comes now
+            step = None
+        if step is None:
             return ABSENT if change.value is MISSING else portrait(change.value)
-        earlier = self._steps.get(place)
-        step = self._steps[place] = step if earlier is None else of_fields(earlier, step)
+        self._steps[place] = step
         before = self._before.entries.get(place)
-        return of_fields(step, before.value if before is not None else ABSENT)
+        return of_fields(portrait(step), before.value if before is not None else ABSENT)
+
+    def _behind_import(self, test: NodeId, file: str, step: _Step, change: Change, before: _Entry | None) -> _Entry:
+        """What a place is when a module that the test imports has made a step there."""
+        found = Found(test, f"{change.place}{STEP}{file}", portrait(step))
+        self._left[found.place] = found.value
+        self._imported[change.place] = self._imported.get(change.place, _NOTHING) | {found}
+        if before is None:
+            return _Entry(frozenset((found,)), ABSENT, change.holder, change.names, change.files, None)
+        return replace(before, found=before.found | {found})
 
     def _safely(self, act: Callable[[], None]) -> None:
         """An object that defies being looked at must not end a run."""
@@ -237,14 +287,14 @@ class Leftovers:
         self._state = State({place: entry for place, entry in entries.items() if entry.holder not in gone})
 
 
-def _step(before: object, value: object) -> Digest | None:
+def _step(before: object, value: object) -> _Step | None:
     """How far a number was counted, or what was added at the end of a list; None if it is neither."""
     if type(before) is int and type(value) is int:
-        return portrait(value - before)
+        return value - before
     if type(before) is tuple and type(value) is tuple:
         count = len(before)
         if count < len(value) and all(map(is_, before, value)):
-            return portrait(value[count:])
+            return value[count:]
     return None
 
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from os.path import dirname
 from types import ModuleType
+from typing import Protocol
 
 from testcache.inputs import files as fs
 from testcache.inputs.files import Files
@@ -31,6 +32,16 @@ class Loaded:
     source: Source
 
 
+class ImportWatcher(Protocol):
+    """Somebody who is told what happens to first-party modules."""
+
+    def import_begins(self, file: str) -> None:
+        """The body of a module is about to be executed."""
+
+    def import_ends(self, module: ModuleType | None) -> None:
+        """It has come to its end, after those that it imports; None if it has raised an exception."""
+
+
 @dataclass(slots=True)
 class Tape:
     """Charges everything that happens to the context on top of its stack.
@@ -51,7 +62,7 @@ class Tape:
     stream: Callable[..., None] | None = None
     switched: Callable[[Context], None] | None = None
     executed: list[ModuleType] = field(default_factory=list)
-    imported: Callable[[ModuleType], None] | None = None
+    watcher: ImportWatcher | None = None
 
     @property
     def top(self) -> Context:
@@ -117,12 +128,22 @@ class Tape:
             self.run.links.add(context)
         return loaded
 
-    def ran(self, module: ModuleType) -> None:
-        """The body of a first-party module has come to its end: those it imports have done so before."""
-        if self.imported is not None:
-            self.imported(module)
-        else:
-            self.executed.append(module)
+    @contextmanager
+    def executing(self, loaded: Loaded, module: ModuleType) -> Iterator[None]:
+        """For the length of a first-party module's body."""
+        watcher = self.watcher
+        if watcher is not None:
+            watcher.import_begins(loaded.context.name)
+        ended = None
+        try:
+            with self.charge(loaded.context):
+                yield
+            ended = module
+        finally:
+            if watcher is not None:
+                watcher.import_ends(ended)
+            elif ended is not None:
+                self.executed.append(module)
 
     # -- reads
 

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from testcache.errors import SettingError, TestcacheError
 from testcache.reasons import Reason
+from testcache.remote.excess import Limits, Pruned
 
 MAX_VALUE_BYTES = 16 << 20
 """A packed manifest of 25 tests takes about 5 KB; what is longer is neither sent nor taken in."""
@@ -31,6 +32,12 @@ class NoEngine(SettingError):
     slug = "remote-engine"
 
 
+class Unlisted(SettingError):
+    """The engine cannot say what it holds, so it cannot be pruned from here."""
+
+    slug = "remote-unlisted"
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """A value as it was found, with what its engine needs to replace just this version of it."""
@@ -43,18 +50,18 @@ Found = Callable[[str, Held | None], None]
 """Told of each key that was answered, None if there is nothing; called from any thread."""
 
 Replaced = Callable[[str, bool], None]
-"""Told of each key that was tried, False if somebody else was faster; called from any thread."""
+"""Told of each key that was tried, False if somebody else was faster or may have been; called from any thread."""
 
 
 class Backend(Protocol):
     """One engine. Keys are 64 hexadecimal digits; `until` is a moment of `time.monotonic`.
 
-    Both calls answer key by key as answers come, and end with RemoteError if some did not: what was
+    The first two answer key by key as answers come, and end with RemoteError if some did not: what was
     answered counts all the same. `close` closes connections; the next call would open new ones.
 
     Attributes:
         settle_s: 0.0 if a value is replaced only in the version that was named. Otherwise somebody else's
-            may be overwritten, and who wrote looks again after this many seconds (see `push`).
+            may be overwritten, but only within this many seconds, and who wrote then looks again (see `push`).
     """
 
     @property
@@ -63,5 +70,12 @@ class Backend(Protocol):
     def get_many(self, keys: Iterable[str], until: float, found: Found) -> None: ...
 
     def put_many(self, values: Mapping[str, tuple[bytes, Held | None]], until: float, replaced: Replaced) -> None: ...
+
+    def prune(self, limits: Limits) -> Pruned:
+        """Remove what is over the limits. Raises RemoteError, Unlisted. Cost: lists all entries.
+
+        Race: an entry that is written between being listed and removed goes all the same; its tests run again.
+        """
+        ...
 
     def close(self) -> None: ...

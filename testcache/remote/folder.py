@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 
 from testcache.remote.backend import MAX_VALUE_BYTES, Found, Held, RemoteError, Replaced
+from testcache.remote.excess import Limits, Pruned, Stored
 from testcache.remote.spread import spread
 
 PRUNE_SHARE = 1 / 50
@@ -35,9 +36,7 @@ class Folder:
         self._folder = folder
 
     def get_many(self, keys: Iterable[str], until: float, found: Found) -> None:
-        with _named(self._folder):
-            if not os.path.isdir(os.path.dirname(self._folder)):
-                raise RemoteError(f"{os.path.dirname(self._folder)} is not there")
+        self._mounted()
         spread(lambda key: found(key, self._read(key)), keys, until)
 
     def put_many(self, values: Mapping[str, tuple[bytes, Held | None]], until: float, replaced: Replaced) -> None:
@@ -59,22 +58,23 @@ class Folder:
     def close(self) -> None:
         pass
 
-    def prune(self, *, max_bytes: int, max_age_s: float, now_s: float) -> int:
-        """Remove what was written longer ago, then the oldest down to a size; how many were removed."""
+    def prune(self, limits: Limits) -> Pruned:
+        self._mounted()
         with _named(self._folder):
-            entries = sorted(self._entries())
-            total = sum(size for _, size, _ in entries)
-            removed = 0
-            for written_at, size, path in entries:
-                if now_s - written_at <= max_age_s and total <= max_bytes:
-                    break
+            doomed, pruned = limits.divide(self._entries())
+            for entry in doomed:
                 with contextlib.suppress(FileNotFoundError):  # two may prune at once
-                    os.unlink(path)
-                    removed += 1
-                total -= size
-            return removed
+                    os.unlink(entry.name)
+        return pruned
 
-    def _entries(self) -> Iterator[tuple[float, int, str]]:
+    def _mounted(self) -> None:
+        parent = os.path.dirname(self._folder)
+        if not os.path.isdir(parent):
+            raise RemoteError(f"{parent} is not there")
+
+    def _entries(self) -> Iterator[Stored]:
+        if not os.path.isdir(self._folder):
+            return
         with os.scandir(self._folder) as shards:
             for shard in [shard.path for shard in shards if len(shard.name) == 2]:
                 with os.scandir(shard) as files:
@@ -82,7 +82,7 @@ class Folder:
                         if file.name != _LOCK:
                             with contextlib.suppress(FileNotFoundError):
                                 about = file.stat(follow_symlinks=False)
-                                yield about.st_mtime, about.st_size, file.path
+                                yield Stored(about.st_mtime, about.st_size, file.path)
 
     def _path(self, key: str) -> str:
         return os.path.join(self._folder, key[:2], key)

@@ -19,10 +19,14 @@ from obstore import exceptions
 from obstore.store import from_url
 
 from testcache.remote.backend import MAX_VALUE_BYTES, Found, Held, RemoteError, RemoteSlow, Replaced
+from testcache.remote.excess import Limits, Pruned, Stored
 from testcache.remote.spread import spread
 
 if TYPE_CHECKING:
     from obstore import PutMode
+
+_PER_DELETION = 1000
+"""What S3 takes in one request."""
 
 _ABSENT = (exceptions.NotFoundError, FileNotFoundError)
 _CHANGED = (exceptions.AlreadyExistsError, exceptions.PreconditionError, *_ABSENT)
@@ -74,6 +78,16 @@ class Objects:
             replaced(key, True)
 
         spread(put, values, until)
+
+    def prune(self, limits: Limits) -> Pruned:
+        with _named():
+            listed = (about for chunk in obstore.list(self._store) for about in chunk)
+            stored = (Stored(about["last_modified"].timestamp(), about["size"], about["path"]) for about in listed)
+            doomed, pruned = limits.divide(stored)
+            for start in range(0, len(doomed), _PER_DELETION):
+                with contextlib.suppress(*_ABSENT):  # two may prune at once
+                    obstore.delete(self._store, [entry.name for entry in doomed[start : start + _PER_DELETION]])
+        return pruned
 
     def close(self) -> None:
         pass

@@ -104,7 +104,7 @@ def unwrap(parcel: bytes, label: Label, keyring: Keyring, own: str, *, now_s: fl
         raise Damaged("the entry is too short")
     try:
         salt_id = value[:_SALT_CHARS].decode("ascii")
-        manifest = decode_manifest(_unpacked(value[_HEAD_BYTES:]))
+        manifest = decode_manifest(unpacked_whole(value[_HEAD_BYTES:]))
     except (BadRecord, UnicodeDecodeError, NotCompressed) as error:
         raise Damaged("the entry does not decode") from error
     examine(manifest, label.path, now_s=now_s)
@@ -113,7 +113,8 @@ def unwrap(parcel: bytes, label: Label, keyring: Keyring, own: str, *, now_s: fl
     return unmarked(marked(manifest, salt_id)[0], own)
 
 
-def _unpacked(packed: bytes) -> bytes:
+def unpacked_whole(packed: bytes) -> bytes:
+    """What one Zstandard frame holds. Raises NotCompressed, and Oversized before it fills the memory."""
     data = bytearray()
     for piece in unpacked([packed]):
         data += piece

@@ -16,8 +16,10 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from testcache.remote.backend import MAX_VALUE_BYTES, Found, Held, RemoteError, RemoteSlow, Replaced
+from testcache.remote.excess import Limits, Pruned, Stored
 
 _PREFIX = "testcache:"
+_PER_SCAN = 1000
 _PER_REQUEST = 256
 """Values that one answer brings: about a megabyte."""
 
@@ -32,7 +34,10 @@ who could make two values collide may overwrite any."""
 
 
 class Redis:
-    """See the module. Connects at once. Raises RemoteError, RemoteSlow, and ValueError for a bad address."""
+    """See the module. Connects at once, before anything is recorded: redis-py would be taken for the code of a test.
+
+    Raises RemoteError, RemoteSlow, and ValueError for a bad address.
+    """
 
     settle_s = 0.0
 
@@ -70,6 +75,27 @@ class Redis:
                 answers = pipeline.execute()
             for key, answer in zip(chunk, answers, strict=True):
                 replaced(key, answer == 1)
+
+    def prune(self, limits: Limits) -> Pruned:
+        with _named():
+            doomed, pruned = limits.divide(self._stored())
+            names = iter(entry.name for entry in doomed)
+            while chunk := list(islice(names, _PER_REQUEST)):
+                self._client.unlink(*chunk)
+        return pruned
+
+    def _stored(self) -> Iterator[Stored]:
+        """All entries; when each was written follows from how long it has to live."""
+        names, now = self._client.scan_iter(match=f"{_PREFIX}*", count=_PER_SCAN), time.time()
+        while chunk := list(islice(names, _PER_REQUEST)):
+            pipeline = self._client.pipeline(transaction=False)
+            for name in chunk:
+                pipeline.strlen(name)
+                pipeline.ttl(name)
+            answers = pipeline.execute()
+            for name, size, left_s in zip(chunk, answers[::2], answers[1::2], strict=True):
+                if size:  # else it has gone meanwhile
+                    yield Stored(now - self._max_age_s + left_s, size, name.decode())
 
     def close(self) -> None:
         with contextlib.suppress(redis.RedisError):

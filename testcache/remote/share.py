@@ -9,12 +9,15 @@ from functools import partial
 
 from testcache.errors import BadRecord
 from testcache.exchange.keyring import Keyring
-from testcache.exchange.refusals import Damaged, Forged, Refused, Unsigned
+from testcache.exchange.refusals import Damaged, Forged, Refused, Unsigned, Unverified
 from testcache.model import EnvironmentKey, Manifest
 from testcache.project import Project
 from testcache.reasons import Reason
+from testcache.remote import directory
 from testcache.remote.address import engine, shown
 from testcache.remote.backend import Backend, RemoteError
+from testcache.remote.directory import Known
+from testcache.remote.excess import Limits
 from testcache.remote.folder import PRUNE_SHARE, Folder
 from testcache.remote.parcel import Label, unwrap, wrap
 from testcache.remote.pull import Pull
@@ -82,8 +85,15 @@ class Share:
                 taken[label.path] = manifest if known is None else merge_manifests(known, manifest)
         return taken
 
-    def give(self, environment: EnvironmentKey, strong: str, fresh: Mapping[str, Manifest], limit: int) -> None:
-        """Add results of test files, for at most the deadline.
+    def give(
+        self,
+        environment: EnvironmentKey,
+        strong: str,
+        fresh: Mapping[str, Manifest],
+        limit: int,
+        facts: Mapping[str, str],
+    ) -> None:
+        """Add results of test files, for at most the deadline; `facts` are those behind the environment key.
 
         `failed` of a manifest names tests whose results so far are of no use: they are removed. That a test
         has failed somewhere is not shared: it would only make it run again where it passes.
@@ -95,13 +105,34 @@ class Share:
         for path, manifest in fresh.items():
             label = Label(self._project, self._scopes.own, environment, strong, path)
             merges[label.key] = partial(self._joined, label=label, fresh=manifest, limit=limit)
+        own = Known(environment.hex(), time.time(), dict(facts))
+        merges[directory.key_of(self._project, self._scopes.own)] = partial(self._listed, own=own)
         try:
             self._backend.close()  # servers and networks drop connections that were idle while tests ran
             push(self._backend, merges, until)
-            self.given = len(merges)
+            self.given = len(fresh)
             self._prune()
         except RemoteError as problem:
             self._problem = problem
+
+    def listed(self) -> dict[str, list[Known]]:
+        """The environments that each scope that is read has results of, newest first."""
+        if self._pull is None:
+            return {}
+        keys = {directory.key_of(self._project, scope): scope for scope in self._scopes.read}
+        found = self._pull.take(keys)
+        self._pull.end()
+        self._problem = self._problem or self._pull.problem
+        listed: dict[str, list[Known]] = {}
+        for key, parcel in found.items():
+            try:
+                unverified = self._remote.unverified
+                listed[keys[key]] = directory.opened(
+                    parcel, self._project, keys[key], self._keyring, unverified=unverified
+                )
+            except Refused as refusal:
+                self._refused.append(refusal)
+        return listed
 
     def close(self) -> None:
         if self._backend is not None:
@@ -110,16 +141,21 @@ class Share:
 
     def complaint(self) -> str:
         """The one warning of this run, "" if all went well."""
+        trouble = self.trouble("; this run goes on without it")
+        return f"testcache: remote: {shown(self._remote.url)}: {trouble}" if trouble else ""
+
+    @property
+    def failed(self) -> bool:
+        """It was of no use, and would be of none right now."""
+        return self._problem is not None
+
+    def trouble(self, consequence: str = "") -> str:
+        """What went wrong, "" if nothing did."""
         if self._problem is not None:
-            return (
-                f"testcache: remote: {shown(self._remote.url)}: {self._problem}; "
-                f"this run goes on without it [{self._problem.slug}]"
-            )
+            return f"{self._problem}{consequence} [{self._problem.slug}]"
         if self._refused:
-            return (
-                f"testcache: remote: {shown(self._remote.url)}: {number(len(self._refused), 'entry')} not taken in: "
-                f"{self._refused[0]} [{Reason.REMOTE_REFUSED.slug}]"
-            )
+            count = number(len(self._refused), "entry")
+            return f"{count} not taken in: {self._refused[0]} [{Reason.REMOTE_REFUSED.slug}]"
         return ""
 
     def _labels(self, environment: EnvironmentKey, strong: str, path: str) -> list[Label]:
@@ -154,6 +190,18 @@ class Share:
         except (BadRecord, Refused):  # longer than is taken in by anybody: it stays local
             return None
 
+    def _listed(self, parcel: bytes | None, *, own: Known) -> bytes | None:
+        place = self._project, self._scopes.own, self._keyring
+        known: list[Known] = []
+        if parcel is not None:
+            try:
+                known = directory.opened(parcel, *place, unverified=False)
+            except Unverified:  # it belongs to those who have the key
+                return None
+            except Refused:  # of no use to anybody with our key
+                known = []
+        return directory.joined(known, own, *place)
+
     def _prune(self) -> None:
         if isinstance(self._backend, Folder) and os.urandom(1)[0] < 256 * PRUNE_SHARE:
-            self._backend.prune(max_bytes=self._remote.max_size, max_age_s=self._remote.max_age, now_s=time.time())
+            self._backend.prune(Limits(self._remote.max_size, time.time() - self._remote.max_age))

@@ -4,8 +4,13 @@ The body is an `ActionResult` of Bazel's Remote Execution API in which our value
 output (field 5), so that servers that check what is kept under /ac, such as bazel-remote, take it. They
 may add other fields; those are skipped. /cas is not used: an entry is small and asked for at once.
 
-Such a server replaces a value without asking which version was meant, hence `settle_s`. Does not see:
-HTTP proxies named in the environment.
+Such a server replaces a value without asking which version was meant. So nothing is written that was read too long
+ago: the last byte of a value leaves within `WINDOW_S` after it was asked for, or never, and half a request is none.
+Whoever wrote therefore knows after `SETTLE_S` that nobody can still replace what he has read before (see `push`).
+Does not see: that its last byte is held up on the way for longer than the difference, or a machine that stands still
+for as long just before it sends it. A line that takes longer to read and write a value is not written to.
+
+Proxies are those of the environment (`http_proxy`, `https_proxy`, `no_proxy`), but none for this very machine.
 """
 
 from __future__ import annotations
@@ -13,42 +18,47 @@ from __future__ import annotations
 import base64
 import http.client
 import time
-from collections.abc import Iterable, Mapping
-from urllib.parse import unquote, urlsplit
+from collections.abc import Iterable, Iterator, Mapping
+from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.request import getproxies_environment, proxy_bypass
 
-from testcache.remote.backend import MAX_VALUE_BYTES, Found, Held, RemoteError, RemoteSlow, Replaced
+from testcache.remote.backend import MAX_VALUE_BYTES, Found, Held, RemoteError, RemoteSlow, Replaced, Unlisted
+from testcache.remote.excess import Limits, Pruned
 from testcache.remote.spread import spread
 
-SETTLE_S = 0.5
-"""Longer than anybody takes between reading a value and having replaced it, on a fast network. With 0.25, one of
-16 runs at once on two busy cores was seen to lose what it had given for one file."""
-
-SLOWEST_FACTOR = 4
-"""On a slow one, this many times the longest exchange of our own."""
+WINDOW_S, SETTLE_S = 0.4, 0.9
+"""The same everywhere, as each relies on the others'. Sixteen runs at once on two busy cores stay within the first
+with a few values at a time; the second is what a run that gives results waits at its end."""
 
 _VALUE_FIELD, _VARINT, _FIXED64, _BYTES, _FIXED32 = 5, 0, 1, 2, 5
 _MIN_TIMEOUT_S = 0.01
 
 
 class Web:
-    """See the module. Connections are kept alive, one a thread at work."""
+    """See the module. Connections are kept alive, one a thread at work. Raises RemoteError: the proxy is none."""
+
+    settle_s = SETTLE_S
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         self._secure = parts.scheme == "https"
         self._host, self._port = parts.hostname or "", parts.port
         self._path = parts.path.rstrip("/")
-        self._headers = {"User-Agent": "testcache"}
-        if parts.username is not None:
-            both = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
-            self._headers["Authorization"] = f"Basic {base64.b64encode(both).decode()}"
+        # Whoever caches on the way must ask the server: what is out of date would be merged and written back.
+        self._headers = {"User-Agent": "testcache", "Cache-Control": "no-cache", **_credentials(parts, "Authorization")}
+        self._proxy = _proxy(parts)
+        self._tunnel: dict[str, str] = {}
+        if self._proxy is not None:
+            shown = _credentials(self._proxy, "Proxy-Authorization")
+            if self._secure:
+                self._tunnel = shown
+            else:
+                self._headers |= shown
+                port = f":{self._port}" if self._port else ""
+                self._path = f"http://{f'[{self._host}]' if ':' in self._host else self._host}{port}{self._path}"
         self._idle: list[http.client.HTTPConnection] = []
         self._closed = False
-        self._slowest_s = 0.0
-
-    @property
-    def settle_s(self) -> float:
-        return max(SETTLE_S, SLOWEST_FACTOR * self._slowest_s)
+        self._read_at: dict[str, float] = {}
 
     def get_many(self, keys: Iterable[str], until: float, found: Found) -> None:
         self._closed = False
@@ -68,12 +78,22 @@ class Web:
         self._closed = False
 
         def put(key: str) -> None:
-            status, _ = self._exchange("PUT", key, wrapped(values[key][0]), until)
+            try:
+                status, _ = self._exchange("PUT", key, wrapped(values[key][0]), until)
+            except _Late:
+                replaced(key, False)
+                return
             if not 200 <= status < 300:
                 raise RemoteError(f"the server answers PUT with {status}")
             replaced(key, True)
 
         spread(put, values, until)
+
+    def prune(self, limits: Limits) -> Pruned:
+        raise Unlisted(
+            "a plain HTTP server does not say what it holds: limit it there, such as with --max_size of bazel-remote, "
+            f"or with find -mtime -delete behind nginx [{Unlisted.slug}]"
+        )
 
     def close(self) -> None:
         self._closed = True  # who is still at work closes his own
@@ -81,7 +101,6 @@ class Web:
             self._idle.pop().close()
 
     def _exchange(self, method: str, key: str, body: bytes | None, until: float) -> tuple[int, bytes]:
-        began = time.monotonic()
         try:
             try:
                 connection, used = self._idle.pop(), True
@@ -104,22 +123,34 @@ class Web:
             connection.close()
         elif connection.sock is not None:
             self._idle.append(connection)
-        self._slowest_s = max(self._slowest_s, time.monotonic() - began)
         return answer
 
     def _connect(self) -> http.client.HTTPConnection:
         kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
-        return kind(self._host, self._port)
+        if self._proxy is None:
+            return kind(self._host, self._port)
+        connection = kind(self._proxy.hostname or "", self._proxy.port or http.client.HTTP_PORT)
+        if self._secure:
+            connection.set_tunnel(self._host, self._port or http.client.HTTPS_PORT, self._tunnel)
+        return connection
 
     def _ask(
         self, connection: http.client.HTTPConnection, method: str, key: str, body: bytes | None, until: float
     ) -> tuple[int, bytes]:
         timeout = max(_MIN_TIMEOUT_S, until - time.monotonic())
         connection.timeout = timeout
-        if connection.sock is not None:
-            connection.sock.settimeout(timeout)
         try:
-            connection.request(method, f"{self._path}/ac/{key}", body=body, headers=self._headers)
+            if connection.sock is None:
+                connection.connect()
+            else:
+                connection.sock.settimeout(timeout)
+            place = f"{self._path}/ac/{key}"
+            if body is None:
+                self._read_at[key] = time.monotonic()
+                connection.request(method, place, headers=self._headers)
+            else:
+                size = {"Content-Length": str(len(body))}
+                connection.request(method, place, body=self._in_time(key, body), headers=self._headers | size)
             response = connection.getresponse()
             data = response.read(MAX_VALUE_BYTES + 1)
             if len(data) > MAX_VALUE_BYTES or not response.isclosed():
@@ -129,6 +160,39 @@ class Web:
             connection.close()
             raise
         return response.status, data
+
+    def _in_time(self, key: str, body: bytes) -> Iterator[bytes]:
+        """The pieces of a body; raises _Late instead of giving the last byte if its value was read too long ago."""
+        yield body[:-1]
+        if time.monotonic() - self._read_at.get(key, float("inf")) > WINDOW_S:
+            raise _Late
+        yield body[-1:]
+
+
+class _Late(Exception):
+    """Too long ago a value was read that is about to be replaced: another one may stand there by now."""
+
+
+def _credentials(address: SplitResult, header: str) -> dict[str, str]:
+    """The header that an address with a user asks for."""
+    if address.username is None:
+        return {}
+    both = f"{unquote(address.username)}:{unquote(address.password or '')}".encode()
+    return {header: f"Basic {base64.b64encode(both).decode()}"}
+
+
+def _proxy(address: SplitResult) -> SplitResult | None:
+    """The proxy that the environment names for an address. Raises RemoteError: it is one that is not spoken to."""
+    proxies, host = getproxies_environment(), address.hostname or ""
+    found = proxies.get(address.scheme)
+    if not found or host == "localhost" or host.startswith("127.") or host == "::1":
+        return None
+    if proxy_bypass(f"{host}:{address.port}" if address.port else host):
+        return None
+    proxy = urlsplit(found if "://" in found else f"http://{found}")
+    if proxy.scheme != "http" or not proxy.hostname:
+        raise RemoteError(f"the proxy that the environment names for {address.scheme} is not one of plain HTTP")
+    return proxy
 
 
 def wrapped(value: bytes) -> bytes:

@@ -187,11 +187,11 @@ class Cache:
             changes = ((MANIFEST, key, partial(merged, new=new, limit=limit)) for key, new in fresh.items())
             self._store.update_many(changes)
 
-    def recover(self) -> int:
-        """Take over what killed runs had finished; the number of their results."""
-        count = 0
+    def recover(self) -> list[Result]:
+        """Take over what killed runs had finished; those of their results that belong to this environment."""
+        own: list[Result] = []
         if self._store.readonly:
-            return count
+            return own
         for _, payloads in recover(self._store.folder):
             unpacker = Unpacker()
             results: dict[bytes, dict[NodeId, Result]] = {}
@@ -204,8 +204,9 @@ class Cache:
                     results.setdefault(payload[:16], {})[result.node_id] = result
             for environment, by_node in results.items():
                 self._merge(environment, by_node.values())
-                count += len(by_node)
-        return count
+                if environment == self._environment:
+                    own += by_node.values()
+        return own
 
 
 def _without(old: bytes | None, *, nodes: set[NodeId]) -> bytes:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 
 import pytest
 from _pytest.runner import runtestprotocol
@@ -35,6 +36,9 @@ _PHASES = ("setup", "call")
 
 Found = Callable[[Result], None]
 
+Watched = Callable[[NodeId], AbstractContextManager[None]]
+"""For the length of a run that is not one of pytest's own: what it leaves in memory is the doing of this test."""
+
 
 class Neighbours:
     """A plugin of runs without xdist; registered when all others are.
@@ -48,8 +52,10 @@ class Neighbours:
         items: Sequence[pytest.Item],
         hits: Mapping[NodeId, Trace | IndexedTest],
         found: Found,
+        watched: Watched,
     ) -> None:
         self._hits = hits
+        self._watched = watched
         self._found = found
         self._before: dict[NodeId, list[pytest.Item]] = {}
         self._ran: set[NodeId] = set()
@@ -114,7 +120,8 @@ class Neighbours:
     def _attempt(self, item: pytest.Item, nextitem: pytest.Item | None) -> list[pytest.TestReport]:
         item._report_sections.clear()  # else the output of the attempt before would be shown again
         del item.user_properties[:]
-        return runtestprotocol(item, log=False, nextitem=nextitem)
+        with self._watched(node_id(item)):
+            return runtestprotocol(item, log=False, nextitem=nextitem)
 
 
 def lines(results: Iterable[Result]) -> Iterator[str]:

@@ -18,27 +18,26 @@ from testcache.quantities import Audit
 from testcache.reach import Reach
 from testcache.reasons import Reason
 from testcache.recording.observer import Observer
-from testcache.session import environment, replay
+from testcache.session import environment
 from testcache.session.cache import Cache
-from testcache.session.crew import Crew, run_here
+from testcache.session.crew import Crew
 from testcache.session.distribution import Distribution
 from testcache.session.indexing import Indexer
 from testcache.session.names import node_id, path_of
-from testcache.session.neighbours import Neighbours
 from testcache.session.notes import Notes
 from testcache.session.proof import Proof
 from testcache.session.recording import Recording
 from testcache.session.remote import Remote
+from testcache.session.rounds import Rounds
 from testcache.session.setups import longest
 from testcache.session.summary import Summary
-from testcache.session.waiting import recorded, settle, waiting
-from testcache.session.warm import CachedItem, CachedModule, Warm, held_file, may_leave_out, may_skip
+from testcache.session.warm import CachedItem, CachedModule, Warm, held_file, may_skip
 from testcache.session.workforce import Work, Workforce
 from testcache.settings import Settings
-from testcache.storage.codec import encode_source
 from testcache.storage.definitions import load_definitions
 from testcache.storage.history import save_collected, save_run
 from testcache.storage.index import SPACE, IndexedTest, encode_index
+from testcache.storage.leaks import Leak, load_leaks
 from testcache.storage.store import Store
 from testcache.storage.timings import save_timings
 from testcache.trace import NEW, all_matter
@@ -66,7 +65,7 @@ class Runner:
         self.mode = mode
         self.complaint = complaint
         self.recording = Recording(config, settings, world, observer, self._deliver)
-        self.distribution = Distribution(config, settings.parallel, self._take)
+        self.distribution = Distribution(config, settings.parallel, self.take)
         self.workforce = Workforce(config, settings.parallel)
         self.crew = Crew(config, self.distribution, self.workforce, Remote(config, settings.hosts))
         self.work = Work()
@@ -75,7 +74,6 @@ class Runner:
         self.cache: Cache | None = None
         self.decisions: dict[NodeId, Decision] = {}
         self.hits: dict[NodeId, Trace | IndexedTest] = {}
-        self.waiting: dict[NodeId, Miss] = {}
         self.results: dict[NodeId, Result] = {}
         self.drift: tuple[Difference, ...] = ()
         self.total = 0
@@ -84,8 +82,9 @@ class Runner:
         self.summary = Summary(self)
         config.pluginmanager.register(self.summary, "testcache-summary")
         self._invocation = invocation
-        self._collected: list[pytest.Item] = []
-        self._order: list[NodeId] = []
+        self.collected: list[pytest.Item] = []
+        self.rounds = Rounds(self)
+        self._recovered: list[Result] = []
 
     # -- start
 
@@ -128,8 +127,7 @@ class Runner:
         self.recording.check(items)
         self.recording.tape.settle()
         self.total = len(items)
-        self._collected = list(items)
-        self._order = [node_id(item) for item in items]
+        self.collected = list(items)
         custom = self.recording.options.names
         self.environment = environment.key(config, self.world.roots, custom)
         if self.store is not None:
@@ -140,10 +138,8 @@ class Runner:
         except StoreError as problem:
             self._give_up(problem)
         self.recording.hits = self.hits
-        # Cached tests first: interleaved with real ones they would break the set-up stack, which
-        # expects each test's neighbour to be torn down before it. Those that wait for others come last.
-        self.waiting = {node: miss for node, miss in waiting(self.decisions).items() if node not in self.hits}
-        items.sort(key=lambda item: (node_id(item) not in self.hits, node_id(item) in self.waiting))
+        self.rounds = Rounds(self, self.collected, self._known_leaks(), self._recovered)
+        self.rounds.sort(items)
 
     def _decide(self, items: list[pytest.Item]) -> None:
         if self.store is None:
@@ -159,7 +155,7 @@ class Runner:
             traces_per_test=self.recording.settings.traces_per_test,
             shared=self.config.pluginmanager.get_plugin("testcache-shared"),
         )
-        self.cache.recover()
+        self._recovered = self.cache.recover()
         self.cache.load([node_id(item) for item in items if not isinstance(item, CachedItem)])
         corrupt = self.cache.corrupt + self.store.corrupt
         if corrupt:
@@ -185,6 +181,13 @@ class Runner:
         found, self.drift = recorded_elsewhere(self.store, self.environment, self.notes.facts, new)
         self.decisions.update(found)
         self.hits.update(self.proof.settle(self.decisions))
+
+    def _known_leaks(self) -> list[Leak]:
+        try:
+            return [] if self.store is None or self.cache is None else load_leaks(self.store)
+        except StoreError as problem:
+            self._give_up(problem)
+            return []
 
     def _held_back(self, item: pytest.Item, trace: Trace) -> Reason | None:
         """Why a test may not be replayed although nothing has changed."""
@@ -225,114 +228,22 @@ class Runner:
     def pytest_runtestloop(self, session: pytest.Session) -> object:
         if session.testsfailed and not session.config.option.continue_on_collection_errors:
             return None
-        self.config.pluginmanager.register(replay.Replays(self.hits, self._replay), "testcache-replays")
-        if self.config.option.collectonly:
-            return None
-        if not self.distribution.held_back:
-            return self._run_here(session)
-        misses = [item for item in session.items if not self._is_known(item)]
-        specs = self._choose(misses)
-        if (misses or self.waiting) and not specs:
-            self.distribution.stand_down()
-            return self._run_here(session)
-        for item in session.items:
-            if node_id(item) in self.hits:
-                self._replay(item)
-                if session.shouldfail or session.shouldstop:
-                    return True
-        if misses:
-            self._run_distributed(session, misses, specs)
-        self._run_waiting(session)
-        return True
-
-    def _run_distributed(self, session: pytest.Session, items: list[pytest.Item], specs: list[str]) -> None:
-        only = may_leave_out(self.config)
-        orders = {
-            "only": only,
-            "leave": self.warm.unneeded(set(map(path_of, self.work.nodes))) if self.warm is not None and only else [],
-            "salt": self.store.salt if self.store is not None else b"",
-            "facts": environment.digests(self.config, self.world.roots, self.recording.options.names),
-            "parsed": {key: encode_source(source) for key, source in self.world.sources.new()},
-            "stored": self.store is not None,
-        }
-        self.distribution.run(session, self.work, specs, orders)
-        unknown = self.distribution.unknown()
-        run_here(session, [item for item in items if node_id(item) in unknown])
-
-    def _choose(self, items: list[pytest.Item]) -> list[str]:
-        """The workers for these tests; none if this process runs them."""
-        run = tuple(node_id(item) for item in items)
-        if self.work.nodes != run:  # a plugin left some out after it was decided, or they had to wait
-            self.work = self.workforce.work(run, self.decisions, self.store)
-        measured = self.recording.totals is not None
-        return self.crew.choose(self.work, self.store, measured=measured, skipped=self.warm is not None)
-
-    def _is_known(self, item: pytest.Item) -> bool:
-        """Whether a test need not run, or not before others have."""
-        return node_id(item) in self.hits or node_id(item) in self.waiting
-
-    def _run_here(self, session: pytest.Session) -> object:
-        """Without xdist: pytest's own loop, unless some tests wait for others."""
-        Neighbours(self.config, self._collected, self.hits, self._joined)
-        if not self.waiting:
-            return None
-        run_here(session, [item for item in session.items if node_id(item) not in self.waiting])
-        self._run_waiting(session)
-        if session.shouldfail:
-            raise session.Failed(session.shouldfail)
-        if session.shouldstop:
-            raise session.Interrupted(session.shouldstop)
-        return True
-
-    def _settle(self, cache: Cache) -> None:
-        """Find out which of the tests that waited may be replayed."""
-        before = recorded(self.decisions)
-        trusted = {node: miss for node, miss in self.waiting.items() if self.proof.may_index(node, before[node])}
-        settled = settle(trusted, self.results, self._order, before, cache.is_left)
-        self.hits.update(settled.hits)
-        if self.mode != "read":
-            cache.keep({node: trace for node, trace in settled.hits.items() if trace is not before[node]})
-        self._take(settled.carried)
-
-    def _run_waiting(self, session: pytest.Session) -> None:
-        """Replay or run the tests that waited for others."""
-        items = [item for item in session.items if node_id(item) in self.waiting]
-        if self.cache is not None:
-            self._settle(self.cache)
-        run_here(session, [item for item in items if node_id(item) in self.hits])
-        items = [item for item in items if node_id(item) not in self.hits]
-        specs = self._choose(items) if items and self.distribution.held_back else []
-        if session.shouldfail or session.shouldstop:
-            return
-        if specs:
-            self._run_distributed(session, items, specs)
-        else:
-            run_here(session, items)
-
-    def _replay(self, item: pytest.Item) -> None:
-        hook = item.ihook
-        hit = self.hits[node_id(item)]
-        if isinstance(hit, Trace) and self.recording.totals is not None:
-            self.recording.totals.replay(hit)
-        hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        for report in replay.restore(self.config, item, hit, self.world.roots):
-            hook.pytest_runtest_logreport(report=report)
-        hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        return self.rounds.run(session)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: Any) -> None:
         sent = getattr(report, "testcache", None)
         if sent is not None:
-            self._take(self.distribution.received(report, sent))
+            self.take(self.distribution.received(report, sent))
 
     def _deliver(self, report: pytest.TestReport, result: Result) -> None:
-        self._take([result])
+        self.take([result])
 
-    def _joined(self, result: Result) -> None:
+    def joined(self, result: Result) -> None:
         self.proof.join(result.path)
-        self._take([result])
+        self.take([result])
 
-    def _take(self, results: list[Result], *, journal: bool = True) -> None:
+    def take(self, results: list[Result], *, journal: bool = True) -> None:
         for result in results:
             self.results[result.node_id] = result
         if self.cache is None or self.mode == "read":
@@ -350,13 +261,16 @@ class Runner:
     @pytest.hookimpl(wrapper=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
         yield
+        if not self.config.option.collectonly:  # a run that was stopped has not come to all of them
+            self.hits = {node: hit for node, hit in self.hits.items() if node in self.rounds.replayed}
         finals = [*self.recording.finish(), *self.distribution.finals()]
-        self._take(finals, journal=False)
+        self.take(finals, journal=False)
         if self.cache is not None and self.store is not None and self.mode != "read":
             try:
                 self.cache.distrust(self.proof.untrue(self.results))
                 self.cache.commit(self.world.sources.new(), self.world.source)
                 self.proof.save(self.results)
+                self.rounds.save(done=self._done(session))
                 self.cache.share(self.proof.may_index)
                 if not self.config.option.collectonly:
                     save_run(self.store, self.summary.facts(), self.notes.facts, self.results.values())
@@ -369,25 +283,28 @@ class Runner:
                 self._give_up(problem)
         if self.summary.wrong() and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        elsewhere = self.workforce.shard is not None and bool(self._collected)
+        elsewhere = self.workforce.shard is not None and bool(self.collected)
         if elsewhere and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
             session.exitstatus = pytest.ExitCode.OK
         self._close_store()
 
+    def _done(self, session: pytest.Session) -> bool:
+        """Whether all tests of the run have a result."""
+        complete = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+        return complete and len(self.rounds.replayed | self.results.keys()) == len(self.collected)
+
     def _write_index(self, session: pytest.Session) -> None:
         """Keep what a run like this one need not find out again; only after a complete run."""
         assert self.store is not None
-        complete = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
-        done = len(self.hits.keys() | self.results.keys()) == len(self._collected)
-        if self._invocation is None or not complete or not done or self.recording.totals is not None:
+        if self._invocation is None or not self._done(session) or self.recording.totals is not None:
             return
         traces = {node: hit for node, hit in self.hits.items() if isinstance(hit, Trace)}
         assert self.cache is not None
         indexer = Indexer(self.world, self.environment, self.cache.fillers, traces.values())
         traces |= {node: result.trace for node, result in self.results.items() if result.trace is not None}
         traces = {node: trace for node, trace in traces.items() if self.proof.may_index(node, trace)}
-        held = {file.path: file for file in map(held_file, self._collected) if file is not None}
-        for file in self.recording.collected(self._collected, traces):
+        held = {file.path: file for file in map(held_file, self.collected) if file is not None}
+        for file in self.recording.collected(self.collected, traces):
             if file.path not in held:
                 indexer.add(file)
         if self.warm is not None:

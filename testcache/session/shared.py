@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Generator, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,12 +14,15 @@ from testcache.errors import SettingError, StoreError
 from testcache.exchange.keyring import Keyring
 from testcache.model import EnvironmentKey, Manifest
 from testcache.project import Project
+from testcache.reasons import Reason
+from testcache.remote.address import shown
 from testcache.remote.configuration import configured
 from testcache.remote.salt import adopt
 from testcache.report import number
 from testcache.session import environment
 from testcache.session.warm import Warm
 from testcache.settings import Settings
+from testcache.storage import outage
 from testcache.storage.manifests import known_files
 from testcache.storage.store import Store
 
@@ -42,7 +46,7 @@ class Shared:
         self._known: frozenset[str] = frozenset()
         self._held: frozenset[str] = frozenset()
         self._fresh: dict[str, Manifest] = {}
-        self._complaint = self._told = ""
+        self._address = self._complaint = self._told = ""
 
     # -- before
 
@@ -68,6 +72,14 @@ class Shared:
         from testcache.remote.share import Share
 
         remote = configured(self._settings, os.environ)
+        self._address = shown(remote.url)
+        pause_s = outage.left_s(self._store.folder, self._address, time.time())
+        if pause_s:
+            self._complaint = (
+                f"testcache: remote: {self._address}: it failed less than a minute ago and is asked again in "
+                f"{pause_s:.0f} s; this run goes on without it [{Reason.REMOTE_UNREACHABLE.slug}]"
+            )
+            return
         project = Project(self._config.rootpath, self._settings)
         try:
             self._share = Share(project, remote, Keyring.from_environment(), self._store.salt)
@@ -114,6 +126,11 @@ class Shared:
 
     # -- after
 
+    @property
+    def numbers(self) -> tuple[int, int]:
+        """How many entries were asked for, and taken in."""
+        return (self._share.asked, self._share.came) if self._share is not None else (0, 0)
+
     def offer(self, fresh: Mapping[str, Manifest]) -> None:
         """Take the results of the run by test file, to be given away when the store is closed.
 
@@ -126,9 +143,15 @@ class Shared:
         answer = yield
         if self._share is not None:
             if self._fresh and self._environment is not None and self._mode in _GIVING_MODES:
-                self._share.give(*self._environment, self._fresh, self._settings.traces_per_test)
+                notes = self._config.pluginmanager.get_plugin("testcache-notes")
+                facts = notes.facts  # type: ignore[union-attr]
+                self._share.give(*self._environment, self._fresh, self._settings.traces_per_test, facts)
             share, self._share = self._share, None
             self._complaint = share.complaint()
+            if share.failed:
+                outage.note(self._store.folder, self._address, time.time())
+            elif share.asked or share.given:
+                outage.end(self._store.folder)
             self._told = (
                 f"testcache: remote: {number(share.asked, 'entry')} asked for, {share.came} taken in; "
                 f"{number(share.given, 'test file')} shared"

@@ -16,6 +16,9 @@ from testcache.reasons import Reason
 from testcache.session import neighbours
 from testcache.storage.history import Run
 
+DIFFERED = 5
+"""Inputs that are kept: a lock file, a setting or a widely used module is behind most of what runs."""
+
 if TYPE_CHECKING:
     from testcache.session.runner import Runner
 
@@ -28,6 +31,8 @@ class Summary:
 
     def facts(self) -> Run:
         results = self._run.results.values()
+        team = self._run.config.pluginmanager.get_plugin("testcache-shared")
+        asked, came = team.numbers if team is not None else (0, 0)
         return Run(
             at=time.time(),
             environment=self._run.environment.hex(),
@@ -46,6 +51,9 @@ class Summary:
             search=self._run.notes.search(self._run.world.roots),
             collection=self._run.notes.collection(),
             effort=self._run.distribution.effort(),
+            asked=asked,
+            came=came,
+            differed=dict(self._differed().most_common(DIFFERED)),
         )
 
     def saved_s(self) -> float:
@@ -59,6 +67,11 @@ class Summary:
             decision = self._run.decisions.get(node)
             ran[decision.reason if isinstance(decision, Miss) else Reason.NEW] += 1
         return ran
+
+    def _differed(self) -> Counter[str]:
+        """The input of each test's nearest result that was looked at first and is another one now."""
+        missed = (decision for node, decision in self._run.decisions.items() if node in self._run.results)
+        return Counter(text.place(miss.changes[0]) for miss in missed if isinstance(miss, Miss) and miss.changes)
 
     def _not_stored(self) -> Counter[Reason]:
         return Counter(Reason.of(result.problems[0][0]) for result in self._run.results.values() if result.problems)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Generator
+from collections.abc import Collection, Generator, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -14,6 +14,8 @@ from testcache.errors import BadRecord
 from testcache.inputs.invocation import key, settled
 from testcache.inputs.unchanged import changed_reads, held_files
 from testcache.inputs.world import World
+from testcache.model import NodeId
+from testcache.session.names import node_id
 from testcache.session.replay import restore
 from testcache.storage.index import SPACE, Index, IndexedFile, IndexedTest, decode_index
 from testcache.storage.store import Store
@@ -104,6 +106,28 @@ def items(parent: Any, file: IndexedFile) -> list[CachedItem]:
         )
         for test in file.tests
     ]
+
+
+def imported(cached: Sequence[CachedItem]) -> dict[NodeId, pytest.Item]:
+    """Items that can run, for all of the files from which some come that cannot: these are imported after all.
+
+    Whoever selects or orders tests has had its turn; only pytest's own plugins do so where files are left out.
+    """
+    modules = {item.parent.path: item.parent for item in cached if item.parent is not None}
+    real = (
+        item
+        for path, module in modules.items()
+        for item in _within(pytest.Module.from_parent(module.parent, path=path))
+    )
+    return {node_id(item): item for item in real}
+
+
+def _within(node: pytest.Item | pytest.Collector) -> Iterator[pytest.Item]:
+    if isinstance(node, pytest.Collector):
+        for child in node.collect():
+            yield from _within(child)
+    else:
+        yield node
 
 
 def held_file(item: pytest.Item) -> IndexedFile | None:

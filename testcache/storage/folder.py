@@ -4,6 +4,7 @@
 <folder>/v1/         cache.db (with SQLite's -wal and -shm), lock
 <folder>/journals/   one file for each living writer
 <folder>/tally       runs in which nothing changed
+<folder>/outage      when a remote was of no use last
 <folder>/seal        what must be as it is for a run in which nothing changed
 """
 
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from testcache import seal
 from testcache.errors import StoreError
-from testcache.storage import tally
+from testcache.storage import outage, tally
 
 VERSION_FOLDER = "v1"
 DATABASE = "cache.db"
@@ -32,7 +33,7 @@ _MARKERS = {
         " machine.\n`testcache clear` empties it; the folder may be deleted when no test run uses it.\n"
     ),
 }
-_OURS = {*_MARKERS, VERSION_FOLDER, JOURNALS, tally.NAME, seal.NAME}
+_OURS = {*_MARKERS, VERSION_FOLDER, JOURNALS, outage.NAME, tally.NAME, seal.NAME}
 _NETWORK = ("nfs", "cifs", "smb", "fuse.sshfs", "afs", "ncpfs")
 _MOUNT_ESCAPES = {"\\040": " ", "\\011": "\t", "\\012": "\n", "\\134": "\\"}
 MOUNTS = Path("/proc/mounts")

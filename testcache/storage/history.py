@@ -11,7 +11,7 @@ A value that does not decode (damaged, or of another version) counts as none.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from testcache.errors import BadRecord
@@ -56,6 +56,8 @@ class Run:
         collection: ini settings that say which files hold tests.
         effort: what its workers cost and gave; None without -n.
         audited: hits that really ran and were compared, by an audit or by verifying.
+        asked, came: entries that the remote was asked for, and those that were taken in.
+        differed: inputs in words that made most tests run, and how many.
     """
 
     at: float
@@ -75,6 +77,9 @@ class Run:
     collection: dict[str, list[str]]
     effort: Effort | None = None
     audited: int = 0
+    asked: int = 0
+    came: int = 0
+    differed: dict[str, int] = field(default_factory=dict)
 
     @property
     def ran(self) -> int:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import msgspec
 
 from testcache.errors import BadRecord
-from testcache.model import Digest, Found, Input, Kind, Leftover, NodeId, Read, Result, Trace
+from testcache.model import Digest, Found, Input, Kind, Leftover, NodeId, Reach, Read, Result, Trace
 
 MAX_BATCH_BYTES = 256 << 20
 
@@ -32,6 +32,14 @@ class _Left(msgspec.Struct, tag="l", array_like=True, forbid_unknown_fields=True
     filler: str
 
 
+class _Reach(msgspec.Struct, tag="w", array_like=True, forbid_unknown_fields=True, frozen=True):
+    """How code comes upon a leftover."""
+
+    names: list[str]
+    files: list[str]
+    added: bool
+
+
 class _Result(msgspec.Struct, tag="r", array_like=True, forbid_unknown_fields=True, frozen=True):
     path: str
     node_id: str
@@ -46,9 +54,10 @@ class _Result(msgspec.Struct, tag="r", array_like=True, forbid_unknown_fields=Tr
     problems: list[tuple[str, str]]
     left: list[_Number]
     found: list[_Number]
+    reach: list[tuple[str, _Number]]
 
 
-_Row = _Part | _Left | _Result
+_Row = _Part | _Left | _Reach | _Result
 _DECODER = msgspec.msgpack.Decoder(list[_Row])
 _ENCODER = msgspec.msgpack.Encoder()
 
@@ -59,6 +68,7 @@ class Packer:
     def __init__(self) -> None:
         self._numbers: dict[frozenset[Read], int] = {}
         self._lefts: dict[Leftover | Found, int] = {}
+        self._reaches: dict[Reach, int] = {}
 
     def pack(self, results: list[Result]) -> bytes:
         """Encode a batch; parts that the stream does not know yet come first.
@@ -71,6 +81,7 @@ class Packer:
             numbers = [self._number(part, rows) for part in trace.parts] if trace is not None else []
             left = [self._left(one, rows) for one in result.left]
             found = [self._left(one, rows) for one in trace.found] if trace is not None else []
+            reach = [(place, self._reach(one, rows)) for place, one in result.reach.items()]
             rows.append(
                 _Result(
                     path=result.path,
@@ -86,6 +97,7 @@ class Packer:
                     problems=list(result.problems),
                     left=left,
                     found=found,
+                    reach=reach,
                 )
             )
         try:
@@ -107,6 +119,13 @@ class Packer:
             rows.append(_Left(one.place, one.value, one.filler if isinstance(one, Found) else ""))
         return number
 
+    def _reach(self, one: Reach, rows: list[_Row]) -> int:
+        number = self._reaches.get(one)
+        if number is None:
+            number = self._reaches[one] = len(self._reaches)
+            rows.append(_Reach(sorted(one.names), sorted(one.files), one.added))
+        return number
+
 
 class Unpacker:
     """Decodes the results of one stream, in the order they were packed."""
@@ -114,6 +133,7 @@ class Unpacker:
     def __init__(self) -> None:
         self._parts: list[frozenset[Read]] = []
         self._lefts: list[_Left] = []
+        self._reaches: list[Reach] = []
 
     def unpack(self, data: bytes) -> list[Result]:
         """Decode one batch; raises BadRecord for anything but what `pack` writes."""
@@ -130,6 +150,9 @@ class Unpacker:
             return []
         if isinstance(row, _Left):
             self._lefts.append(row)
+            return []
+        if isinstance(row, _Reach):
+            self._reaches.append(Reach(frozenset(row.names), frozenset(row.files), row.added))
             return []
         rows = [self._lefts[number] for number in row.left]
         left = frozenset(Leftover(one.place, Digest(one.value)) for one in rows)
@@ -148,7 +171,8 @@ class Unpacker:
                 found=frozenset(self._found(number) for number in row.found),
             )
         problems = tuple(row.problems)
-        return [Result(row.path, NodeId(row.node_id), trace, problems, row.duration_s, row.recorded_at, left)]
+        reach = {place: self._reaches[number] for place, number in row.reach}
+        return [Result(row.path, NodeId(row.node_id), trace, problems, row.duration_s, row.recorded_at, left, reach)]
 
     def _found(self, number: int) -> Found:
         row = self._lefts[number]

@@ -190,6 +190,7 @@ def test_a_pull_request_reads_and_never_writes(origin: Checkout) -> None:
     pull = job(origin, 2, event="pull_request", branch="2/merge", change=changed)
     assert not pull.failed, pull.text
     assert (pull.outputs["summary"]["hits"], pull.outputs["summary"]["misses"]) == ("2", "1")
+    assert "| 1 | `shop.py, function price` |" in pull.summary
     assert (pull.outputs["key"]["mode"], pull.saved) == ("read", [])
     branch = job(origin, 3, branch="topic", change=changed)
     assert (branch.outputs["key"]["mode"], branch.saved) == ("read", [])

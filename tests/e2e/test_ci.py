@@ -87,6 +87,17 @@ def test_restoring_never_fails(shop: Checkout) -> None:
     assert "2 run" in shop.pytest()
 
 
+def test_a_release_restores_nothing(shop: Checkout, tmp_path: Path) -> None:
+    """The recipes are the same for tags, on which everything has to run, whatever lies in the folder."""
+    shop.pytest()
+    shop.testcache("ci", "save", "kept", "--mode", "write")
+    shop.testcache("clear")
+    for env in ({"GITLAB_CI": "true", "CI_COMMIT_TAG": "v1"}, {"CIRCLECI": "true", "CIRCLE_TAG": "v1"}):
+        assert "mode off (a release runs everything)" in shop.testcache("ci", "restore", "kept", env=env)
+        assert "0 cached" in shop.pytest("--cached=read", env=env)
+    assert "1 of 1 bundle taken in" in shop.testcache("ci", "restore", "kept", "--mode", "read", env=env)
+
+
 def test_small_bundles_are_made_one(shop: Checkout, tmp_path: Path) -> None:
     """Bundles of the same machine are merged, others and refused ones stay; nothing is lost."""
     folder = shop.path / "kept"

@@ -12,11 +12,7 @@ from pathlib import Path
 
 import pytest
 from checkout import Checkout, commit
-from harness import HERE
-
-NOBODY = 65_534
-OTHER_PYTHON = "TESTCACHE_OTHER_PYTHON"
-"""Names a second interpreter that has what testcache needs."""
+from interpreters import NOBODY, for_every_user, of_another_version
 
 FILES = {
     "pyproject.toml": '[project]\nname = "shop"\n',
@@ -139,41 +135,29 @@ def test_a_refused_bundle_leaves_the_run_alone(recorded: Checkout, machine: Path
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-def test_another_user_hits_everything(recorded: Checkout, machine: Path) -> None:
-    """Under another user id, which cannot read the first one's store."""
-    recorded.testcache("export", str(machine / "bundle"))
+def test_another_user_hits_everything(machine: Path) -> None:
+    """Under another user id, without any right of the first one, who cannot even read that one's store."""
+    python, variables = for_every_user(machine / "python")
+    source = Checkout(machine / "a" / "work", machine / "a" / "home", python=python, env=ENV | variables)
+    source.path.mkdir()
+    commit(source, FILES)
+    assert f"0 cached, {COUNT} run" in source.pytest()
+    source.testcache("export", str(machine / "bundle"))
     (machine / "bundle").chmod(0o644)
-    fresh = clone(recorded, machine / "b" / "work", machine / "b" / "home", user=NOBODY)
+    fresh = clone(source, machine / "b" / "work", machine / "b" / "home", python=python, user=NOBODY)
+    fresh.env |= variables
     for file in [machine / "b", *(machine / "b").rglob("*")]:
         os.chown(file, NOBODY, NOBODY)
-    try:
-        can = fresh.do(sys.executable, "-c", "import testcache, pytest")
-    except PermissionError:
-        pytest.skip("another user cannot start this Python")
-    if can.returncode:
-        pytest.skip(f"another user cannot use this Python: {can.stderr.strip().splitlines()[-1]}")
     fresh.testcache("import", str(machine / "bundle"))
     assert (fresh.path / ".testcache").stat().st_uid == NOBODY
-    assert fresh.pytest("-p", "no:cacheprovider").startswith(ALL)
-    peek = fresh.do("cat", str(recorded.path / ".testcache" / "v1" / "cache.db"))
+    assert fresh.pytest().startswith(ALL)
+    peek = fresh.do("cat", str(source.path / ".testcache" / "v1" / "cache.db"))
     assert peek.returncode != 0
-
-
-def other_python() -> str:
-    """A second interpreter of another version that can run testcache."""
-    candidates = [os.environ.get(OTHER_PYTHON, "")]
-    candidates += [str(path) for path in sorted(HERE.parent.glob(".venv*/bin/python"))]
-    program = "import sys, pytest, msgspec, xxhash, diskcache; print(sys.version_info[:2])"
-    for candidate in filter(os.path.exists, candidates):
-        done = subprocess.run([candidate, "-c", program], capture_output=True, text=True, check=False)
-        if done.returncode == 0 and done.stdout.strip() != str(sys.version_info[:2]):
-            return candidate
-    pytest.skip(f"no second Python with what testcache needs; name one in {OTHER_PYTHON}")
 
 
 def test_two_pythons_share_a_folder_without_cross_talk(recorded: Checkout, machine: Path) -> None:
     """Round one: each runs all its own; round two, in fresh clones: each hits all its own."""
-    other = other_python()
+    other = of_another_version()
     shared = str(machine / "bundles")
     for round_number, expected in ((1, f"0 cached, {COUNT} run"), (2, f"{COUNT} cached, 0 run")):
         for python in (sys.executable, other):

@@ -187,6 +187,15 @@ class TestCounter:
         assert counter.run().executed == {f"test_n.py::test_{number}" for number in range(3)}
         assert counter.run().executed == {"test_n.py::test_0", "test_n.py::test_1"}
 
+    def test_neighbours_that_run_once_more(self, counter: Project) -> None:
+        """A failing test has them run, for a try; what they count is theirs, and not of the test behind."""
+        counter.edit("test_n.py", "counter.other() and counter.take()", "not counter.take()")
+        counter.run()
+        for _ in range(2):
+            run = counter.run()
+            assert run.executed == {f"test_n.py::test_{number}" for number in range(3)}
+            assert "5 tests: 4 cached, 1 run (1 failed before)" in run.text
+
     def test_who_counts_further_has_the_later_ones_run(self, counter: Project) -> None:
         """They would find another number."""
         counter.run()

@@ -14,11 +14,12 @@ from servers import ENGINES, Proxy, Server, nginx, redis
 
 from testcache.errors import SettingError
 from testcache.remote.address import engine, shown
-from testcache.remote.backend import MAX_VALUE_BYTES, Backend, Held, NoEngine, RemoteError, RemoteSlow
+from testcache.remote.backend import MAX_VALUE_BYTES, Backend, Held, NoEngine, RemoteError, RemoteSlow, Unlisted
+from testcache.remote.excess import Limits, Pruned
 from testcache.remote.folder import Folder
 from testcache.remote.push import push
 from testcache.remote.spread import THREADS
-from testcache.remote.web import unwrapped, wrapped
+from testcache.remote.web import WINDOW_S, Web, unwrapped, wrapped
 
 KEYS = [f"{number:02x}" * 32 for number in range(40)]
 PUSHERS = 16
@@ -79,7 +80,7 @@ def test_only_the_version_that_was_read_is_replaced(server: Server) -> None:
     """An engine without `settle_s` refuses to replace what somebody else has written meanwhile."""
     first, second = opened(server.url), opened(server.url)
     if first.settle_s:
-        pytest.skip("plain HTTP cannot; see the test of 16 writers")
+        pytest.skip("plain HTTP cannot; see the next test")
     key = "fe" * 32
     assert put(first, {key: (b"1", None)}) == {key: True}
     assert put(second, {key: (b"2", None)}) == {key: False}
@@ -89,6 +90,31 @@ def test_only_the_version_that_was_read_is_replaced(server: Server) -> None:
     now = held(first, [key])[key]
     assert now is not None
     assert now.value == b"2"
+
+
+def test_plain_http_writes_nothing_that_was_read_too_long_ago(tmp_path: Path) -> None:
+    """Whoever wrote meanwhile may have stopped watching: what stands stays, and half a request leaves nothing."""
+    with nginx(tmp_path / "nginx") as server:
+        slow, fast = opened(server.url), opened(server.url)
+        held(slow, KEYS[:2])
+        held(fast, KEYS[:1])
+        assert put(fast, {KEYS[0]: (b"fast", None)}) == {KEYS[0]: True}
+        time.sleep(WINDOW_S)
+        assert put(slow, dict.fromkeys(KEYS[:2], (b"slow", None))) == dict.fromkeys(KEYS[:2], False)
+        found = held(fast, KEYS[:2])
+        assert {key: one and one.value for key, one in found.items()} == {KEYS[0]: b"fast", KEYS[1]: None}
+
+
+def test_who_is_slow_writes_fewer_values_at_a_time(tmp_path: Path) -> None:
+    """Merging all takes longer than plain HTTP allows between reading and writing: in the end all are there."""
+
+    def merge(value: bytes | None) -> bytes | None:
+        time.sleep(WINDOW_S / 6)
+        return None if value is not None else b"x"
+
+    with nginx(tmp_path / "nginx") as server:
+        push(opened(server.url), dict.fromkeys(KEYS[:8], merge), later(60))
+        assert None not in held(opened(server.url), KEYS[:8]).values()
 
 
 def test_sixteen_writers_lose_nothing(server: Server) -> None:
@@ -181,9 +207,24 @@ def test_a_folder_is_pruned_by_age_and_size(tmp_path: Path) -> None:
     for number, key in enumerate(KEYS[:10]):
         put(backend, {key: (bytes(1000), None)})
         os.utime(tmp_path / "cache" / key[:2] / key, (number * 100, number * 100))
-    assert backend.prune(max_bytes=1 << 30, max_age_s=550, now_s=1000) == 5
-    assert backend.prune(max_bytes=3000, max_age_s=1e9, now_s=1000) == 2
+    assert backend.prune(Limits(1 << 30, 450)) == Pruned(5, 5000, 5, 5000)
+    assert backend.prune(Limits(3000, 0)) == Pruned(2, 2000, 3, 3000)
     assert sorted(key for key, one in held(backend, KEYS[:10]).items() if one is not None) == KEYS[7:10]
+
+
+def test_every_engine_that_lists_is_pruned(server: Server) -> None:
+    """By size, and of everything by age; plain HTTP says where to limit it instead."""
+    backend = opened(server.url)
+    if isinstance(backend, Web):
+        with pytest.raises(Unlisted, match="bazel-remote"):
+            backend.prune(Limits(0, 0))
+        return
+    backend.prune(Limits(0, 0))
+    put(backend, {key: (bytes(1000), None) for key in KEYS[:10]})
+    assert backend.prune(Limits(4500, 0)) == Pruned(6, 6000, 4, 4000)
+    assert sum(one is not None for one in held(backend, KEYS[:10]).values()) == 4
+    assert backend.prune(Limits(1 << 30, time.time() - 500)) == Pruned(0, 0, 4, 4000)
+    assert backend.prune(Limits(1 << 30, time.time() + 500)) == Pruned(4, 4000, 0, 0)
 
 
 def test_what_lies_in_a_folder_and_is_no_entry_does_no_harm(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from testcache.errors import BadRecord
-from testcache.model import ABSENT, Digest, Found, Input, Kind, Leftover, NodeId, Read, Result, Trace
+from testcache.model import ABSENT, Digest, Found, Input, Kind, Leftover, NodeId, Reach, Read, Result, Trace
 from testcache.storage import wire
 from testcache.storage.journal import Journal, recover
 from testcache.storage.wire import Packer, Unpacker
@@ -31,7 +32,11 @@ def results(draw: st.DrawFn) -> Result:
     if draw(st.booleans()):
         parts = tuple(draw(st.lists(READS, max_size=2)))
         trace = Trace(parts, "passed", ({"when": "call"},), took_s, at, left=left, found=draw(FOUND))
-    return Result("t.py", NodeId(draw(NAMES)), trace, problems, took_s, at, left)
+    reach = {
+        one.place: Reach(frozenset(draw(st.sets(NAMES))), frozenset(draw(st.sets(NAMES))), draw(st.booleans()))
+        for one in left
+    }
+    return Result("t.py", NodeId(draw(NAMES)), trace, problems, took_s, at, left, reach)
 
 
 BATCHES = st.lists(st.lists(results(), max_size=3), max_size=3)
@@ -42,9 +47,9 @@ def packed(batches: list[list[Result]]) -> list[bytes]:
     return [packer.pack(batch) for batch in batches]
 
 
-def one_result(left: list[object], found: list[object], *rows: list[object]) -> bytes:
+def one_result(left: list[object], found: list[object], *rows: list[object], reach: Sequence[object] = ()) -> bytes:
     """A batch as another program might write it."""
-    row = ["r", "t.py", "t.py::a", "passed", [], [], 0.1, 1.0, b"", 0.0, [], [], left, found]
+    row = ["r", "t.py", "t.py::a", "passed", [], [], 0.1, 1.0, b"", 0.0, [], [], left, found, reach]
     return wire._ENCODER.encode([*rows, row])
 
 
@@ -92,10 +97,11 @@ class TestDamage:
     """Bytes from anywhere give results or BadRecord."""
 
     ROW = ("l", "m.py::P", b"1" * 16, "t.py::f")
+    REACH = ("w", ["P"], ["m.py"], True)
 
     def test_the_records_below_are_whole_otherwise(self) -> None:
         """Without a change it decodes."""
-        assert Unpacker().unpack(one_result([0], [0], [*self.ROW]))
+        assert Unpacker().unpack(one_result([0], [0], [*self.ROW], [*self.REACH], reach=[("m.py::P", 0)]))
 
     @pytest.mark.parametrize(
         "data",
@@ -109,8 +115,11 @@ class TestDamage:
             one_result([0], [], ["l", 7, b"1" * 16, ""]),
             one_result([0], [], ["l", "m.py::P", b"1" * 16]),
             one_result(["0"], [], [*ROW]),
+            one_result([], [], reach=[("m.py::P", 0)]),
+            one_result([], [], [*REACH], reach=[("m.py::P", -1)]),
+            one_result([], [], ["w", ["P"], "m.py", True], reach=[("m.py::P", 0)]),
         ],
-        ids=range(9),
+        ids=range(12),
     )
     def test_what_was_left_or_found_does_not_fit(self, data: bytes) -> None:
         """Numbers that lead nowhere, values that are no fingerprints, rows that are too short."""

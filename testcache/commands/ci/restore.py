@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from testcache.commands.bring import words_of
@@ -11,6 +12,7 @@ from testcache.exchange.arrivals import receive
 from testcache.exchange.keyring import Keyring
 from testcache.exchange.limits import Limits
 from testcache.exchange.outgoing import machine_of
+from testcache.exchange.place import place
 from testcache.inputs import interpreter
 from testcache.inputs.roots import Roots
 from testcache.project import Project
@@ -21,11 +23,16 @@ from testcache.terminal import say
 SUFFIX = ".testcache"
 
 
-def run(project: Project, folder: str, *, unverified: bool) -> int:
-    """Take in each bundle of a folder that was made on a machine like this one; always 0.
+def run(project: Project, folder: str, *, unverified: bool, mode: str) -> int:
+    """Take in each bundle of a folder that was made on a machine like this one, none for a release; always 0.
 
     Raises SettingError: the key is too short, which no run should go on with.
     """
+    here = place(os.environ, mode)
+    if here.mode == "off":
+        outputs.put({"restored": "0"})
+        say(f"testcache: {folder}: nothing is restored: mode {here.mode} ({here.why})")
+        return 0
     keyring = Keyring.from_environment()
     limits = Limits(unpacked_bytes=project.settings.max_size)
     files = bundles(folder)

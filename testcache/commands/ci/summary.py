@@ -81,9 +81,12 @@ def _page(store: Store, kept: list[Run]) -> Iterator[str]:
     )
     yield ""
     yield f"{_cell(python_of(facts_of(store, environment)))}, mode {latest.mode}, recorder {latest.recorder}."
+    if latest.asked:
+        yield f"\nFrom the remote: {latest.came:,} of {number(latest.asked, 'entry')} asked for."
     if latest.wrong:
         yield f"\n**{number(latest.wrong, 'wrong hit')}** [{Reason.WRONG_HIT.slug}]"
     yield from _why("Why tests ran", latest.reasons)
+    yield from _differed(latest)
     yield from _why("Why results were not stored", latest.not_stored)
     yield from _slowest(_ran(store, environment, since))
     yield from _restored(came)
@@ -98,6 +101,15 @@ def _why(title: str, counts: dict[str, int]) -> Iterator[str]:
     yield "|---:|---|---|"
     for slug, count in Counter(counts).most_common():
         yield f"| {count:,} | {_cell(sentences.get(slug, ''))} | `{_cell(slug)}` |"
+
+
+def _differed(run: Run) -> Iterator[str]:
+    if run.differed:
+        yield "\n**What was another one than recorded**\n"
+        yield "| tests | input |"
+        yield "|---:|---|"
+        for name, count in run.differed.items():
+            yield f"| {count:,} | `{_cell(name)}` |"
 
 
 def _ran(store: Store, environment: EnvironmentKey, since: float) -> Iterator[_Ran]:

@@ -1,0 +1,48 @@
+"""Which entries of a remote have to go: what was written too long ago, then the oldest down to a size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Stored:
+    """An entry as an engine lists it: seconds since the epoch when it was written, its bytes, its name there."""
+
+    written_at: float
+    bytes: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """How many entries had to go and how many stay, and their bytes."""
+
+    entries: int
+    bytes: int
+    left: int
+    left_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What may stay: so many bytes in all, and nothing that was written before a moment (seconds since the epoch)."""
+
+    bytes: int
+    not_before_s: float
+
+    def divide(self, entries: Iterable[Stored]) -> tuple[list[Stored], Pruned]:
+        """Those that have to go, oldest first, and what that comes to."""
+        ranked = sorted(entries)
+        total = sum(entry.bytes for entry in ranked)
+        doomed = list(self._doomed(ranked, total))
+        freed = sum(entry.bytes for entry in doomed)
+        return doomed, Pruned(len(doomed), freed, len(ranked) - len(doomed), total - freed)
+
+    def _doomed(self, ranked: list[Stored], total: int) -> Iterator[Stored]:
+        for entry in ranked:
+            if entry.written_at >= self.not_before_s and total <= self.bytes:
+                return
+            total -= entry.bytes
+            yield entry

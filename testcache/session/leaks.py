@@ -1,0 +1,195 @@
+"""Leaks: what tests leave in memory for the first time, and which hits would come upon it.
+
+1. Test A is edited, and does not put a setting back any more. It runs.
+2. Test B stands behind A. All that it read is unchanged, so it is a hit; but its code mentions that setting.
+3. In a run of all tests B would find what A has left now. So B runs.
+
+A test that runs alone fills what a replayed one before it is known to have filled: that is no leak. Leaks are stored,
+as B may have no turn in the run in which A began to leak.
+Does not see: keys that are added to a dict or set to which other tests add keys, too; results of an `lru_cache`;
+who looks into memory only from a lambda in a table, or from the body of a module.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from testcache.model import EVERY, STEP, Found, Input, Kind, Leftover, NodeId, Result, Trace
+from testcache.source import Source
+from testcache.storage.leaks import Leak
+
+SourceOf = Callable[[str], Source | None]
+"""What is known of a Python file by its stored name."""
+
+
+class Leaks:
+    """The leaks of one run.
+
+    Args:
+        order: all tests, as they stand in a run in which nothing is replayed.
+        known: what is stored of earlier runs.
+        before: the traces of tests that had to run.
+        hits: the traces of all tests that are to be replayed; asked if there is need.
+        recovered: results of a run that was killed; it is not known what is new in them.
+    """
+
+    def __init__(
+        self,
+        order: Sequence[NodeId],
+        known: Iterable[Leak],
+        before: Mapping[NodeId, Trace],
+        hits: Callable[[], Mapping[NodeId, Trace]],
+        recovered: Iterable[Result] = (),
+    ) -> None:
+        self._position = {node: position for position, node in enumerate(order)}
+        self._known: dict[NodeId, list[Leak]] = {}
+        for leak in known:
+            self._known.setdefault(leak.node, []).append(leak)
+        self._before = before
+        self._traces = hits
+        self._replayed = False
+        self._first: dict[Leftover, int] = {}
+        self._tables: set[str] = set()
+        self._leaking: dict[NodeId, list[Leak]] = {}
+        self._readers: defaultdict[Leak, set[NodeId]] = defaultdict(set)
+        self._seen: set[NodeId] = set()
+        for result in recovered:
+            self._leaking[result.node_id] = self._known[result.node_id] = self._fresh(result, None)
+
+    def of_hits(self) -> list[Leak]:
+        """Those of tests that are replayed: known from an earlier run."""
+        here = [leak for node, leaks in self._known.items() if node in self._position for leak in leaks]
+        if not here:
+            return []
+        traces = self._traces()
+        return [leak for leak in here if leak.node in traces and _leaves(leak, traces[leak.node].left)]
+
+    def of_results(self, results: Mapping[NodeId, Result]) -> list[Leak]:
+        """Those of tests that have run; each is looked at once."""
+        found: list[Leak] = []
+        for node in results.keys() - self._seen:
+            self._seen.add(node)
+            again = [leak for leak in self._known.get(node, ()) if _leaves(leak, results[node].left)]
+            self._leaking[node] = again + self._fresh(results[node], self._before.get(node))
+            found += self._leaking[node]
+        return found
+
+    def to_keep(self, results: Mapping[NodeId, Result], *, complete: bool) -> dict[NodeId, list[Leak]]:
+        """What later runs have to know of each of these tests.
+
+        Args:
+            complete: all tests that there are have been compared with all leaks. Then only those count that
+                a test leaks in every run, without a trace that says so, and those that made one fail.
+        """
+        if not complete:
+            return self._leaking
+        untraced = {node for node, result in results.items() if result.trace is None}
+        return {
+            node: [leak for leak in self._leaks_of(node) if not untraced.isdisjoint({node, *self._readers[leak]})]
+            for node in self._position
+        }
+
+    def _leaks_of(self, node: NodeId) -> list[Leak]:
+        return self._leaking.get(node, self._known.get(node, []))
+
+    def _fresh(self, result: Result, before: Trace | None) -> list[Leak]:
+        """What a test has left that it is not known to have left before."""
+        left_before = before.left if before is not None else frozenset()
+        leaks = (self._leak(place, result) for place in result.reach)
+        return [leak for leak in leaks if leak is not None and not _leaves(leak, left_before)]
+
+    def _leak(self, place: str, result: Result) -> Leak | None:
+        """What a test has left in one place, unless it is known or no news to anybody."""
+        node, reach = result.node_id, result.reach[place]
+        left = tuple(Found(node, *one) for one in result.left if one.place in (place, place + STEP))
+        leak = Leak(left, reach, result.recorded_at)
+        position = self._position.get(node)
+        known = (one for one in self._known.get(node, ()) if one.place == place)
+        if position is None or any(_leaves(one, result.left) for one in known):
+            return None
+        self._look_at_hits()
+        if reach.added and (place.endswith(")") or _table(place) in self._tables):
+            return None
+        if len(left) == 1 and self._first.get(left[0].leftover, position) < position:
+            return None
+        return leak
+
+    def _look_at_hits(self) -> None:
+        """Find out what replayed tests have left, and first of all."""
+        if not self._replayed:
+            self._replayed = True
+            for node, trace in self._traces().items():
+                for left in trace.left:
+                    self._first[left] = min(self._position[node], self._first.get(left, self._position[node]))
+                    self._tables.add(_table(left.place))
+
+    def disturbed(
+        self, leaks: Sequence[Leak], source_of: SourceOf, is_text: Callable[[NodeId], bool]
+    ) -> dict[NodeId, tuple[Found, ...]]:
+        """The hits that would come upon these, and what that is.
+
+        `is_text` says that the code of a test is in no Python file, as that of a doctest.
+        """
+        if not leaks:
+            return {}
+        reached = _Reached(leaks, source_of)
+        found = {}
+        for node, trace in self._traces().items():
+            mine = leaks if is_text(node) else reached.by(trace)
+            news = [leak for leak in mine if self._is_news(leak, node, trace)]
+            for leak in news:
+                self._readers[leak].add(node)
+            if news:
+                found[node] = tuple(leak.left[0] for leak in news)
+        return found
+
+    def _is_news(self, leak: Leak, node: NodeId, trace: Trace) -> bool:
+        """Whether a test stands behind a leak and was recorded without it."""
+        behind = self._position[leak.node] < self._position[node]
+        return behind and trace.recorded_at < leak.at and not any(one in trace.found for one in leak.left)
+
+
+class _Reached:
+    """Which leaks the code that a trace names comes upon."""
+
+    def __init__(self, leaks: Sequence[Leak], source_of: SourceOf) -> None:
+        self._leaks = leaks
+        self._source_of = source_of
+        self._by_block: dict[Input, frozenset[Leak]] = {}
+
+    def by(self, trace: Trace) -> list[Leak]:
+        files: set[str] = set()
+        reached: set[Leak] = set()
+        for part in trace.parts:
+            for read in part:
+                kind = read.input.kind
+                if kind is Kind.BLOCK:
+                    reached |= self._block(read.input)
+                elif kind is Kind.BODY:
+                    files.add(read.input.name)
+                elif kind is Kind.DEFINITIONS and read.input.name == EVERY:
+                    return [*self._leaks]
+        return [leak for leak in reached if not leak.reach.files or not leak.reach.files.isdisjoint(files)]
+
+    def _block(self, block: Input) -> frozenset[Leak]:
+        known = self._by_block.get(block)
+        if known is None:
+            path, _, name = block.name.partition("::")
+            source = self._source_of(path)
+            names = source.mentions.get(name) if source is not None else None
+            everything = names is None or EVERY in names
+            found = (leak for leak in self._leaks if everything or not leak.reach.names.isdisjoint(names or ()))
+            known = self._by_block[block] = frozenset(found)
+        return known
+
+
+def _leaves(leak: Leak, left: frozenset[Leftover]) -> bool:
+    """Whether it is still left: a counter by its step."""
+    steps = [one for one in leak.left if one.place.endswith(STEP)]
+    return any(one.leftover in left for one in steps or leak.left)
+
+
+def _table(place: str) -> str:
+    """The place of the table that has a key."""
+    return place[: max(place.rfind("["), place.rfind("{"), place.rfind("("))]

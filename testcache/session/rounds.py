@@ -1,0 +1,243 @@
+"""What runs and what is replayed, in which order: replaying a test may have to wait for what others leave in memory.
+
+1. Hits that stand before all tests that run are replayed.
+2. Tests that must run do so.
+3. Those that waited for them are settled, and hits are found that would come upon what they have leaked; these run.
+   Again, until nobody leaks any more.
+4. The rest is replayed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+import pytest
+
+from testcache.model import Decision, Found, Hit, Miss, NodeId, Result, Trace
+from testcache.reasons import Reason
+from testcache.session import environment, replay
+from testcache.session.crew import run_here
+from testcache.session.leaks import Leaks
+from testcache.session.names import node_id, path_of
+from testcache.session.neighbours import Neighbours
+from testcache.session.waiting import recorded, settle, waiting
+from testcache.session.warm import CachedItem, imported, may_leave_out
+from testcache.storage.codec import encode_source
+from testcache.storage.leaks import Leak, save_leaks
+
+if TYPE_CHECKING:
+    from testcache.session.cache import Cache
+    from testcache.session.runner import Runner
+
+
+class Rounds:
+    """The tests of one run.
+
+    Attributes:
+        replayed: those that were, up to now.
+        waiting: those whose own inputs are unchanged, but not yet what they had found in memory.
+    """
+
+    def __init__(
+        self,
+        runner: Runner,
+        collected: Sequence[pytest.Item] = (),
+        known: Sequence[Leak] = (),
+        recovered: Sequence[Result] = (),
+    ) -> None:
+        self._runner = runner
+        self._collected = list(collected)
+        self._order = [node_id(item) for item in collected]
+        self.replayed: set[NodeId] = set()
+        self._indexed: dict[NodeId, Trace] = {}
+        self._leaks = Leaks(self._order, known, recorded(runner.decisions), self._traces, recovered)
+        self.waiting = {node: miss for node, miss in waiting(runner.decisions).items() if node not in runner.hits}
+
+    def sort(self, items: list[pytest.Item]) -> None:
+        """Put tests into the order of the rounds.
+
+        Interleaved with tests that run, replayed ones would break the set-up stack, which expects each test's
+        neighbour to be torn down before it.
+        """
+        self._disturb(items, self._leaks.of_hits())
+        hits = self._runner.hits
+        first = next((at for at, node in enumerate(self._order) if node not in hits), len(self._order))
+        self._early = set(self._order[:first])
+        items.sort(key=self._round)
+
+    def _round(self, item: pytest.Item) -> int:
+        node = node_id(item)
+        if node in self._runner.hits:
+            return 0 if node in self._early else 3
+        return 2 if node in self.waiting else 1
+
+    def run(self, session: pytest.Session) -> bool | None:
+        """Run them all; None if pytest's own loop does, because nothing has to wait."""
+        runner = self._runner
+        runner.config.pluginmanager.register(replay.Replays(runner.hits, self._replay), "testcache-replays")
+        if runner.config.option.collectonly:
+            return None
+        items = session.items
+        misses = [item for item in items if self._round(item) == 1]
+        specs: list[str] = []
+        if runner.distribution.held_back:
+            specs = self._choose(misses)
+            if (misses or self.waiting) and not specs:
+                runner.distribution.stand_down()
+        if not specs:
+            Neighbours(
+                runner.config, self._collected, runner.hits, runner.joined, runner.recording.observer.leftovers.watched
+            )
+            if not self.waiting and len(misses) in (0, len(items)):
+                return None
+        run_here(session, [item for item in items if self._round(item) == 0])
+        self._run(session, misses, specs)
+        self._run_rest(session)
+        if session.shouldfail:
+            raise session.Failed(session.shouldfail)
+        if session.shouldstop:
+            raise session.Interrupted(session.shouldstop)
+        return True
+
+    def _run(self, session: pytest.Session, items: list[pytest.Item], specs: list[str]) -> None:
+        if session.shouldfail or session.shouldstop or not items:
+            return
+        if not specs:
+            run_here(session, items)
+            return
+        runner = self._runner
+        only = may_leave_out(runner.config)
+        run = set(map(path_of, runner.work.nodes))
+        orders = {
+            "only": only,
+            "leave": runner.warm.unneeded(run) if runner.warm is not None and only else [],
+            "salt": runner.store.salt if runner.store is not None else b"",
+            "facts": environment.digests(runner.config, runner.world.roots, runner.recording.options.names),
+            "parsed": {key: encode_source(source) for key, source in runner.world.sources.new()},
+            "stored": runner.store is not None,
+        }
+        runner.distribution.run(session, runner.work, specs, orders)
+        unknown = runner.distribution.unknown()
+        run_here(session, [item for item in items if node_id(item) in unknown])
+
+    def _choose(self, items: list[pytest.Item]) -> list[str]:
+        """The workers for these tests; none if this process runs them."""
+        runner = self._runner
+        run = tuple(node_id(item) for item in items)
+        if runner.work.nodes != run:  # a plugin left some out after it was decided, or they had to wait
+            runner.work = runner.workforce.work(run, runner.decisions, runner.store)
+        measured = runner.recording.totals is not None
+        return runner.crew.choose(runner.work, runner.store, measured=measured, skipped=runner.warm is not None)
+
+    def _run_rest(self, session: pytest.Session) -> None:
+        """Replay or run the tests that waited for others, or stand behind them."""
+        runner = self._runner
+        if runner.cache is not None:
+            self._settle(runner.cache)
+        left = {node_id(item) for item in session.items if node_id(item) in self.waiting} - runner.hits.keys()
+        while not (session.shouldfail or session.shouldstop):
+            left |= self._disturb(session.items, self._leaks.of_results(runner.results))
+            if not left:
+                break
+            items = [item for item in session.items if node_id(item) in left]
+            self._run(session, items, self._choose(items) if runner.distribution.held_back else [])
+            left = set()
+        run_here(session, [item for item in session.items if self._is_to_replay(node_id(item))])
+
+    def _is_to_replay(self, node: NodeId) -> bool:
+        return node in self._runner.hits and node not in self.replayed
+
+    def _replay(self, item: pytest.Item) -> None:
+        runner = self._runner
+        node, hook = node_id(item), item.ihook
+        hit = runner.hits[node]
+        self.replayed.add(node)
+        if isinstance(hit, Trace) and runner.recording.totals is not None:
+            runner.recording.totals.replay(hit)
+        hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        for report in replay.restore(runner.config, item, hit, runner.world.roots):
+            hook.pytest_runtest_logreport(report=report)
+        hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+
+    # -- memory
+
+    def _settle(self, cache: Cache) -> None:
+        """Find out which of the tests that waited may be replayed."""
+        runner = self._runner
+        before = recorded(runner.decisions)
+        trusted = {node: miss for node, miss in self.waiting.items() if runner.proof.may_index(node, before[node])}
+        settled = settle(trusted, runner.results, self._order, before, cache.is_left)
+        runner.hits.update(settled.hits)
+        if runner.mode != "read":
+            cache.keep({node: trace for node, trace in settled.hits.items() if trace is not before[node]})
+        runner.take(settled.carried)
+
+    def _traces(self) -> dict[NodeId, Trace]:
+        """The traces of all hits, also of those known from the index alone."""
+        runner = self._runner
+        assert runner.cache is not None
+        unknown = [
+            node for node, hit in runner.hits.items() if not isinstance(hit, Trace) and node not in self._indexed
+        ]
+        runner.cache.load(unknown)
+        for node in unknown:
+            decision = runner.cache.decide(path_of(node), node)
+            if isinstance(decision, Hit):
+                self._indexed[node] = decision.trace
+        found = {node: hit if isinstance(hit, Trace) else self._indexed.get(node) for node, hit in runner.hits.items()}
+        return {node: trace for node, trace in found.items() if trace is not None}
+
+    def _disturb(self, items: list[pytest.Item], leaks: list[Leak]) -> set[NodeId]:
+        """Take back hits that would come upon these leaks, and the tests that leak, if these are hits; their nodes."""
+        runner = self._runner
+        texts = {node_id(item) for item in self._collected if not isinstance(item, (pytest.Function, CachedItem))}
+        found = self._leaks.disturbed(leaks, runner.world.source, texts.__contains__)
+        found = {node: left for node, left in found.items() if self._is_to_replay(node)}
+        for node in {one.filler for left in found.values() for one in left}:
+            if self._is_to_replay(node):
+                found.setdefault(node, ())
+        for node, left in found.items():
+            del runner.hits[node]
+            runner.decisions[node] = _miss(runner.decisions.get(node), left)
+        self._import(items, found.keys())
+        return set(found)
+
+    def _import(self, items: list[pytest.Item], nodes: Collection[NodeId]) -> None:
+        """Put tests that can run in the place of those that can only be replayed, file by file."""
+        runner = self._runner
+        real = imported([item for item in items if isinstance(item, CachedItem) and node_id(item) in nodes])
+        runner.recording.check([*real.values()])
+        for row in (items, self._collected, runner.collected):
+            row[:] = [real.get(node_id(item), item) for item in row]
+        runner.hits.update({node: trace for node, trace in self._traces().items() if node in real} if real else {})
+
+    # -- end
+
+    def save(self, *, done: bool) -> None:
+        """Keep what a later run has to know of the leaks of this one. Raises StoreError.
+
+        `done` says that all tests of the run have a result.
+        """
+        runner = self._runner
+        assert runner.store is not None
+        self._leaks.of_results(runner.results)
+        complete = done and selects_all(runner.config) and runner.workforce.shard is None
+        save_leaks(runner.store, self._leaks.to_keep(runner.results, complete=complete))
+
+
+_SELECTING = ("keyword", "markexpr", "deselect", "ignore", "ignore_glob", "lf", "stepwise")
+
+
+def selects_all(config: pytest.Config) -> bool:
+    """Whether a run is of all tests of the project."""
+    source, sources = config.args_source, pytest.Config.ArgsSource
+    everywhere = source is sources.TESTPATHS or (
+        source is sources.INVOCATION_DIR and config.invocation_params.dir == config.rootpath
+    )
+    return everywhere and not any(getattr(config.option, name, None) for name in _SELECTING)
+
+
+def _miss(decision: Decision | None, found: tuple[Found, ...]) -> Miss:
+    trace = decision.trace if isinstance(decision, Hit) else decision.nearest if decision is not None else None
+    return Miss(Reason.LEFTOVER if found else Reason.LEAKS, (), trace, found)

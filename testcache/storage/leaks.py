@@ -1,0 +1,94 @@
+"""Leaks that later runs have to know of: what tests left in memory for the first time, and when.
+
+    leak / "all"    rows, oldest first
+
+A run may end before all tests have been compared with what another one has leaked, or leave them out.
+Damaged rows count as none, as if the store were lost with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from testcache.errors import BadRecord
+from testcache.model import STEP, Digest, Found, NodeId, Reach
+from testcache.storage.codec import decode_value, encode_value
+from testcache.storage.store import Store
+
+KEPT_LEAKS = 10_000
+"""The latest ones: 2 MB at most."""
+
+_SPACE, _KEY = "leak", b"all"
+
+
+class Leak(NamedTuple):
+    """Something that a test has left for the first time.
+
+    Attributes:
+        left: the ways in which later tests may know of it: its value, or the step that led to it.
+        reach: how code comes upon it.
+        at: seconds since the epoch.
+    """
+
+    left: tuple[Found, ...]
+    reach: Reach
+    at: float
+
+    @property
+    def place(self) -> str:
+        """Where it is."""
+        return self.left[0].place.removesuffix(STEP)
+
+    @property
+    def node(self) -> NodeId:
+        """The test that has left it."""
+        return self.left[0].filler
+
+
+class _Row(NamedTuple):
+    node: str
+    left: list[tuple[str, bytes]]
+    names: list[str]
+    files: list[str]
+    added: bool
+    at: float
+
+
+def load_leaks(store: Store) -> list[Leak]:
+    """All that are known. Cost: one read, 2 us a leak. Raises StoreError."""
+    return _decoded(store.get(_SPACE, _KEY))
+
+
+def save_leaks(store: Store, leaks: Mapping[NodeId, Sequence[Leak]]) -> None:
+    """Take over what these tests leak, in place of what was known of them. Raises StoreError."""
+    fresh = [leak for each in leaks.values() for leak in each]
+
+    def change(old: bytes | None) -> bytes:
+        kept = [leak for leak in _decoded(old) if leak.node not in leaks]
+        return encode_value([_row(leak) for leak in [*kept, *fresh][-KEPT_LEAKS:]])
+
+    if fresh or any(leak.node in leaks for leak in load_leaks(store)):
+        store.update_many([(_SPACE, _KEY, change)])
+
+
+def _row(leak: Leak) -> _Row:
+    reach = leak.reach
+    left = [(one.place, bytes(one.value)) for one in leak.left]
+    return _Row(leak.node, left, sorted(reach.names), sorted(reach.files), reach.added, leak.at)
+
+
+def _decoded(data: bytes | None) -> list[Leak]:
+    try:
+        rows = [] if data is None else decode_value(data, list[_Row])
+    except BadRecord:
+        return []
+    return [
+        Leak(
+            tuple(Found(NodeId(row.node), place, Digest(value)) for place, value in row.left),
+            Reach(frozenset(row.names), frozenset(row.files), row.added),
+            row.at,
+        )
+        for row in rows
+        if row.left
+    ]

@@ -1,0 +1,196 @@
+"""Hits that would come upon what another test leaves in memory only now: they run."""
+
+from __future__ import annotations
+
+import pytest
+from harness import Project
+
+SETTINGS = """
+import functools
+DEBUG = False
+MODES = {"a": 1}
+NAMES = []
+MEMO = {}
+CLASS = type("CLASS", (), {"limit": 3})
+LAZY = None
+class Table:
+    @functools.cached_property
+    def rows(self): return [1]
+TABLE = Table()
+def lazy():
+    global LAZY
+    if LAZY is None:
+        LAZY = ["filled"]
+    return LAZY
+def memo(key):
+    if key not in MEMO:
+        MEMO[key] = key
+    return MEMO[key]
+@functools.lru_cache
+def cached(key): return key
+def debug(): return DEBUG
+def modes(): return sorted(MODES.items())
+def names(): return list(NAMES)
+"""
+FIRST = "import settings\ndef test_before(): assert settings.debug() is False\n"
+SECOND = "import settings\ndef test_edited(monkeypatch):\n    assert settings.__name__\n"
+THIRD = """
+import settings
+def test_debug(): assert settings.debug() is False
+def test_modes(): assert settings.modes() == [("a", 1)]
+def test_names(): assert settings.names() == []
+def test_limit(): assert settings.CLASS.limit == 3
+def test_memo(): assert settings.memo(1) == 1
+def test_other(): assert settings.cached(1)
+def test_rows(): assert settings.TABLE.rows == [1]
+def test_lazy(): assert settings.lazy()
+def test_far(): assert True
+"""
+
+
+@pytest.fixture
+def recorded(project: Project) -> Project:
+    """Three files, in the order of which nobody leaves what another one minds."""
+    project.write("pytest.ini", "[pytest]\npythonpath = .\n")
+    project.write("settings.py", SETTINGS)
+    project.write("test_1.py", FIRST)
+    project.write("test_2.py", SECOND)
+    project.write("test_3.py", THIRD)
+    assert project.run().exit == 0
+    return project
+
+
+def edit(project: Project, body: str) -> None:
+    project.write("test_2.py", SECOND + f"    {body}\n")
+
+
+LEAKS = [
+    ("settings.DEBUG = True", "test_debug"),
+    ("settings.MODES['a'] = 2", "test_modes"),
+    ("settings.MODES['b'] = 2", "test_modes"),
+    ("del settings.MODES['a']", "test_modes"),
+    ("settings.NAMES.append('x')", "test_names"),
+    ("settings.CLASS.limit = 4", "test_limit"),
+    ("del settings.CLASS.limit", "test_limit"),
+    ("settings.TABLE.rows = []", "test_rows"),
+]
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["here", "workers"])
+@pytest.mark.parametrize(("leak", "broken"), LEAKS[:2])
+def test_a_new_leak_breaks_who_reads_it(recorded: Project, leak: str, broken: str, workers: tuple[str, ...]) -> None:
+    """And nobody else runs; the next run tells the same."""
+    edit(recorded, leak)
+    run = recorded.run(*workers)
+    assert run.executed == {"test_2.py::test_edited", f"test_3.py::{broken}"}
+    if not workers:  # on another worker than the leaking test it passes
+        assert run.outcomes[f"test_3.py::{broken}"] == "failed"
+        assert run.exit == 1
+    assert len(run.outcomes) == 11
+
+
+@pytest.mark.parametrize(("leak", "broken"), LEAKS[2:])
+def test_of_any_kind(recorded: Project, leak: str, broken: str) -> None:
+    """A key more or less, an element, an attribute of a class, what is computed once."""
+    edit(recorded, leak)
+    run = recorded.run()
+    assert run.executed == {"test_2.py::test_edited", f"test_3.py::{broken}"}
+    assert run.outcomes[f"test_3.py::{broken}"] == "failed"
+    assert recorded.run().exit == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "monkeypatch.setattr(settings, 'DEBUG', True)",
+        "assert settings.memo(2)",
+        "assert settings.cached(2)",
+        "settings.DEBUG = True; settings.DEBUG = False",
+    ],
+)
+def test_what_disturbs_nobody(recorded: Project, body: str) -> None:
+    """What is put back, and another entry of a table to which all add."""
+    edit(recorded, body)
+    assert recorded.run().executed == {"test_2.py::test_edited"}
+    assert recorded.run().executed == set()
+
+
+@pytest.mark.parametrize("body", ["assert settings.TABLE.rows", "assert settings.lazy()"])
+def test_what_was_filled_before_is_filled_again(recorded: Project, body: str) -> None:
+    """A test that runs alone fills what a replayed one would have filled for it."""
+    recorded.write("test_1.py", FIRST + f"def test_fills(): {body}\n")
+    recorded.run()
+    edit(recorded, body)
+    assert recorded.run().executed == {"test_2.py::test_edited"}
+
+
+def test_who_leaks_in_every_run_is_known(recorded: Project) -> None:
+    """Also if it fails each time, and has no trace; only the first time others have to run."""
+    edit(recorded, "settings.DEBUG = 'x'; assert False")
+    assert recorded.run().executed == {"test_2.py::test_edited", "test_3.py::test_debug"}
+    recorded.edit("test_3.py", "is False", "== 'x'")
+    recorded.run()
+    for _ in range(2):
+        assert recorded.run().executed == {"test_2.py::test_edited"}
+
+
+def test_who_stands_before_is_not_disturbed(recorded: Project) -> None:
+    """It has run when the leak happens."""
+    edit(recorded, "settings.DEBUG = True")
+    assert recorded.run().outcomes["test_1.py::test_before"] != "failed"
+
+
+def test_one_disturbed_may_disturb_the_next(recorded: Project) -> None:
+    """A test that runs for this reason may leave something new itself."""
+    recorded.edit(
+        "test_3.py",
+        "def test_debug(): assert",
+        "def test_debug():\n    if settings.debug(): settings.NAMES.append(1)\n    assert 1 or",
+    )
+    recorded.run()
+    edit(recorded, "settings.DEBUG = True")
+    run = recorded.run()
+    assert run.executed == {"test_2.py::test_edited", "test_3.py::test_debug", "test_3.py::test_names"}
+    assert run.outcomes["test_3.py::test_names"] == "failed"
+
+
+BOTH = {"test_2.py::test_edited", "test_3.py::test_debug"}
+
+
+class TestWhoHadNoTurn:
+    """Tests that did not run, nor were replayed, when another one began to leak: the next run knows."""
+
+    def test_a_run_of_one_file(self, recorded: Project) -> None:
+        """The leaking test is a hit by then, and runs once more: alone the other one would pass."""
+        edit(recorded, "settings.DEBUG = True")
+        assert recorded.run("test_2.py").executed == {"test_2.py::test_edited"}
+        run = recorded.run()
+        assert run.executed == BOTH
+        assert run.outcomes["test_3.py::test_debug"] == "failed"
+
+    def test_a_run_that_was_stopped(self, recorded: Project) -> None:
+        """At the first failure; what was not replayed is not counted as cached."""
+        edit(recorded, "settings.DEBUG = True\ndef test_red(): assert False")
+        run = recorded.run("-x")
+        assert "12 tests: 1 cached, 2 run" in run.text
+        assert len(run.outcomes) == 3
+        assert recorded.run().executed == BOTH | {"test_2.py::test_red"}
+
+    def test_a_run_that_was_killed(self, recorded: Project) -> None:
+        """Its results are taken over, and what they left is not known to be old."""
+        edit(recorded, "settings.DEBUG = True\ndef test_dies(): __import__('os')._exit(1)")
+        assert recorded.run().exit == 1
+        edit(recorded, "settings.DEBUG = True")
+        run = recorded.run()
+        assert run.executed == BOTH
+        assert run.outcomes["test_3.py::test_debug"] == "failed"
+
+    def test_once_it_has_passed_it_is_replayed(self, recorded: Project) -> None:
+        """Its new trace says what it found."""
+        edit(recorded, "settings.DEBUG = True")
+        recorded.run("test_2.py")
+        recorded.edit("test_3.py", "settings.debug() is False", "settings.debug() in (True, False)")
+        recorded.run()
+        assert recorded.run().executed == set()
+        edit(recorded, "settings.DEBUG = True  # still")
+        assert recorded.run().executed == set()
