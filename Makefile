@@ -7,7 +7,7 @@ PYTEST_ARGS ?=
 SOURCES := testcache tests benchmarks scripts
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lint style types contract format try-real bench clean
+.PHONY: help install demo test check lint style types contract format try-real bench bench-parallel clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -50,6 +50,9 @@ try-real: install ## Play the main job on three real projects and compare with f
 
 bench: install ## Measure against bare pytest and peers; write docs/benchmarks.md (an hour or so)
 	$(BIN)/python -m benchmarks --scale 1000 10000 100000
+
+bench-parallel: install ## Measure two workers beside plain xdist; write docs/benchmarks-parallel.md (half an hour)
+	$(BIN)/python -m benchmarks.parallel
 
 clean: ## Remove the venv, stores and caches
 	rm -rf $(VENV) build dist .testcache .coverage .coverage.* .*_cache .hypothesis

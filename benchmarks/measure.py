@@ -1,4 +1,4 @@
-"""CPU seconds of process trees, measured in turns: what is compared ran under the same load."""
+"""Seconds of process trees, of CPU or of the clock, in turns: what is compared ran under the same load."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import resource
 import statistics
 import subprocess
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,9 +15,11 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Ran:
-    """One run: CPU seconds of all its processes, megabytes of the largest so far, what it printed, its exit code."""
+    """One run: CPU seconds of all its processes, seconds of the clock, megabytes of the largest so far, what it
+    printed, its exit code."""
 
     cpu_s: float
+    wall_s: float
     peak_mib: float
     text: str
     exit: int
@@ -31,7 +34,7 @@ class Ran:
 
 @dataclass
 class Series:
-    """The CPU seconds of repeated runs."""
+    """The seconds of repeated runs."""
 
     seconds: list[float] = field(default_factory=list)
 
@@ -55,16 +58,30 @@ def run(command: list[str | Path], folder: Path, source: str = ".") -> Ran:
         "PYTHONHASHSEED": "0",
     }
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    start = time.perf_counter()
     done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+    wall_s = time.perf_counter() - start
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Ran(cpu_s, after.ru_maxrss / 1024, done.stdout + done.stderr, done.returncode)
+    return Ran(cpu_s, wall_s, after.ru_maxrss / 1024, done.stdout + done.stderr, done.returncode)
 
 
-def in_turns(actions: Mapping[str, Callable[[], Ran]], rounds: int) -> dict[str, Series]:
+def cpu(ran: Ran) -> float:
+    """CPU seconds."""
+    return ran.cpu_s
+
+
+def wall(ran: Ran) -> float:
+    """Seconds of the clock."""
+    return ran.wall_s
+
+
+def in_turns(
+    actions: Mapping[str, Callable[[], Ran]], rounds: int, seconds: Callable[[Ran], float] = cpu
+) -> dict[str, Series]:
     """Run all actions one after the other, again and again."""
     series = {name: Series() for name in actions}
     for _ in range(rounds):
         for name, action in actions.items():
-            series[name].seconds.append(action().cpu_s)
+            series[name].seconds.append(seconds(action()))
     return series

@@ -105,7 +105,7 @@ SUITES = (
         "    return _camel2under_re.sub(r'_\\1', camel_string).lower() + ''\n",
     ),
     Suite(
-        "click", "2,459 tests", release("click", "8.5.1"), "src", (), "src/click/formatting.py",
+        "click", "2,459 tests", release("click", "8.5.1"), "src", ("click==8.5.1",), "src/click/formatting.py",
         "    widths: dict[int, int] = {}\n", "    widths: dict[int, int] = dict()\n",
     ),
     Suite(

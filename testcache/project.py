@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -87,11 +87,18 @@ def open_store(rootdir: Path, settings: Settings, mode: str) -> tuple[Store | No
 
 
 def build_world(
-    rootdir: str, settings: Settings, store: Store | None, salt: bytes, *, search: Sequence[str] | None = None
+    rootdir: str,
+    settings: Settings,
+    store: Store | None,
+    salt: bytes,
+    *,
+    search: Sequence[str] | None = None,
+    parsed: Mapping[bytes, bytes] | None = None,
 ) -> World:
     """Everything that answers `digest_of`, for this rootdir and this interpreter.
 
-    `search` is the search path of the process on whose behalf it answers; its own, if not given.
+    `search` is the search path of the process on whose behalf it answers; its own, if not given. `parsed`
+    are sources that are not in the store yet, encoded.
     """
     files = Files()
     distributions = Distributions(files, rootdir, search)
@@ -105,7 +112,9 @@ def build_world(
 
     def fetch(key: bytes) -> Source | None:
         try:
-            data = store.get("source", key) if store is not None else None
+            data = parsed.get(key) if parsed is not None else None
+            if data is None and store is not None:
+                data = store.get("source", key)
             return decode_source(data) if data is not None else None
         except (BadRecord, StoreError):  # parsed again; a broken store is reported when tests are looked up
             return None

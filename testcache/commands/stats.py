@@ -136,8 +136,8 @@ def _counted(label: str, tallies: Iterable[dict[str, int]]) -> Iterator[str]:
 
 
 def _latest(kept: list[Run], quick: list[Replayed]) -> Iterator[str]:
-    rows = [(run.at, run.total, run.cached, run.ran, run.saved_s, run.mode) for run in kept]
-    rows += [(at, tests, tests, 0, saved_s, "nothing changed") for at, tests, saved_s in quick]
+    rows = [(run.at, run.total, run.cached, run.ran, run.saved_s, _effort(run), run.mode) for run in kept]
+    rows += [(at, tests, tests, 0, saved_s, "", "nothing changed") for at, tests, saved_s in quick]
     if rows:
         yield bold("latest runs")
     yield from columns(
@@ -148,12 +148,19 @@ def _latest(kept: list[Run], quick: list[Replayed]) -> Iterator[str]:
                 f"{cached:,} cached",
                 f"{ran:,} run",
                 f"{seconds(saved_s)} saved" if cached else "",
+                effort,
                 "" if mode == "on" else mode,
             )
-            for at, total, cached, ran, saved_s, mode in sorted(rows, reverse=True)[:SHOWN]
+            for at, total, cached, ran, saved_s, effort, mode in sorted(rows, reverse=True)[:SHOWN]
         ),
         right=frozenset({1, 2, 3, 4}),
     )
+
+
+def _effort(run: Run) -> str:
+    """`2 workers, 71% efficient`; nothing for a run in one process."""
+    effort = run.effort
+    return f"{number(effort.workers, 'worker')}, {effort.efficiency:.0%} efficient" if effort is not None else ""
 
 
 def _slowest(contents: _Contents) -> Iterator[str]:

@@ -78,7 +78,7 @@ def predicted(costs: Sequence[float], machine: Machine, start: Start, workers: i
 def _most(tests: int, machine: Machine, limit: int | None) -> tuple[int, str]:
     """The most workers that can be of use, and what limits them."""
     load = f", of which {machine.busy:.1f} are busy" if machine.busy >= 0.25 else ""
-    bounds = [(machine.workers, f"{machine.cores:g} usable cores{load}")]
+    bounds = [(machine.workers, f"{machine.cores:g} usable core{'s' * (machine.cores != 1)}{load}")]
     if limit is not None:
         bounds = [(limit, "as asked for")]
     bounds.append((tests, number(tests, "test")))

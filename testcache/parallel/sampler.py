@@ -52,7 +52,6 @@ class Sampler(threading.Thread):
         self._processes = {0: psutil.Process()}
         self.usage = Usage()
         self.cpu = 0.0
-        psutil.cpu_percent(None)  # counts from here
 
     def watch(self, pids: Iterable[int]) -> None:
         """Add workers. One that is gone already is no error."""
@@ -78,17 +77,21 @@ class Sampler(threading.Thread):
 
     def run(self) -> None:
         """Sample until told to stop."""
+        psutil.cpu_percent(None)  # counts from here; psutil keeps a count for each thread
         while not self._over.wait(self._interval_s):
-            self.sample()
+            self._look_at_machine()
+            self._look_at_processes()
             self._tick()
 
-    def sample(self) -> None:
-        """Look once."""
+    def _look_at_machine(self) -> None:
         self.cpu = psutil.cpu_percent(None) / 100
         usage = self.usage
         usage.samples += 1
         usage.cpu_sum += self.cpu
         usage.cpu_max = max(usage.cpu_max, self.cpu)
+
+    def _look_at_processes(self) -> None:
+        usage = self.usage
         for pid, process in list(self._processes.items()):
             try:
                 with process.oneshot():
@@ -102,8 +105,8 @@ class Sampler(threading.Thread):
             usage.read_bytes[pid], usage.written_bytes[pid] = traffic.read_bytes, traffic.write_bytes
 
     def stop(self) -> None:
-        """End the thread, after a last look."""
+        """End the thread, after a last look at the processes."""
         self._over.set()
         if self.is_alive():
             self.join(timeout=2.0)
-        self.sample()
+        self._look_at_processes()

@@ -86,19 +86,29 @@ class ShardPlan:
 
 def plan(nodes: Iterable[NodeId], costs: Costs, total: int) -> ShardPlan:
     """Deal tests out to `total` shards by predicted seconds. Cost: a sort."""
+    groups: dict[str, list[NodeId]] = {}
+    for node in set(nodes):
+        groups.setdefault(node if costs.is_known(node) else _function(node), []).append(node)
     shards: list[set[NodeId]] = [set() for _ in range(total)]
+    names: list[list[tuple[str, int]]] = [[] for _ in range(total)]
     loads = [0.0] * total
-    ranked = sorted((-_rounded(costs.seconds(node)), node) for node in set(nodes))
-    for cost, node in ranked:
+    ranked = sorted((-sum(_rounded(costs.seconds(node)) for node in group), name) for name, group in groups.items())
+    for cost, name in ranked:
         least = min(range(total), key=lambda number: (loads[number], number))
-        shards[least].add(node)
+        shards[least].update(groups[name])
+        names[least].append((name, len(groups[name])))
         loads[least] -= cost
-    names = [sorted(shard) for shard in shards]
     return ShardPlan(
         tuple(frozenset(shard) for shard in shards),
         tuple(loads),
-        digest.of_fields("shards", *names).hex()[:8],
+        digest.of_fields("shards", *map(sorted, names)).hex()[:8],
     )
+
+
+def _function(node: NodeId) -> str:
+    """A node id without its parameters."""
+    path, mark, name = node.partition("::")
+    return path + mark + name.partition("[")[0]
 
 
 def _rounded(seconds: float) -> float:

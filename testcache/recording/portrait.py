@@ -29,7 +29,7 @@ from collections.abc import Callable, Iterable, Iterator
 from operator import itemgetter
 from typing import Any, Final
 
-from testcache.digest import of_text
+from testcache.digest import of_bytes, of_text
 from testcache.model import Digest
 from testcache.recording import anatomy
 from testcache.recording.anatomy import ATOMS, MISSING, Types
@@ -38,12 +38,15 @@ from testcache.recording.identity import identity
 MOST_PARTS: Final = 20_000
 """Objects that one portrait may name: about 100 ms. A filled table of a grammar has a few thousand."""
 
+LONG: Final = 256
+"""Characters or bytes up to which a text stands in a portrait as it is."""
+
 MOST_DEPTH: Final = 40
 """Sets in sets that one portrait follows: each takes a few frames of Python's stack."""
 
 _WRITTEN_OUT: Final = Types(
     datetime.date, datetime.timedelta, datetime.timezone, decimal.Decimal, fractions.Fraction, uuid.UUID, range,
-    bytearray, pathlib.PurePosixPath, pathlib.PureWindowsPath, pathlib.PosixPath, pathlib.WindowsPath,
+    pathlib.PurePosixPath, pathlib.PureWindowsPath, pathlib.PosixPath, pathlib.WindowsPath,
 )  # fmt: skip
 """Types whose `repr` says all there is, and runs no code of a project."""
 
@@ -184,14 +187,24 @@ _END: Final = _Word(">")
 _PLAIN: Final[dict[type, Callable[[Any], str]]] = {
     int: lambda thing: int.__format__(thing, "x"),
     float: float.__repr__,
-    str: str.__repr__,
-    bytes: bytes.__repr__,
+    str: lambda thing: _text(str.__str__(thing)),
+    bytes: lambda thing: _text(bytes.__getitem__(thing, slice(None))),
 }
 
 
 def _atom(thing: object) -> str:
     """A plain value with its type; numbers in hexadecimal, for long ones have no other text."""
-    return f"int:{thing:x}" if type(thing) is int else f"{type(thing).__name__}:{thing!r}"
+    if type(thing) is int:
+        return f"int:{thing:x}"
+    written = _text(thing) if isinstance(thing, (str, bytes)) and len(thing) > LONG else repr(thing)
+    return f"{type(thing).__name__}:{written}"
+
+
+def _text(thing: str | bytes) -> str:
+    """What a text or bytes come down to: long ones to a digest, or a portrait would take several times their memory."""
+    if len(thing) <= LONG:
+        return repr(thing)
+    return f"long:{(of_text(thing) if isinstance(thing, str) else of_bytes(thing)).hex()}"
 
 
 def _unknown() -> str:
@@ -296,6 +309,7 @@ _SPECIAL: Final[dict[int, Callable[[Any], Iterator[object]]]] = {
         (types.ClassMethodDescriptorType, _of_descriptor),
         (datetime.datetime, _of_time),
         (datetime.time, _of_time),
+        (bytearray, lambda thing: iter((bytes(thing),))),
         (slice, _of("start", "stop", "step")),
         (re.Pattern, _of("pattern", "flags")),
         (functools.partial, _of("func", "args", "keywords", "__dict__")),

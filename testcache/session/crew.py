@@ -36,7 +36,8 @@ class Crew:
             return specs
         why = f"{len(specs)} asked for, {len(work.nodes)} to run"
         if self._distribution.auto:
-            limit, least = self._distribution.limit, int(measured)
+            # What ends its process must not end this one.
+            limit, least = self._distribution.limit, int(measured or work.crashes)
             plan = self._workforce.choose(work, store, limit=limit, least=least, skipped=skipped)
             here = [spec for spec in specs if not self._remote.is_remote(spec)][: plan.workers]
             there = [spec for spec in specs if self._remote.is_remote(spec)]

@@ -17,6 +17,7 @@ import pytest
 from testcache.model import NodeId, Result
 from testcache.parallel.machine import usable_cores
 from testcache.session.limits import Limits
+from testcache.session.losses import Losses
 from testcache.session.names import path_of
 from testcache.session.orders import ORDERS
 from testcache.session.setups import longest
@@ -39,6 +40,7 @@ class Distribution:
         auto: whether xdist was asked to choose the number of workers (`-n auto`).
         limit: with `auto`, the number that a conftest file or the environment sets, else None.
         setups: what workers measured of shared set-ups, see `SetupTimes`.
+        crashed: tests that took their worker with them.
     """
 
     def __init__(self, config: pytest.Config, settings: Parallel, deliver: Deliver) -> None:
@@ -54,12 +56,13 @@ class Distribution:
         self._limits: Limits | None = None
         self._moments: list[float] = []
         self._ended: set[NodeId] = set()
-        self._offered: set[NodeId] = set()
+        self._offered: set[NodeId] | None = None
         self._workers = 0
         self._collect_s = 0.0
         self.auto = False
         self.limit: int | None = None
         self.setups: dict[str, float] = {}
+        self.crashed: set[NodeId] = set()
         config.pluginmanager.register(self, PLUGIN_NAME)
 
     @property
@@ -108,28 +111,32 @@ class Distribution:
             reporter.showfspath = None  # xdist had switched off the lines of one process
         self._session = None
 
-    def run(
-        self, session: pytest.Session, work: Work, specs: list[str], *, salt: bytes, facts: dict[str, bytes]
-    ) -> object:
+    def run(self, session: pytest.Session, work: Work, specs: list[str], orders: dict[str, Any]) -> object:
         """Start workers for these tests and let xdist run them; its answer is pytest's.
 
-        `facts` are those behind the environment key, digested, which a worker must share. May be called
-        again, for tests that waited for these.
+        `orders` are those of all workers but for what to run. May be called again, for tests that waited for
+        these.
         """
         if self._moments:
             self._begin_anew()
         self._work = work
-        self._orders = {"run": [str(node) for node in work.nodes], "salt": salt, "facts": facts}
+        self._orders = orders | {"run": [str(node) for node in work.nodes]}
         asked, self._config.option.tx = self._config.option.tx, specs
         self._workers = len(specs)
         self._config.pluginmanager.register(self._session, "dsession")
         collected = session.testscollected
         self._moments = [time.perf_counter()]
+        losses = Losses(self._session)
         self._session.pytest_sessionstart(session)
         try:
             answer = self._session.pytest_runtestloop()
             self._report_unreported()
             return answer
+        except RuntimeError as problem:
+            if not losses.explain(problem):
+                raise
+            self._report_unreported()
+            return True
         finally:
             if self._limits is not None:
                 self._limits.stop()
@@ -156,13 +163,13 @@ class Distribution:
             return None
         from testcache.session.scheduling import CostScheduling
 
-        self._limits = Limits(self._settings, self._session)
+        self._limits = Limits(self._settings, self._session, watch=config.option.verbose > 0)
         self._scheduler = CostScheduling(config, log, self._work, self._limits)
         return self._scheduler
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
-        self._offered.update(map(self._plain, ids))
+        self._offered = {*(self._offered or ()), *map(self._plain, ids)}
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -182,6 +189,7 @@ class Distribution:
     def pytest_handlecrashitem(self, crashitem: str) -> None:
         """A test that took its worker with it has failed, whatever was stored for it before."""
         node = self._plain(crashitem)
+        self.crashed.add(node)
         self._deliver([Result(path_of(node), node, None, recorded_at=time.time())])
 
     def pytest_runtest_logreport(self, report: Any) -> None:
@@ -194,15 +202,16 @@ class Distribution:
 
     def unknown(self) -> frozenset[NodeId]:
         """The tests that no worker collected: ids that hold the time, say, are others in each process."""
-        return self._work.known - self._offered if self._offered else frozenset()
+        return self._work.known - self._offered if self._offered is not None else frozenset()
 
     def _report_unreported(self) -> None:
         """A test that no worker ran must not pass in silence.
 
-        Workers may have crashed more often than --max-worker-restart allows, and left the rest.
+        Workers may have crashed more often than --max-worker-restart allows, and left the rest; or the
+        one that took a crashed one's place collected other tests; or their machines are gone.
         """
-        missing = [node for node in self._work.nodes if node not in self._ended and node in self._offered]
-        if self._session.shouldstop or not missing:
+        missing = [node for node in self._work.nodes if node not in self._ended and node not in self.unknown()]
+        if self._session.shouldstop:
             return
         for node in missing:
             text = f"testcache: {node}: not run: no worker was left to run it [not-run]"

@@ -1,4 +1,4 @@
-"""What workers may use: tests held back while the machine is busy, workers replaced before they grow too large."""
+"""What workers use and may use: tests held back on a busy machine, workers replaced before they grow too large."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ _REMOTE = ("via", "ssh", "socket", "vagrant_ssh")
 
 
 class Limits:
-    """The limits of one run, or none: then nothing is sampled and psutil is not imported.
+    """The limits of one run, or none: then nothing is sampled and psutil is not imported, unless `watch` asks for it.
 
     Attributes:
         replaced: workers that were replaced because of their memory.
         held_s: seconds in which at least one worker was kept waiting.
     """
 
-    def __init__(self, settings: Parallel, session: Any) -> None:
+    def __init__(self, settings: Parallel, session: Any, *, watch: bool) -> None:
         self._settings = settings
+        self._watch = watch
         self._session = session
         self._sampler: Sampler | None = None
         self._growth: dict[Any, Growth] = {}
@@ -42,7 +43,7 @@ class Limits:
 
     def start(self, wake: Any) -> None:
         """Begin to watch; `wake` is called in xdist's own thread while tests are held back."""
-        if not self._settings.max_cpu and not self._settings.max_memory:
+        if not (self._settings.max_cpu or self._settings.max_memory or self._watch):
             return
         from testcache.parallel.sampler import Sampler
 
@@ -79,9 +80,11 @@ class Limits:
     # -- memory
 
     def joined(self, node: Any) -> None:
-        """Watch a worker that is about to get its first test."""
+        """Watch a worker that is about to get its first test; one that ends is no longer watched."""
         spec = node.gateway.spec
-        if self._sampler is None or node in self._growth or any(getattr(spec, name, None) for name in _REMOTE):
+        if self._sampler is None or node in self._growth or node.shutting_down:
+            return
+        if any(getattr(spec, name, None) for name in _REMOTE):
             return
         pid = node.gateway._rinfo().pid
         self._sampler.watch([pid])
@@ -113,7 +116,7 @@ class Limits:
     # -- report
 
     def lines(self) -> Iterator[str]:
-        """What was used, for each limit that is set."""
+        """What was used, in all and for each limit that is set."""
         if self._sampler is None:
             return
         usage = self._sampler.usage
@@ -135,5 +138,6 @@ class Limits:
             )
         yield (
             f"testcache: pytest and its workers used {seconds(sum(usage.cpu_s.values()))} of CPU, "
-            f"read {size(sum(usage.read_bytes.values()))} from disk and wrote {size(sum(usage.written_bytes.values()))}"
+            f"read {size(sum(usage.read_bytes.values()))} from disk and wrote "
+            f"{size(sum(usage.written_bytes.values()))}; the largest worker held {size(usage.rss_max)}"
         )

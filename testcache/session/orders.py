@@ -9,6 +9,26 @@ from typing import Any
 ORDERS = "testcache"
 """Key among xdist's own orders."""
 
+NOTHING: dict[str, Any] = {
+    "run": [],
+    "only": False,
+    "leave": [],
+    "salt": b"",
+    "facts": {},
+    "parsed": {},
+    "stored": False,
+}
+"""What a worker does that nobody told what to do. What the controller says:
+
+- run: the node ids of the tests that are to run;
+- only: whether nothing else need be collected, as no plugin could miss it;
+- leave: test files that need not be imported, as nothing changed for them and none of their tests is to run;
+- salt: the store's, with which values of variables are keyed;
+- facts: those behind the environment key, digested, which a worker must share;
+- parsed: what the controller parsed in this run, encoded, by key;
+- stored: whether there is a store, which holds what was parsed in earlier runs.
+"""
+
 
 def worker_orders() -> dict[str, Any] | None:
     """What the controller told this process to do, if it is an xdist worker; else None.
@@ -19,7 +39,7 @@ def worker_orders() -> dict[str, Any] | None:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         if frame.f_globals.get("__name__") == "__channelexec__":
-            orders: dict[str, Any] = frame.f_globals["workerinput"].get(ORDERS, {"run": [], "salt": b"", "facts": {}})
+            orders: dict[str, Any] = frame.f_globals["workerinput"].get(ORDERS, NOTHING)
             return orders
         frame = frame.f_back
     return None

@@ -24,7 +24,8 @@ from testcache.session.leaks import Leaks
 from testcache.session.names import node_id, path_of
 from testcache.session.neighbours import Neighbours
 from testcache.session.waiting import recorded, settle, waiting
-from testcache.session.warm import CachedItem, imported
+from testcache.session.warm import CachedItem, imported, may_leave_out
+from testcache.storage.codec import encode_source
 from testcache.storage.leaks import Leak, save_leaks
 
 if TYPE_CHECKING:
@@ -109,9 +110,17 @@ class Rounds:
             run_here(session, items)
             return
         runner = self._runner
-        salt = runner.store.salt if runner.store is not None else b""
-        facts = environment.digests(runner.config, runner.world.roots, runner.recording.options.names)
-        runner.distribution.run(session, runner.work, specs, salt=salt, facts=facts)
+        only = may_leave_out(runner.config)
+        run = set(map(path_of, runner.work.nodes))
+        orders = {
+            "only": only,
+            "leave": runner.warm.unneeded(run) if runner.warm is not None and only else [],
+            "salt": runner.store.salt if runner.store is not None else b"",
+            "facts": environment.digests(runner.config, runner.world.roots, runner.recording.options.names),
+            "parsed": {key: encode_source(source) for key, source in runner.world.sources.new()},
+            "stored": runner.store is not None,
+        }
+        runner.distribution.run(session, runner.work, specs, orders)
         unknown = runner.distribution.unknown()
         run_here(session, [item for item in items if node_id(item) in unknown])
 

@@ -274,7 +274,7 @@ class Runner:
                     save_collected(self.store, self.environment, self.notes.files)
                     took = {r.node_id: r.duration_s for r in self.results.values() if r.duration_s}
                     setups = longest(self.distribution.setups, self.recording.charges.setups.seconds())
-                    save_timings(self.store, took, setups)
+                    save_timings(self.store, took, setups, self.distribution.crashed)
                     self._write_index(session)
             except (StoreError, BadRecord) as problem:
                 self.give_up(problem)

@@ -7,6 +7,7 @@ is decided here.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -80,6 +81,12 @@ class CostScheduling(LoadScheduling):  # type: ignore[misc]
 
     # -- giving out
 
+    def add_node_collection(self, node: Any, collection: Sequence[str]) -> None:
+        """A worker has collected. One that joined later and found other tests is of no use."""
+        super().add_node_collection(node, collection)
+        if node not in self.node2collection:
+            node.shutdown()
+
     def schedule(self) -> None:
         """Give each worker its first tests, or a worker that joined later its own."""
         if self.collection is None:
@@ -102,8 +109,8 @@ class CostScheduling(LoadScheduling):  # type: ignore[misc]
 
     def check_schedule(self, node: Any, duration: float = 0) -> None:
         """Give a worker more, or tell it that nothing more comes, or let it wait while the machine is busy."""
-        if node not in self.node2collection:
-            node.shutdown()  # it joined later and has collected other tests
+        if node not in self.node2collection:  # it joined later and has not collected yet
+            return
         self._limits.joined(node)
         self._held.discard(node)
         while not node.shutting_down and self._wants(node):
@@ -131,7 +138,7 @@ class CostScheduling(LoadScheduling):  # type: ignore[misc]
         """The tests that a worker gets next: all of a unit, or one by one where its memory is limited."""
         parts = self._parts.setdefault(node, [])
         if not parts:
-            others = [other for other in self.nodes if other is not node and not other.shutting_down]
+            others = [o for o in self.nodes if o is not node and o in self.node2collection and not o.shutting_down]
             unit = self._units.next(self._ahead_s(node), [self._ahead_s(other) for other in others])
             parts += unit.tests if unit is not None else ()
         count = 1 if self._limits.of_memory else len(parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from testcache.quantities import Audit
 from testcache.session.audit import wanted
 from testcache.session.orders import worker_orders
 from testcache.session.warm import WarmRunner, find, invocation_key
-from testcache.settings import REMOTE, load
+from testcache.settings import REMOTE, Settings, load
 
 MODES = ("on", "read", "refresh", "verify", "off")
 PLUGIN_NAME = "testcache-run"
@@ -38,16 +39,19 @@ def start(config: pytest.Config, mode: str) -> None:
     isolated = config.known_args_namespace.cached_isolated
     if isolated and not hasattr(os, "fork"):
         raise pytest.UsageError("--cached-isolated: this platform has no fork [option-value]")
-    audit = Audit() if isolated else wanted(config, settings.audit)
     orders = worker_orders()
-    store, complaint = (None, "") if orders is not None else open_store(config.rootpath, settings, mode)
+    if orders is not None:
+        _start_worker(config, settings, orders)
+        return
+    audit = Audit() if isolated else wanted(config, settings.audit)
+    store, complaint = open_store(config.rootpath, settings, mode)
     team = None
     if store is not None and not isolated and (settings.remote.url or REMOTE in os.environ):
         from testcache.session.shared import Shared
 
         team = Shared.begin(config, settings, store, mode)
-    salt = orders["salt"] if orders is not None else store.salt if store is not None else b""
-    world = build_world(str(config.rootpath), settings, store, salt or NO_SALT)
+    salt = store.salt if store is not None else NO_SALT
+    world = build_world(str(config.rootpath), settings, store, salt)
     invocation = warm = None
     if store is not None:
         # An audit draws among all hits, and compares with traces: the index has none.
@@ -59,21 +63,27 @@ def start(config: pytest.Config, mode: str) -> None:
     if team is not None:
         team.connect(warm)
     from testcache.session.observing import start_observer
+    from testcache.session.runner import Runner
 
-    observer = start_observer(world, settings, salt or NO_SALT)
-    if orders is not None:
-        from testcache.session.workers import Worker
+    observer = start_observer(world, settings, salt)
+    kind: type[Runner] = Runner
+    if isolated:
+        from testcache.session.isolated import Isolated
 
-        plugin: object = Worker(config, settings, world, observer, orders)
-    else:
-        from testcache.session.runner import Runner
-
-        kind: type[Runner] = Runner
-        if isolated:
-            from testcache.session.isolated import Isolated
-
-            kind = Isolated
-        plugin = kind(config, settings, world, observer, store, mode, complaint, invocation, warm, audit)
+        kind = Isolated
+    plugin = kind(config, settings, world, observer, store, mode, complaint, invocation, warm, audit)
     config.pluginmanager.register(plugin, PLUGIN_NAME)
     if team is not None:  # after the run's own: what it does at the end comes after what that does
         config.pluginmanager.register(team, SHARED)
+
+
+def _start_worker(config: pytest.Config, settings: Settings, orders: dict[str, Any]) -> None:
+    """The same inside a worker of xdist: it records, and of the store it reads only what was parsed before."""
+    from testcache.session.observing import start_observer
+    from testcache.session.workers import Worker
+
+    salt = orders["salt"] or NO_SALT
+    store = open_store(config.rootpath, settings, "read")[0] if orders["stored"] else None
+    world = build_world(str(config.rootpath), settings, store, salt, parsed=orders["parsed"])
+    observer = start_observer(world, settings, salt)
+    config.pluginmanager.register(Worker(config, settings, world, observer, orders, store), PLUGIN_NAME)

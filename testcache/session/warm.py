@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -53,6 +53,10 @@ class Warm:
         """A test file that need not be imported although others are."""
         file = self.held.get(path)
         return None if file is None or file.acts else file
+
+    def unneeded(self, paths: Collection[str]) -> list[str]:
+        """The test files that need not be imported where only tests of `paths` run."""
+        return [path for path in self.held if path not in paths and self.known(path) is not None]
 
     @property
     def complete(self) -> bool:
@@ -133,8 +137,10 @@ def held_file(item: pytest.Item) -> IndexedFile | None:
 
 _KNOWN_HOOKS = frozenset(
     {"main", "mark", "nodes", "funcmanage", "lfplugin", "nfplugin", "stepwiseplugin", "session", "unittest"}
+    | {"hypothesispytest"}
 )
-"""Names under which pytest's own plugins are registered; theirs is the order and the selection checked here."""
+"""Names under which pytest's own plugins are registered; theirs is the order and the selection checked here.
+Hypothesis gives its tests a mark, by which only -m selects."""
 
 
 def may_skip(config: pytest.Config) -> bool:
@@ -142,6 +148,11 @@ def may_skip(config: pytest.Config) -> bool:
     option = config.option
     if option.keyword or option.markexpr or option.deselect or option.doctestmodules:
         return False
+    return may_leave_out(config)
+
+
+def may_leave_out(config: pytest.Config) -> bool:
+    """The same where it is known what is selected: not if a plugin might miss the tests of another file."""
     if any("::" in str(argument) for argument in config.args):
         return False
     for hook in (config.hook.pytest_collection_modifyitems, config.hook.pytest_itemcollected):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,11 +19,22 @@ from testcache.session.names import node_id
 from testcache.session.recording import Recording
 from testcache.session.remote import make_parent
 from testcache.settings import Settings
+from testcache.storage.store import Store
 from testcache.storage.wire import Packer
 
 
+class LeftModule(pytest.Module):
+    """A test file that is left alone."""
+
+    def collect(self) -> list[pytest.Item | pytest.Collector]:
+        return []
+
+
 class Worker:
-    """Records like a run without xdist; decides nothing and never opens the store."""
+    """Records like a run without xdist; decides nothing and never writes into the store.
+
+    `store` is open for reading, or None; it is closed at the end.
+    """
 
     def __init__(
         self,
@@ -31,11 +43,15 @@ class Worker:
         world: World,
         observer: Observer,
         orders: dict[str, Any],
+        store: Store | None,
     ) -> None:
         self.recording = Recording(config, settings, world, observer, self._deliver)
         self._config = config
         self._world = world
+        self._store = store
         self._run = frozenset(orders["run"])
+        self._within = _within(orders["run"]) if orders["only"] else None
+        self._leave = frozenset(str(config.rootpath / path) for path in orders["leave"])
         self._facts: dict[str, bytes] = orders["facts"]
         self._difference = ""
         self._packer = Packer()
@@ -49,6 +65,15 @@ class Worker:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> None:
         self._collecting = time.perf_counter()
+
+    def pytest_pycollect_makemodule(self, module_path: Path, parent: Any) -> pytest.Module | None:
+        """A test file of which nothing runs is not imported."""
+        return LeftModule.from_parent(parent, path=module_path) if str(module_path) in self._leave else None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pycollect_makeitem(self, collector: pytest.Collector, name: str) -> list[pytest.Item] | None:
+        """Of a function of which nothing runs no test is made: some have thousands of parameters."""
+        return [] if self._within is not None and f"{collector.nodeid}::{name}" not in self._within else None
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None, None, None]:
@@ -88,3 +113,17 @@ class Worker:
         output["testcache"] = self._packed(results)
         output["testcache-setups"] = self.recording.charges.setups.seconds()
         output["testcache-collect"] = self._collect_s
+        if self._store is not None:
+            self._store.close()
+
+
+def _within(nodes: Iterable[str]) -> frozenset[str]:
+    """The node ids of all functions and classes in which these tests are."""
+    found = set()
+    for node in nodes:
+        path, _, rest = node.partition("::")
+        name = path
+        for part in rest.partition("[")[0].split("::"):
+            name = f"{name}::{part}"
+            found.add(name)
+    return frozenset(found)

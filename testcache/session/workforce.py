@@ -34,13 +34,19 @@ _URGENT = {"failed": frozenset({Reason.NOT_PASSED}), "new": frozenset({Reason.NE
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """The tests that must run, and what is known of each."""
+    """The tests that must run, and what is known of each.
+
+    Attributes:
+        known: `nodes`, to look into.
+        crashes: whether one of them took its process with it the last time.
+    """
 
     nodes: tuple[NodeId, ...] = ()
     costs: Costs = field(default_factory=lambda: Costs({}))
     setups: Mapping[str, float] = field(default_factory=dict)
     urgent: frozenset[NodeId] = frozenset()
     known: frozenset[NodeId] = frozenset()
+    crashes: bool = False
 
 
 class Workforce:
@@ -90,7 +96,8 @@ class Workforce:
                 known[node] = max(trace.duration_s, known.get(node, 0.0))
         first = self._first()
         urgent = frozenset(node for node in chosen if _reason(decisions.get(node)) in first)
-        return Work(chosen, Costs(known), timings.setups, urgent, frozenset(chosen))
+        everyone = frozenset(chosen)
+        return Work(chosen, Costs(known), timings.setups, urgent, everyone, not everyone.isdisjoint(timings.crashed))
 
     def _first(self) -> frozenset[Reason]:
         """The reasons whose tests go first: as the setting says, and as pytest's own options say."""

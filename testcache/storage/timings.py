@@ -31,10 +31,12 @@ class Timings:
         tests: set-up, call and teardown of each test in its latest run.
         setups: what all tests of a file or a class share (module- and class-scoped fixtures), by that
             file's or class's node id.
+        crashed: tests that took their process with them in their latest run.
     """
 
     tests: dict[str, float] = field(default_factory=dict)
     setups: dict[str, float] = field(default_factory=dict)
+    crashed: list[str] = field(default_factory=list)
 
 
 def load_timings(store: Store, paths: Iterable[str]) -> Timings:
@@ -45,12 +47,18 @@ def load_timings(store: Store, paths: Iterable[str]) -> Timings:
         path, timings = wanted[key], _decoded(data)
         found.tests.update({path + rest: seconds for rest, seconds in timings.tests.items()})
         found.setups.update({path + rest: seconds for rest, seconds in timings.setups.items()})
+        found.crashed += [path + rest for rest in timings.crashed]
     return found
 
 
-def save_timings(store: Store, tests: Mapping[NodeId, float], setups: Mapping[str, float]) -> None:
+def save_timings(
+    store: Store, tests: Mapping[NodeId, float], setups: Mapping[str, float], crashed: Iterable[NodeId]
+) -> None:
     """Take over what a run measured, in one transaction. Raises StoreError."""
     files: dict[str, Timings] = {}
+    for node in crashed:
+        path, rest = _split(node)
+        files.setdefault(path, Timings()).crashed.append(rest)
     for node, seconds in tests.items():
         path, rest = _split(node)
         files.setdefault(path, Timings()).tests[rest] = round(seconds, 5)
@@ -67,7 +75,8 @@ def _joining(fresh: Timings) -> Change:
         known = Timings() if old is None else _decoded(old)
         tests = {rest: seconds for rest, seconds in known.tests.items() if rest not in fresh.tests}
         kept = list((tests | fresh.tests).items())[-KEPT_TESTS:]
-        return encode_value(Timings(dict(kept), known.setups | fresh.setups))
+        crashed = {rest for rest in known.crashed if rest not in fresh.tests} | set(fresh.crashed)
+        return encode_value(Timings(dict(kept), known.setups | fresh.setups, sorted(crashed)[-KEPT_TESTS:]))
 
     return change
 

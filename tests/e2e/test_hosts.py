@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from harness import Project
-from sshd import Server, can_mount, missing, serving
+from sshd import Network, Server, can_mount, cannot_network, missing, network, serving
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
 needs_mounts = pytest.mark.skipif(not can_mount(), reason="no mount namespaces here")
@@ -23,6 +23,9 @@ def test_it(number, tmp_path):
     (tmp_path / "x").write_text(str(number))
 """
 ASKS_WHERE = "import os\ndef test_where(): assert os.environ.get('SSH_CONNECTION')\n"
+
+
+needs_networks = pytest.mark.skipif(bool(cannot_network()), reason=cannot_network())
 
 
 @pytest.fixture
@@ -59,6 +62,33 @@ def test_tests_run_on_other_machines_and_their_records_come_home(project: Projec
         assert not (project.path / path).exists(), "xdist copied pytest into the checkout"
 
 
+@pytest.fixture
+def networks() -> Iterator[dict[str, Network]]:
+    """Two networks that only this machine can reach."""
+    with network(1) as left, network(2) as right:
+        yield {"left": left, "right": right}
+
+
+@needs_networks
+def test_tests_run_on_machines_in_other_networks(project: Project, networks: dict[str, Network]) -> None:
+    """Two hosts, each in a network namespace of its own: both run tests, and when one is cut off nothing runs."""
+    places = project.path.parent / "places"
+    note = f"open({str(places)!r}, 'a').write(os.readlink('/proc/self/ns/net') + ' ')"
+    project.write("test_it.py", TESTS.replace("time.sleep(0.1)", f"time.sleep(0.3); {note}"))
+    with serving(project.path.parent / "sshd", dict.fromkeys(networks, ""), networks) as server:
+        project.write(".testcache.toml", settings(server, "left") + settings(server, "right"))
+        run = project.run("--cached", "--cached-hosts=all")
+        assert (run.exit, len(run.executed), len(run.outcomes)) == (0, 6, 6), run.text
+        seen = set(places.read_text().split())
+        assert len(seen) == 2
+        assert str(Path("/proc/self/ns/net").readlink()) not in seen
+
+        networks["right"].pull_the_plug()
+        run = project.run("--cached=refresh", "--cached-hosts=all")
+        assert (run.exit, run.executed, run.outcomes) == (4, set(), {})
+        assert "host right: right cannot be reached over ssh: ssh: connect to host" in run.text
+
+
 def test_a_test_on_another_machine_is_there(project: Project, server: Server) -> None:
     """It sees the variables of its ssh connection; replayed here, where they differ, it is not."""
     project.write("test_where.py", ASKS_WHERE)
@@ -85,6 +115,33 @@ def test_no_machine_is_asked_when_nothing_must_run(project: Project, server: Ser
     project.write(".testcache.toml", '[hosts.gone]\nssh = "127.0.0.1"\nssh-config = "/dev/null"\n')
     run = project.run("--cached", "--cached-hosts=gone")
     assert (run.exit, run.executed) == (0, set()), run.text
+
+
+LOSES_ITS_HOST = """
+import os, signal, time, pytest
+RAN = []
+@pytest.mark.parametrize("number", range(12))
+def test_it(number):
+    time.sleep(0.1)
+    RAN.append(number)
+    if len(RAN) == 2 and "SSH_CONNECTION" in os.environ:
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(2)
+"""
+
+
+@pytest.mark.parametrize("here", [(), ("-n1",)], ids=["alone", "with a worker here"])
+def test_a_machine_that_is_lost_takes_no_test_with_it(project: Project, server: Server, here: tuple[str, ...]) -> None:
+    """Its connection ends while its workers run tests: all others run here, and each is reported once."""
+    project.write("test_it.py", LOSES_ITS_HOST)
+    project.write(".testcache.toml", settings(server, "alpha", workers=2))
+    run = project.run("--cached", *here, "--cached-hosts=alpha")
+    assert (run.exit, len(run.outcomes)) == (1, 12), run.text
+    assert run.text.count("testcache: host alpha: the connection was lost: another worker starts here [host]") == 1
+    blamed = {test for test, outcome in run.outcomes.items() if outcome != "passed"}
+    assert 1 <= len(blamed) <= 2, "what its two workers were running"
+    assert set(run.outcomes) - blamed <= run.executed
+    assert "INTERNALERROR" not in run.text
 
 
 def refused(project: Project, host: str) -> str:

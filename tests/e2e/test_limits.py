@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections import Counter
 from itertools import pairwise
 
-import pytest
 from harness import Project
-
-pytestmark = pytest.mark.skipif(
-    "TESTCACHE_LIMITS" not in os.environ,
-    reason="judges by the machine's load and memory: set TESTCACHE_LIMITS=1 on a quiet machine",
-)
 
 LEAKS = """
 import pytest
@@ -51,6 +44,26 @@ def test_one_leaking_worker_is_replaced_too(project: Project) -> None:
     project.write("test_it.py", LEAKS)
     project.write(".testcache.toml", '[parallel]\nmax-memory = "200MiB"\n')
     run = project.run("-n1")
+    assert (run.exit, len(run.executed)) == (0, 40), run.text
+    assert set(ends(project).values()) == {1}
+
+
+SLOW_TO_COME_AND_GO = """
+import os, time
+WORKER = os.environ.get("PYTEST_XDIST_WORKER")
+def pytest_collection():
+    if WORKER in ("gw2", "gw3"): time.sleep(1.5)
+def pytest_sessionfinish():
+    if WORKER in ("gw0", "gw1"): time.sleep(1.2)
+"""
+
+
+def test_a_worker_that_ends_leaves_one_that_still_collects_alone(project: Project) -> None:
+    """Both workers end while both successors are collecting: these run what is left."""
+    project.write("test_it.py", LEAKS)
+    project.write("conftest.py", SLOW_TO_COME_AND_GO)
+    project.write(".testcache.toml", '[parallel]\nmax-memory = "200MiB"\n')
+    run = project.run("-n2")
     assert (run.exit, len(run.executed)) == (0, 40), run.text
     assert set(ends(project).values()) == {1}
 

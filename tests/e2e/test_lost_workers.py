@@ -118,3 +118,35 @@ def test_when_workers_may_not_be_replaced_the_rest_is_reported(project: Project)
     assert len(run.outcomes) == 51, run.text
     assert run.outcomes["test_0.py::test_crash"] == "error"
     assert time.monotonic() - start < 60
+
+
+FEWER = """
+import os
+def pytest_collection_modifyitems(items):
+    if os.environ.get("PYTEST_XDIST_WORKER") == "gw1":
+        del items[-1]
+"""
+
+
+def test_when_the_worker_that_follows_finds_other_tests_the_rest_is_reported(project: Project) -> None:
+    """It cannot run what the crashed one left: that is an error each, and no internal one of pytest."""
+    project.write("conftest.py", FEWER)
+    project.write("test_0.py", "import os\ndef test_crash(): os._exit(3)\n")
+    project.write("test_1.py", "import pytest\n@pytest.mark.parametrize('n', range(5))\ndef test_it(n): pass\n")
+    run = project.run("-n1")
+    assert (run.exit, len(run.outcomes), set(run.outcomes.values())) == (1, 6, {"error"}), run.text
+    assert "INTERNALERROR" not in run.text
+
+
+def test_what_crashed_runs_in_a_worker_again(project: Project) -> None:
+    """`-n auto` would run one short test in pytest's own process: not one that takes it along."""
+    project.write("test_0.py", "import os\ndef test_crash(): os._exit(3)\ndef test_other(): pass\n")
+    assert project.run("-n2").exit == 1
+    for _ in range(2):
+        run = project.run("-n", "auto")
+        assert (run.exit, run.outcomes["test_0.py::test_crash"], len(run.outcomes)) == (1, "error", 2), run.text
+    project.edit("test_0.py", "os._exit(3)", "pass")
+    assert project.run("-n", "auto").exit == 0
+    project.edit("test_0.py", "def test_crash(): pass", "def test_crash(): assert os")
+    run = project.run("-n", "auto")
+    assert (run.exit, "worker" in run.text) == (0, False), run.text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 from harness import Project
@@ -11,11 +10,20 @@ from harness import Project
 MANY = "import pytest\n@pytest.mark.parametrize('number', range({count}))\ndef test_it(number): pass\n"
 SLEEPS = """
 import time
-def test_a(): time.sleep(1.5)
-def test_b(): time.sleep(1.5)
-def test_c(): time.sleep(1.5)
-def test_d(): time.sleep(1.5)
+def test_a(): time.sleep({seconds})
+def test_b(): time.sleep({seconds})
+def test_c(): time.sleep({seconds})
+def test_d(): time.sleep({seconds})
 """
+CLAIMS = """
+import pytest
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(call):
+    report = yield
+    report.duration = 20.0 if call.when == "call" else 0.0
+    return report
+"""
+"""Each test says that it took 20 s: what is expected of it then does not rest on how busy the machine is."""
 
 
 def started(text: str) -> int:
@@ -38,13 +46,17 @@ def test_auto_starts_no_worker_for_cheap_misses(project: Project) -> None:
 
 
 def test_auto_starts_workers_for_long_tests(project: Project) -> None:
-    """Four tests of 1.5 seconds are worth two workers where there are two cores."""
-    project.write("test_sleeps.py", SLEEPS)
+    """Four tests of 20 seconds are worth two workers where there are two cores."""
+    project.write("conftest.py", CLAIMS)
+    project.write("test_sleeps.py", SLEEPS.format(seconds=0))
     project.run("-n0")
     run = project.run("--cached=refresh", "-n", "auto", "-v", env={"PYTEST_XDIST_AUTO_NUM_WORKERS": "2"})
     assert (run.exit, len(run.executed), started(run.text)) == (0, 4, 2), run.text
-    assert "testcache: 2 workers: 4 tests, about 6.0 s" in run.text
-    assert re.search(r"testcache: 2 workers: \d+% efficient: 6.\d s of tests in .* to start, .* idle", run.text)
+    assert "testcache: 2 workers: 4 tests, about 80 s" in run.text
+    assert re.search(r"testcache: 2 workers: \d+% efficient: .* of tests in .* to start, .* idle", run.text)
+    assert re.search(
+        r"testcache: pytest and its workers used .* of CPU, read .* and wrote .* held [\d.]+ MiB", run.text
+    )
 
 
 def test_tests_in_this_process_do_not_see_xdist(project: Project) -> None:
@@ -70,8 +82,8 @@ def test_a_number_is_respected_but_not_more_than_tests(project: Project) -> None
 
 def test_the_projects_own_number_is_the_most(project: Project) -> None:
     """A conftest file that chooses the number of workers is an upper bound for ours."""
-    project.write("conftest.py", "def pytest_xdist_auto_num_workers(config): return 1\n")
-    project.write("test_sleeps.py", SLEEPS)
+    project.write("conftest.py", CLAIMS + "def pytest_xdist_auto_num_workers(config): return 1\n")
+    project.write("test_sleeps.py", SLEEPS.format(seconds=0))
     project.run("-n0")
     run = project.run("--cached=refresh", "-n", "auto", "-v")
     assert started(run.text) == 0
@@ -95,13 +107,6 @@ def test_the_longest_test_goes_first(project: Project) -> None:
     assert "scheduling tests via CostScheduling" in run.text
 
 
-def order_of(project: Project, order: Path, *args: str) -> list[str]:
-    """The tests in the order in which one worker ran them."""
-    order.unlink(missing_ok=True)
-    project.run("--cached=refresh", "-n1", *args, env={"ORDER": str(order)})
-    return order.read_text().split()
-
-
 @pytest.mark.parametrize("asked", ["setting", "option"])
 def test_what_failed_goes_first_when_asked(project: Project, asked: str) -> None:
     """`first = "failed"`, and pytest's own --ff, put what failed before what is long."""
@@ -118,6 +123,23 @@ def test_what_failed_goes_first_when_asked(project: Project, asked: str) -> None
     order.unlink()
     project.run("-n1", *args, env={"ORDER": str(order)})
     assert order.read_text().split() == ["bad", "long"]
+
+
+@pytest.mark.parametrize("asked", ["setting", "option"])
+def test_what_is_new_goes_first_when_asked(project: Project, asked: str) -> None:
+    """`first = "new"`, and pytest's own --nf, put what was never recorded before what is long."""
+    note = "open(os.environ['ORDER'], 'a').write"
+    project.write("test_it.py", f"import os, time\ndef test_long(): time.sleep(0.3); {note}('long ')\n")
+    order = project.path.parent / "order"
+    project.run("-n0", env={"ORDER": str(order)})
+    if asked == "setting":
+        project.write(".testcache.toml", '[parallel]\nfirst = "new"\n')
+    args = ["--nf"] if asked == "option" else []
+    project.edit("test_it.py", "0.3", "0.31")
+    project.write("test_new.py", f"import os\ndef test_new(): {note}('new ')\n")
+    order.unlink()
+    project.run("-n1", *args, env={"ORDER": str(order)})
+    assert order.read_text().split() == ["new", "long"]
 
 
 SHARED = """
@@ -167,12 +189,13 @@ def test_a_test_that_no_worker_has_runs_here(project: Project) -> None:
 
 def test_durations_outlive_the_environment(project: Project) -> None:
     """Under new options everything runs, and what it costs is still known."""
-    project.write("test_sleeps.py", SLEEPS)
+    project.write("conftest.py", CLAIMS)
+    project.write("test_sleeps.py", SLEEPS.format(seconds=0))
     project.run("-n0")
     project.write("pytest.ini", "[pytest]\nxfail_strict = true\n")
     run = project.run("-n", "auto", "-v", env={"PYTEST_XDIST_AUTO_NUM_WORKERS": "2"})
     assert len(run.executed) == 4
-    assert "4 tests, about 6.0 s" in run.text
+    assert "4 tests, about 80 s" in run.text
 
 
 # -- shards
@@ -181,7 +204,7 @@ def test_durations_outlive_the_environment(project: Project) -> None:
 def test_shards_together_run_each_test_once(project: Project) -> None:
     """Three shards of one cache share the misses out; the first one replays the hits."""
     project.write("test_many.py", MANY.format(count=20))
-    project.write("test_sleeps.py", SLEEPS.replace("1.5", "0.05"))
+    project.write("test_sleeps.py", SLEEPS.format(seconds=0.05))
     project.run()
     project.edit("test_sleeps.py", "import time", "import time, os")
     runs = [project.run("--cached=read", f"--shard={number}/3") for number in (1, 2, 3)]
@@ -241,7 +264,7 @@ def test_shards_distribute_over_workers(project: Project) -> None:
 def test_the_plan_of_the_command_is_that_of_the_run(project: Project) -> None:
     """`testcache shard --plan N` says, without pytest, what `--shard` will do and under which digest."""
     project.write("test_many.py", MANY.format(count=6))
-    project.write("test_sleeps.py", SLEEPS.replace("1.5", "0.2"))
+    project.write("test_sleeps.py", SLEEPS.format(seconds=0.2))
     project.run()
     project.edit("test_sleeps.py", "import time", "import time, os")
     shown = project.cli("shard", "--plan", "2", "--all")
@@ -266,4 +289,7 @@ def test_stats_tell_what_workers_cost(project: Project) -> None:
     """Efficiency, waiting and start are kept with each run."""
     project.write("test_many.py", MANY.format(count=6))
     project.run("-n2")
-    assert re.search(r"workers +in 1 run: \d+% efficient, .* idle, .* to start", project.cli("stats").stdout)
+    project.run("-n0", "--cached=refresh")
+    shown = project.cli("stats").stdout
+    assert re.search(r"workers +in 1 run: \d+% efficient, .* idle, .* to start", shown)
+    assert len(re.findall(r"6 run  .*2 workers, \d+% efficient", shown)) == 1, shown

@@ -161,3 +161,36 @@ def test_a_worker_that_is_not_like_the_controller_stores_nothing(project: Projec
         assert "its worker differs from pytest's own process: flags, warnoptions, xoptions" in run.text
     assert project.run("-n1").executed == {"test_it.py::test_it"}
     assert project.run("-n1").executed == set()
+
+
+COUNTS = """
+import os, sys
+def look(event, args):
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return
+    if event == "compile" and args[1] == "<unknown>":
+        open(os.environ["NOTES"], "a").write("parsed ")
+    elif event == "exec" and args[0].co_filename.endswith("test_b.py"):
+        open(os.environ["NOTES"], "a").write("imported ")
+sys.addaudithook(look)
+def pytest_generate_tests(metafunc):
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        open(os.environ["NOTES"], "a").write(metafunc.function.__name__ + " ")
+"""
+
+
+@pytest.mark.parametrize("selected", [(), ("-m", "not slow")], ids=["all", "by mark"])
+def test_workers_do_nothing_twice(parallel: Project, selected: tuple[str, ...]) -> None:
+    """They parse nothing that was parsed before, import no file and make no test of which nothing runs."""
+    parallel.write("conftest.py", COUNTS + FILES["conftest.py"])
+    notes = parallel.path.parent / "notes"
+    assert len(parallel.run("-n2", *selected, env={"NOTES": str(notes)}).executed) == len(BODIES)
+    assert "parsed" not in notes.read_text().split()
+    notes.unlink()
+    parallel.edit("test_a.py", "def test_a3(): pass", "def test_a3(): assert True")
+    run = parallel.run("-n2", *selected, env={"NOTES": str(notes)})
+    assert (run.executed, len(run.outcomes), notes.read_text().split()) == ({A3}, 7, ["test_a3"]), run.text
+    notes.unlink()
+    parallel.edit("code_under_test.py", "number // 2", "number / 2")
+    assert parallel.run("-n2", *selected, env={"NOTES": str(notes)}).executed == {B2, B4, EXPECTED}
+    assert sorted(notes.read_text().split()) == ["imported"] * 2 + ["test_b"] * 2 + ["test_expected"] * 2

@@ -183,3 +183,14 @@ def test_a_plan_of_other_tests_has_another_digest() -> None:
     assert plan(ids, Costs({}), 2).digest == plan(reversed(ids), Costs({}), 2).digest
     assert plan(ids, Costs({}), 2).digest != plan(ids[1:], Costs({}), 2).digest
     assert plan(ids, Costs({}), 2).digest != plan(ids, Costs({}), 3).digest
+
+
+def test_ids_that_are_made_anew_change_no_plan() -> None:
+    """Each process sees another address in an id: the others are dealt out the same, and it is in one shard."""
+    known = {NodeId(f"t.py::test_{number}"): 0.001 for number in range(50)}
+    made = [plan([*known, NodeId(f"t.py::test_25[<object at {place:#x}>]")], Costs(known), 3) for place in (1, 999)]
+    assert made[0].digest == made[1].digest
+    assert [{node for node in shard if node in known} for shard in made[0].shards] == [
+        {node for node in shard if node in known} for shard in made[1].shards
+    ]
+    assert [len(shard) for shard in made[0].shards] == [len(shard) for shard in made[1].shards]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from schedule import Suite, simulate
@@ -29,3 +32,11 @@ def test_wrong_predictions_cost_little(workers: int) -> None:
     wall, done = simulate(suite, workers, predicted=predicted)
     assert sum(map(len, done)) == len(suite.nodes)
     assert wall <= 1.25 * suite.bound(workers)
+
+
+def test_the_chart_is_current(tmp_path: Path) -> None:
+    """docs/schedules.svg is what these schedules look like now."""
+    script = Path(__file__).parents[2] / "scripts" / "draw_schedules.py"
+    subprocess.run([sys.executable, script, tmp_path / "chart.svg"], check=True)
+    drawn = (script.parent.parent / "docs" / "schedules.svg").read_text(encoding="utf-8")
+    assert (tmp_path / "chart.svg").read_text(encoding="utf-8") == drawn

@@ -9,6 +9,7 @@ import enum
 import functools
 import re
 import threading
+import tracemalloc
 import types
 import weakref
 from collections.abc import Callable
@@ -52,6 +53,12 @@ class Point:
 
     x: object
     y: object
+
+
+class Text(str):
+    """A text of a class of its own."""
+
+    __slots__ = ()
 
 
 class Named(dict[str, object]):
@@ -300,6 +307,18 @@ class TestUnknown:
         """A list of texts is one object."""
         texts = [str(number) for number in range(100_000)]
         assert portrait(texts) == portrait(list(texts))
+
+    @pytest.mark.parametrize("make", [bytes, bytearray, lambda data: data.decode(), lambda data: Text(data.decode())])
+    def test_long_texts_are_told_apart_without_copies_of_them(self, make: Callable[[bytes], object]) -> None:
+        """Many megabytes in a list take the memory of one of them while they are looked at."""
+        parts = [make(b"x" * (1 << 20)) for _ in range(16)]
+        tracemalloc.start()
+        before = portrait(parts)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 4 << 20
+        parts[7] = make(b"x" * ((1 << 20) - 1) + b"y")
+        assert portrait(parts) != before
 
     def test_a_huge_number_is_written_out(self) -> None:
         """Python refuses to write more than 4300 digits in decimal."""
