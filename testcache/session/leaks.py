@@ -69,7 +69,7 @@ class Leaks:
     def of_results(self, results: Mapping[NodeId, Result]) -> list[Leak]:
         """Those of tests that have run; each is looked at once."""
         found: list[Leak] = []
-        for node in results.keys() - self._seen:
+        for node in (results.keys() & self._position.keys()) - self._seen:  # workers may know a test by another id
             self._seen.add(node)
             again = [leak for leak in self._known.get(node, ()) if _leaves(leak, results[node].left)]
             self._leaking[node] = again + self._fresh(results[node], self._before.get(node))
@@ -105,13 +105,13 @@ class Leaks:
         node, reach = result.node_id, result.reach[place]
         left = tuple(Found(node, *one) for one in result.left if one.place in (place, place + STEP))
         leak = Leak(left, reach, result.recorded_at)
-        position = self._position.get(node)
         known = (one for one in self._known.get(node, ()) if one.place == place)
-        if position is None or any(_leaves(one, result.left) for one in known):
+        if any(_leaves(one, result.left) for one in known):
             return None
         self._look_at_hits()
         if reach.added and (place.endswith(")") or _table(place) in self._tables):
             return None
+        position = self._position.get(node, -1)
         if len(left) == 1 and self._first.get(left[0].leftover, position) < position:
             return None
         return leak
