@@ -44,8 +44,11 @@ _OPAQUE: Final = Types(
 )  # fmt: skip
 """Types whose objects keep nothing, are watched elsewhere (modules), or are over when a test is (coroutines)."""
 
+_ALIASES: Final = (types.GenericAlias, types.UnionType)
+"""Such as `list[int]` and `int | None`: they find out their parameters when they are first asked for them."""
+
 _FOREIGN: Final = frozenset(
-    {"_pytest", "pytest", "pluggy", "xdist", "testcache", "hypothesis", "os", "logging", "pathlib"}
+    {"_pytest", "pytest", "pluggy", "xdist", "testcache", "hypothesis", "os", "logging", "pathlib", "typing"}
 )
 """Packages whose objects are not entered: pytest's change with every test, and those of the standard library
 keep nothing but caches, or what is watched otherwise, such as the environment."""
@@ -180,7 +183,7 @@ def expand(found: Found, home: Callable[[Any], str | None]) -> Sequence[Keeper |
     if found.kind is not None:
         return [Keeper(thing, found.kind, found.owner or thing, found.place, found.names, found.files)]
     kind = type(thing)
-    if kind in ATOMS or kind in _OPAQUE:
+    if kind in ATOMS or kind in _OPAQUE or issubclass(kind, _ALIASES):
         return []
     if issubclass(kind, type):
         place = home(thing)

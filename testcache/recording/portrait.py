@@ -325,6 +325,8 @@ _SUBCLASSES: Final[tuple[tuple[type, Callable[[Any], Iterator[object]]], ...]] =
     (type, _of_class),
     (enum.Enum, _of_member),
     (weakref.ref, _of_reference),
+    (types.GenericAlias, _of("__origin__", "__args__")),
+    (types.UnionType, _of("__args__")),
 )
 """What holds for all that is made by a class statement from one of these, too."""
 

@@ -60,6 +60,14 @@ CHANGES: dict[str, tuple[Callable[[Any], object], str]] = {
 }
 
 
+ALIASES = """
+import collections.abc, typing
+class Box: pass
+CALL = collections.abc.Callable[[Box], None]
+ROWS, TEXT, BOTH = list[Box], typing.Optional[Box], Box | None
+"""
+
+
 class TestWhatIsSeen:
     """Every way in which a module may keep something."""
 
@@ -85,6 +93,14 @@ class TestWhatIsSeen:
             loaded.cached("a")
             loaded.ASK("a")
             repr(loaded.DEEP)
+            assert world.places() == set()
+
+    def test_what_an_alias_of_a_type_finds_out_about_itself_is_no_change(self, world: World) -> None:
+        """Its parameters, when somebody asks for them."""
+        loaded = world.load(ALIASES)
+        world.changes()
+        for alias in (loaded.CALL, loaded.ROWS, loaded.TEXT, loaded.BOTH):
+            assert alias.__parameters__ == ()
             assert world.places() == set()
 
     def test_a_key_in_place_of_another_one_with_the_same_value(self, world: World) -> None:
