@@ -44,6 +44,7 @@ class World:
             Kind.BODY: self._body,
             Kind.WHOLE: self._whole,
             Kind.DEFINITIONS: self._definitions,
+            Kind.EXPORTS: self._definitions,
             Kind.BLOCK: self._block,
             Kind.FILE: lambda name: files.digest(roots.path(name)),
             Kind.EXISTS: lambda name: fs.kind_of(roots.path(name)),

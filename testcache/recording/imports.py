@@ -175,7 +175,15 @@ class Imports:
         if "*" in fromlist:
             file = getattr(sys.modules.get(full), "__file__", None)
             if isinstance(file, str) and self._tape.roots.is_first_party(file):
-                self._charge_file(context, file)
+                self._exported(context, abspath(file))
+
+    def _exported(self, context: Context, file: str) -> None:
+        """Charge a file for all that it defines; the bodies of its functions count for those who run them."""
+        loaded = self._tape.loaded.get(file)
+        if loaded is None or self._tape.stream is not None:  # a child does not parse
+            self._charge_file(context, file)
+        else:
+            self._tape.note(context, Kind.EXPORTS, self._tape.roots.name(file), loaded.source.defined)
 
     def _absent_submodule(self, context: Context, full: str, part: str, found: bool) -> None:
         """`from package import name` that failed: a submodule of that name may appear later."""

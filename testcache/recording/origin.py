@@ -13,6 +13,12 @@ ENGINE = frozenset(
 )
 """Packages whose own reads are part of running tests, not of what a test asks for."""
 
+_CHANCE = tuple(
+    os.sep + os.path.join("hypothesis", "internal", *path)
+    for path in (("constants_ast.py",), ("conjecture", "providers.py"))
+)
+"""Where hypothesis reads all local modules for numbers and texts to try: what it happens to try is no input."""
+
 _IMPORT_SYSTEM = ("<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>", "<frozen zipimport>")
 
 _OBSERVERS = os.path.dirname(os.path.abspath(__file__)) + os.sep
@@ -37,7 +43,7 @@ class Origin:
         if known is None:
             if filename.startswith("<") or self._roots.is_stdlib(filename):
                 known = _LIBRARY
-            elif filename.startswith(self.own) or self._package(filename) in ENGINE:
+            elif filename.startswith(self.own) or self._package(filename) in ENGINE or filename.endswith(_CHANCE):
                 known = _ENGINE
             else:
                 known = _OTHER

@@ -12,7 +12,7 @@ from testcache.inputs.world import World
 from testcache.model import ABSENT, EnvironmentKey, Input, Kind, Read, Trace
 from testcache.storage.index import INDEX_FORMAT, Content, Fact, Index, IndexedFile, IndexedTest
 
-_OF_CONTENT = frozenset({Kind.BODY, Kind.BLOCK, Kind.FILE, Kind.WHOLE, Kind.DEFINITIONS})
+_OF_CONTENT = frozenset({Kind.BODY, Kind.BLOCK, Kind.FILE, Kind.WHOLE, Kind.DEFINITIONS, Kind.EXPORTS})
 Fillers = Callable[[Iterable[Trace]], tuple[Trace, ...] | None]
 
 _PLAIN = frozenset({"$report_type", "when", "duration"})

@@ -121,3 +121,24 @@ def test_a_new_name_concerns_who_lists_names(looks: Project) -> None:
     edited = looks.run()
     assert {test for test, outcome in edited.outcomes.items() if outcome == "failed"} == _tests("listed", LISTED)
     assert edited.executed == _tests("listed", LISTED)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "runs"),
+    [
+        ("return 2", "return 3", False),
+        ("return 1", "return 1 + 0", True),
+        ("def unused", "ADDED = 1\ndef unused", True),
+        ("unused(a=1)", "unused(a=2)", True),
+        ("LIMIT = 3", "LIMIT = 4", True),
+        ("def unused", "# a remark\ndef unused", False),
+    ],
+)
+def test_a_star_takes_over_names_and_not_bodies(project: Project, old: str, new: str, runs: bool) -> None:
+    """The body of a function counts for those who run it, however it is imported."""
+    project.write("core.py", "LIMIT = 3\ndef used(): return 1\ndef unused(a=1): return 2\n")
+    project.write("star.py", "from core import *\n")
+    project.write("test_star.py", "import star\ndef test_it(): assert star.used() == 1\n")
+    project.run()
+    project.edit("core.py", old, new)
+    assert project.run().executed == ({"test_star.py::test_it"} if runs else set())
