@@ -126,8 +126,8 @@ class Trace:
     """One past execution of one test.
 
     Attributes:
-        parts: what it read, with fingerprints, as sets that traces of one file share (a test's own
-            reads, the import closure of its module, a session fixture's reads...). Sharing the very
+        parts: what it read, with fingerprints, as sets that traces of one file share (first the test's
+            own reads and those of its fixtures, then those of the modules that it rests on). Sharing the very
             same set object is what makes a manifest small and its check fast.
         outcome: "passed", "skipped" or "xfailed": what a replay will say.
         reports: its reports as pytest serialises them, without what the item itself knows.

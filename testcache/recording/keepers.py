@@ -30,9 +30,10 @@ Names = frozenset[str]
 
 _NOT_ATTRIBUTES: Final = frozenset(
     {"__builtins__", "__spec__", "__loader__", "__cached__", "__file__", "__warningregistry__", "__annotations__",
-     "__doc__", "__slotnames__", "@py_builtins", "@pytest_ar"}
+     "__doc__", "__slotnames__", "@py_builtins", "@pytest_ar",
+     "tearDown_exceptions", "_class_cleanups", "_classSetupFailed"}
 )  # fmt: skip
-"""What Python and pytest keep in modules for themselves."""
+"""What Python, pytest and unittest keep in modules and classes for themselves."""
 
 _OF_A_LOGGER: Final = ("level", "disabled", "propagate", "handlers", "filters")
 """What tests set; the rest is a cache, and the way to all other loggers."""

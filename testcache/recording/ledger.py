@@ -19,6 +19,9 @@ from testcache.recording.tape import Tape
 
 NO_READS: frozenset[Read] = frozenset()
 
+_TOLD_APART = frozenset({Kind.BLOCK, Kind.VARIABLE})
+"""By these a later run finds out what the test itself may come upon in memory."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Code:
@@ -39,7 +42,7 @@ class Account:
 
     Attributes:
         parts: its own reads, and those of the modules below; the latter is one object for all tests
-            with the same modules.
+            with the same modules. What ran in the import of a module and in the test, too, is in both.
         problems: everything that keeps the test from being stored.
         labels: the remarks that every replay of it repeats.
         contexts: its own contexts: itself, fixtures, children.
@@ -72,7 +75,9 @@ class Ledger:
         """Sum up a test; `more` are reads that were not observed but follow from what the test is."""
         own, modules = self._contexts(test)
         base = self._base(modules)
-        mine = frozenset(more).union(*(self._sum(context) for context in own)) - base
+        mine = frozenset(more).union(*(self._sum(context) for context in own))
+        twice = (read for read in mine & base if read.input.kind in _TOLD_APART or read.input.name == EVERY)
+        mine = (mine - base).union(twice)
         everything = (*own, *modules)
         problems = [problem for context in everything if context.problems for problem in context.problems]
         problems += self._changed(own)

@@ -166,17 +166,16 @@ class _Reached:
     def by(self, trace: Trace) -> list[Leak]:
         files: set[str] = set()
         reached: set[Leak] = set()
+        for read in trace.parts[0]:  # the rest was read when modules were imported
+            kind = read.input.kind
+            if kind is Kind.BLOCK:
+                reached |= self._block(read.input)
+            elif kind is Kind.VARIABLE:
+                reached.update(self._by_variable.get(read.input.name, ()))
+            elif kind is Kind.DEFINITIONS and read.input.name == EVERY:
+                return [*self._leaks]
         for part in trace.parts:
-            for read in part:
-                kind = read.input.kind
-                if kind is Kind.BLOCK:
-                    reached |= self._block(read.input)
-                elif kind is Kind.VARIABLE:
-                    reached.update(self._by_variable.get(read.input.name, ()))
-                elif kind is Kind.BODY:
-                    files.add(read.input.name)
-                elif kind is Kind.DEFINITIONS and read.input.name == EVERY:
-                    return [*self._leaks]
+            files.update(read.input.name for read in part if read.input.kind is Kind.BODY)
         return [leak for leak in reached if not leak.reach.files or not leak.reach.files.isdisjoint(files)]
 
     def _block(self, block: Input) -> frozenset[Leak]:
