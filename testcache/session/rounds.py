@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from testcache.errors import StoreError
-from testcache.model import Change, Decision, Found, Hit, Kind, Miss, NodeId, Result, Trace
+from testcache.model import STEP, Change, Decision, Found, Hit, Kind, Miss, NodeId, Result, Trace
 from testcache.reasons import Reason
 from testcache.session import environment, replay
 from testcache.session.crew import run_here
@@ -54,6 +54,7 @@ class Rounds:
         self.replayed: set[NodeId] = set()
         self._indexed: dict[NodeId, Trace] = {}
         self._written: set[str] = set()
+        self._taken: set[NodeId] = set()
         self._leaks = Leaks(self._order, known, recorded(runner.decisions), self._traces, recovered)
         self.waiting = {node: miss for node, miss in waiting(runner.decisions).items() if node not in runner.hits}
 
@@ -200,7 +201,8 @@ class Rounds:
         runner = self._runner
         if runner.cache is not None:
             try:
-                return self._disturb(items, self._leaks.of_results(runner.results)) | self._outdate(items)
+                taken = self._disturb(items, self._leaks.of_results(runner.results))
+                return taken | self._outdate(items) | self._abandon(items)
             except StoreError as problem:
                 runner.give_up(problem)
         return self.run_all(items)
@@ -217,6 +219,7 @@ class Rounds:
 
     def _take_back(self, items: list[pytest.Item], misses: Mapping[NodeId, Miss]) -> set[NodeId]:
         self._import(items, misses.keys())
+        self._taken |= misses.keys()
         for node, miss in misses.items():
             del self._runner.hits[node]
             self._runner.decisions[node] = miss
@@ -262,6 +265,26 @@ class Rounds:
                 if changes:
                     found[node] = Miss(changes[0].reason, tuple(changes), trace)
         return self._take_back(items, found)
+
+    def _abandon(self, items: list[pytest.Item]) -> set[NodeId]:
+        """Take back hits that rest on what a test had left that was a hit, too, but has run since and left less."""
+        runner = self._runner
+        ran = self._taken & runner.results.keys()
+        if not ran:
+            return set()
+        misses = {}
+        for node, trace in self._traces().items():
+            gone = tuple(one for one in trace.found if one.filler in ran and not self._is_left_again(one))
+            if gone and self._is_to_replay(node):
+                misses[node] = _miss(runner.decisions.get(node), gone)
+        return self._take_back(items, misses)
+
+    def _is_left_again(self, found: Found) -> bool:
+        """Whether the filler has left the same; or counted as far, from another beginning."""
+        left = self._runner.results[found.filler].left
+        before = recorded({found.filler: self._runner.decisions[found.filler]}).get(found.filler)
+        steps = {one for one in left if one.place == found.place + STEP}
+        return found.leftover in left or (before is not None and bool(steps & before.left))
 
     def _import(self, items: list[pytest.Item], nodes: Collection[NodeId]) -> None:
         """Put tests that can run in the place of those that can only be replayed, file by file."""

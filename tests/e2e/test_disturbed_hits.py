@@ -162,6 +162,33 @@ def test_one_disturbed_may_disturb_the_next(recorded: Project) -> None:
 BOTH = {"test_2.py::test_edited", "test_3.py::test_debug"}
 
 
+def test_a_value_that_was_put_back_in_between_is_news_again(recorded: Project) -> None:
+    """An earlier test has left the same, but another one has reset it since."""
+    recorded.write(
+        "test_1.py", FIRST + "def test_on(): settings.DEBUG = True\ndef test_off(): settings.DEBUG = False\n"
+    )
+    recorded.run()
+    edit(recorded, "settings.DEBUG = True")
+    run = recorded.run()
+    assert run.executed == BOTH
+    assert run.outcomes["test_3.py::test_debug"] == "failed"
+
+
+def test_who_rests_on_a_hit_that_runs_after_all(recorded: Project) -> None:
+    """A disturbed test no longer fills what a third one had found filled; that one runs, too."""
+    recorded.edit(
+        "test_3.py",
+        "def test_debug(): assert",
+        "def test_debug():\n    settings.debug() or settings.lazy()\n    assert 1 or",
+    )
+    recorded.edit("test_3.py", "assert settings.lazy()", "assert settings.LAZY")
+    recorded.run()
+    edit(recorded, "settings.DEBUG = True")
+    run = recorded.run()
+    assert run.executed == {*BOTH, "test_3.py::test_lazy"}
+    assert run.outcomes["test_3.py::test_lazy"] == "failed"
+
+
 class TestWhoHadNoTurn:
     """Tests that did not run, nor were replayed, when another one began to leak: the next run knows."""
 
