@@ -80,18 +80,20 @@ class Leftover(NamedTuple):
     value: Digest
 
 
-class Reach(NamedTuple):
+class Access(NamedTuple):
     """How code comes upon a place in memory.
 
     Attributes:
         names: those by which it may do so; any of them is enough.
         files: modules in which one of the names stands; anywhere if empty.
         added: whether it is a key or an element that was not there before all tests.
+        wide: whether a wide fixture did it.
     """
 
     names: frozenset[str]
     files: frozenset[str]
     added: bool
+    wide: bool
 
 
 class Found(NamedTuple):
@@ -179,7 +181,7 @@ class Result:
         trace: None if the outcome is not stored.
         problems: (slug, evidence) of each reason against storing; empty for a plain failure.
         duration_s, recorded_at, left: as in the trace, also where there is none.
-        reach: of each place in which it left something.
+        access: of each place in which it left something.
     """
 
     path: str
@@ -189,7 +191,7 @@ class Result:
     duration_s: float = 0.0
     recorded_at: float = 0.0
     left: frozenset[Leftover] = frozenset()
-    reach: Mapping[str, Reach] = field(default_factory=dict)
+    access: Mapping[str, Access] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

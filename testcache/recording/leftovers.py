@@ -24,7 +24,7 @@ from operator import is_
 from types import ModuleType
 
 from testcache.digest import of_fields
-from testcache.model import ABSENT, EVERY, STEP, Digest, Found, Kind, Leftover, NodeId, Reach
+from testcache.model import ABSENT, EVERY, STEP, Access, Digest, Found, Kind, Leftover, NodeId
 from testcache.recording.ambience import Ambience, slot
 from testcache.recording.anatomy import MISSING
 from testcache.recording.census import Census, Change
@@ -146,11 +146,15 @@ class Leftovers:
         steps = ((place + STEP, portrait(step)) for place, step in self._steps.items())
         return frozenset(Leftover(place, value) for place, value in (*self._left.items(), *steps))
 
-    def reach(self) -> dict[str, Reach]:
+    def access(self) -> dict[str, Access]:
         """How code comes upon what the test has left that has just ended."""
         entries = self._state.entries
         found = ((place, entries.get(place)) for place in self._left)
-        return {p: Reach(one.names, one.files, p in self._added) for p, one in found if one is not None}
+        return {
+            place: Access(one.names, one.files, place in self._added, one.fixture is not None)
+            for place, one in found
+            if one is not None
+        }
 
     def not_stored(self, test: NodeId) -> None:
         """The test that has just ended has no trace, so nobody could ask it later what it had found itself."""

@@ -13,7 +13,7 @@ who looks into memory only from a lambda in a table, or from the body of a modul
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from testcache.model import EVERY, STEP, Found, Input, Kind, Leftover, NodeId, Result, Trace
 from testcache.recording.ambience import HOLDER
@@ -26,6 +26,9 @@ SourceOf = Callable[[str], Source | None]
 
 class Leaks:
     """The leaks of one run.
+
+    Attributes:
+        doubtful: after `to_keep`, tests that passed where they could not come upon a leak.
 
     Args:
         order: all tests, as they stand in a run in which nothing is replayed.
@@ -56,6 +59,7 @@ class Leaks:
         self._fresh_ones: set[Leak] = set()
         self._readers: defaultdict[Leak, set[NodeId]] = defaultdict(set)
         self._seen: set[NodeId] = set()
+        self.doubtful: set[NodeId] = set()
         for result in recovered:
             self._leaking[result.node_id] = self._known[result.node_id] = self._fresh(result, None)
 
@@ -79,20 +83,40 @@ class Leaks:
             found += again + fresh
         return found
 
-    def to_keep(self, results: Mapping[NodeId, Result], *, complete: bool) -> dict[NodeId, list[Leak]]:
+    def to_keep(
+        self, results: Mapping[NodeId, Result], apart: Collection[NodeId], *, complete: bool
+    ) -> dict[NodeId, list[Leak]]:
         """What later runs have to know of each of these tests.
 
         Args:
+            apart: tests that ran in other processes than those before them, perhaps.
             complete: all tests that there are have been compared with all leaks. Then only those count that
-                a test leaks in every run, without a trace that says so, and those that made one fail.
+                a test leaks in every run, without a trace that says so, and those with open readers.
         """
         if not complete:
             return self._leaking
-        untraced = {node for node, result in results.items() if result.trace is None}
-        return {
-            node: [leak for leak in self._leaks_of(node) if not untraced.isdisjoint({node, *self._readers[leak]})]
-            for node in self._position
-        }
+        kept: dict[NodeId, list[Leak]] = {}
+        for node in self._position:
+            untraced = node in results and results[node].trace is None
+            opened = [self._opened(leak, results, apart) for leak in self._leaks_of(node)]
+            kept[node] = [leak for leak, is_open in opened if untraced or is_open]
+        return kept
+
+    def _opened(self, leak: Leak, results: Mapping[NodeId, Result], apart: Collection[NodeId]) -> tuple[Leak, bool]:
+        """The leak, and whether a test that ran because of it has not passed with it yet.
+
+        It may have run on another worker, and come upon nothing. Then its new trace counts as one from before.
+        """
+        is_open = False
+        for node in self._readers[leak]:
+            result = results.get(node)
+            if result is not None and result.trace is None:
+                is_open = True
+            elif result is not None and node in apart and not _comes_upon(result.trace, leak):
+                is_open = True
+                self.doubtful.add(node)
+                leak = leak._replace(at=max(leak.at, result.recorded_at))
+        return leak, is_open
 
     def _leaks_of(self, node: NodeId) -> list[Leak]:
         return self._leaking.get(node, self._known.get(node, []))
@@ -100,19 +124,19 @@ class Leaks:
     def _fresh(self, result: Result, before: Trace | None) -> list[Leak]:
         """What a test has left that it is not known to have left before."""
         left_before = before.left if before is not None else frozenset()
-        leaks = (self._leak(place, result) for place in result.reach)
+        leaks = (self._leak(place, result) for place in result.access)
         return [leak for leak in leaks if leak is not None and not _leaves(leak, left_before)]
 
     def _leak(self, place: str, result: Result) -> Leak | None:
         """What a test has left in one place, unless it is known, or one more entry of a table to which all add."""
-        node, reach = result.node_id, result.reach[place]
+        node, access = result.node_id, result.access[place]
         left = tuple(Found(node, *one) for one in result.left if one.place in (place, place + STEP))
-        leak = Leak(left, reach, result.recorded_at)
+        leak = Leak(left, access, result.recorded_at)
         known = (one for one in self._known.get(node, ()) if one.place == place)
         if any(_leaves(one, result.left) for one in known):
             return None
         self._look_at_hits()
-        if reach.added and (place.endswith(")") or _table(place) in self._tables):
+        if access.added and (place.endswith(")") or _table(place) in self._tables):
             return None
         return leak
 
@@ -151,17 +175,19 @@ class Leaks:
         Clocks of several machines are only asked about leaks of earlier runs.
         """
         position = self._position[leak.node]
-        if self._position[node] < position or any(one in trace.found for one in leak.left):
+        if self._position[node] <= position or any(one in trace.found for one in leak.left):
             return False
-        if trace.recorded_at >= leak.at and leak not in self._fresh_ones:
+        if trace.recorded_at > leak.at and leak not in self._fresh_ones:
             return False
         if len(leak.left) > 1:  # a counter: the same value may have come about in another way
             return True
         left = leak.left[0].leftover
         if any(one.leftover == left for one in trace.found):
             return False
-        self._look_at_hits()  # or it has filled the same itself, where another one would have done so before
-        return left not in trace.left or self._first.get(left, position) >= position
+        # A wide fixture is set up for the first who asks for it; and a test may have filled the same itself, where
+        # another one would have done so before.
+        self._look_at_hits()
+        return not (leak.access.wide or left in trace.left) or self._first.get(left, position) >= position
 
 
 class _Reached:
@@ -189,7 +215,7 @@ class _Reached:
                 return [*self._leaks]
         for part in trace.parts:
             files.update(read.input.name for read in part if read.input.kind is Kind.BODY)
-        return [leak for leak in reached if not leak.reach.files or not leak.reach.files.isdisjoint(files)]
+        return [leak for leak in reached if not leak.access.files or not leak.access.files.isdisjoint(files)]
 
     def _block(self, block: Input) -> frozenset[Leak]:
         known = self._by_block.get(block)
@@ -198,7 +224,7 @@ class _Reached:
             source = self._source_of(path)
             # A class of tests whose header counts in a block of its own mentions nothing: it runs with the import.
             names = source.mentions.get(name, frozenset()) if source is not None else frozenset((EVERY,))
-            found = (leak for leak in self._leaks if EVERY in names or not leak.reach.names.isdisjoint(names))
+            found = (leak for leak in self._leaks if EVERY in names or not leak.access.names.isdisjoint(names))
             known = self._by_block[block] = frozenset(found)
         return known
 
@@ -207,6 +233,11 @@ def _leaves(leak: Leak, left: frozenset[Leftover]) -> bool:
     """Whether it is still left: a counter by its step."""
     steps = [one for one in leak.left if one.place.endswith(STEP)]
     return any(one.leftover in left for one in steps or leak.left)
+
+
+def _comes_upon(trace: Trace | None, leak: Leak) -> bool:
+    """Whether a test was recorded with something left in the place."""
+    return trace is not None and any(one.place.removesuffix(STEP) == leak.place for one in trace.found)
 
 
 def _table(place: str) -> str:

@@ -133,11 +133,11 @@ class Recording:
         self.observer.collect_children()
         self.tape.settle()
         leftovers = self.observer.leftovers
-        left, reach = leftovers.end(), leftovers.reach()
+        left, access = leftovers.end(), leftovers.access()
         outcome = attempt.outcome()
         if outcome is None:
             unclean = () if attempt.failed else ((Reason.OUTCOME.slug, attempt.summary),)
-            return Result(path, node, None, unclean, attempt.duration_s, now, left, reach)
+            return Result(path, node, None, unclean, attempt.duration_s, now, left, access)
         declared = self.inputs.never(item)
         account = self.observer.ledger.account(context, () if declared else self._item_reads(item, context))
         problems = [(problem.reason.slug, problem.evidence) for problem in account.problems]
@@ -146,7 +146,7 @@ class Recording:
         if self.observer.leftovers.failure:
             problems.append((Reason.NOT_OBSERVED.slug, self.observer.leftovers.failure))
         if problems:
-            return Result(path, node, None, tuple(problems), attempt.duration_s, now, left, reach)
+            return Result(path, node, None, tuple(problems), attempt.duration_s, now, left, access)
         trace = Trace(
             parts=account.parts,
             outcome=outcome,
@@ -165,7 +165,7 @@ class Recording:
         if self.charges.is_open(account.contexts):
             self._unfinished[node] = (item, trace)
             trace = dataclasses.replace(trace, parts=(*trace.parts, self.observer.ledger.whole_text()))
-        return Result(path, node, trace, (), trace.duration_s, now, left, reach)
+        return Result(path, node, trace, (), trace.duration_s, now, left, access)
 
     def _item_reads(self, item: pytest.Item, context: Context) -> Iterator[Read]:
         asked = {name for each in context.reachable() for name in each.fixtures}

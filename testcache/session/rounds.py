@@ -55,6 +55,7 @@ class Rounds:
         self._indexed: dict[NodeId, Trace] = {}
         self._written: set[str] = set()
         self._taken: set[NodeId] = set()
+        self._apart: set[NodeId] = set()
         self._leaks = Leaks(self._order, known, recorded(runner.decisions), self._traces, recovered)
         self.waiting = {node: miss for node, miss in waiting(runner.decisions).items() if node not in runner.hits}
 
@@ -113,6 +114,7 @@ class Rounds:
         runner = self._runner
         only = may_leave_out(runner.config)
         run = set(map(path_of, runner.work.nodes))
+        self._apart.update(runner.work.nodes)
         orders = {
             "only": only,
             "leave": runner.warm.unneeded(run) if runner.warm is not None and only else [],
@@ -307,7 +309,11 @@ class Rounds:
         assert runner.store is not None
         self._leaks.of_results(runner.results)
         complete = done and selects_all(runner.config) and runner.workforce.shard is None
-        save_leaks(runner.store, self._leaks.to_keep(runner.results, complete=complete))
+        save_leaks(runner.store, self._leaks.to_keep(runner.results, self._apart, complete=complete))
+
+    def may_index(self, node: NodeId) -> bool:
+        """Whether the next run may replay a test without a look at leaks; known when they are saved."""
+        return node not in self._leaks.doubtful
 
 
 _SELECTING = ("keyword", "markexpr", "deselect", "ignore", "ignore_glob", "lf", "stepwise")

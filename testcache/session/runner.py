@@ -265,10 +265,10 @@ class Runner:
         if self.cache is not None and self.store is not None and self.mode != "read":
             try:
                 self.cache.distrust(self.proof.untrue(self.results))
+                self.rounds.save(done=self._done(session))  # first: a run killed here is recovered from its journal
                 self.cache.commit(self.world.sources.new(), self.world.source)
                 self.proof.save(self.results)
-                self.rounds.save(done=self._done(session))
-                self.cache.share(self.proof.may_index)
+                self.cache.share(self._may_trust)
                 if not self.config.option.collectonly:
                     save_run(self.store, self.summary.facts(), self.notes.facts, self.results.values())
                     save_collected(self.store, self.environment, self.notes.files)
@@ -290,6 +290,10 @@ class Runner:
         complete = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
         return complete and len(self.rounds.replayed | self.results.keys()) == len(self.collected)
 
+    def _may_trust(self, node: NodeId, trace: Trace) -> bool:
+        """Whether somebody may replay a test who knows neither of its lies nor of leaks."""
+        return self.proof.may_index(node, trace) and self.rounds.may_index(node)
+
     def _write_index(self, session: pytest.Session) -> None:
         """Keep what a run like this one need not find out again; only after a complete run."""
         assert self.store is not None
@@ -299,7 +303,9 @@ class Runner:
         assert self.cache is not None
         indexer = Indexer(self.world, self.environment, self.cache.fillers, traces.values())
         traces |= {node: result.trace for node, result in self.results.items() if result.trace is not None}
-        traces = {node: trace for node, trace in traces.items() if self.proof.may_index(node, trace)}
+        traces = {
+            n: trace for n, trace in traces.items() if self.proof.may_index(n, trace) and self.rounds.may_index(n)
+        }
         held = {file.path: file for file in map(held_file, self.collected) if file is not None}
         for file in self.recording.collected(self.collected, traces):
             if file.path not in held:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from testcache.errors import BadRecord
-from testcache.model import STEP, Digest, Found, NodeId, Reach
+from testcache.model import STEP, Access, Digest, Found, NodeId
 from testcache.storage.codec import decode_value, encode_value
 from testcache.storage.store import Store
 
@@ -27,12 +27,12 @@ class Leak(NamedTuple):
 
     Attributes:
         left: the ways in which later tests may know of it: its value, or the step that led to it.
-        reach: how code comes upon it.
+        access: how code comes upon it.
         at: seconds since the epoch.
     """
 
     left: tuple[Found, ...]
-    reach: Reach
+    access: Access
     at: float
 
     @property
@@ -52,6 +52,7 @@ class _Row(NamedTuple):
     names: list[str]
     files: list[str]
     added: bool
+    wide: bool
     at: float
 
 
@@ -73,9 +74,9 @@ def save_leaks(store: Store, leaks: Mapping[NodeId, Sequence[Leak]]) -> None:
 
 
 def _row(leak: Leak) -> _Row:
-    reach = leak.reach
+    access = leak.access
     left = [(one.place, bytes(one.value)) for one in leak.left]
-    return _Row(leak.node, left, sorted(reach.names), sorted(reach.files), reach.added, leak.at)
+    return _Row(leak.node, left, sorted(access.names), sorted(access.files), access.added, access.wide, leak.at)
 
 
 def _decoded(data: bytes | None) -> list[Leak]:
@@ -86,7 +87,7 @@ def _decoded(data: bytes | None) -> list[Leak]:
     return [
         Leak(
             tuple(Found(NodeId(row.node), place, Digest(value)) for place, value in row.left),
-            Reach(frozenset(row.names), frozenset(row.files), row.added),
+            Access(frozenset(row.names), frozenset(row.files), row.added, row.wide),
             row.at,
         )
         for row in rows

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import msgspec
 
 from testcache.errors import BadRecord
-from testcache.model import Digest, Found, Input, Kind, Leftover, NodeId, Reach, Read, Result, Trace
+from testcache.model import Access, Digest, Found, Input, Kind, Leftover, NodeId, Read, Result, Trace
 
 MAX_BATCH_BYTES = 256 << 20
 
@@ -32,12 +32,13 @@ class _Left(msgspec.Struct, tag="l", array_like=True, forbid_unknown_fields=True
     filler: str
 
 
-class _Reach(msgspec.Struct, tag="w", array_like=True, forbid_unknown_fields=True, frozen=True):
+class _Access(msgspec.Struct, tag="w", array_like=True, forbid_unknown_fields=True, frozen=True):
     """How code comes upon a leftover."""
 
     names: list[str]
     files: list[str]
     added: bool
+    wide: bool
 
 
 class _Result(msgspec.Struct, tag="r", array_like=True, forbid_unknown_fields=True, frozen=True):
@@ -54,10 +55,10 @@ class _Result(msgspec.Struct, tag="r", array_like=True, forbid_unknown_fields=Tr
     problems: list[tuple[str, str]]
     left: list[_Number]
     found: list[_Number]
-    reach: list[tuple[str, _Number]]
+    access: list[tuple[str, _Number]]
 
 
-_Row = _Part | _Left | _Reach | _Result
+_Row = _Part | _Left | _Access | _Result
 _DECODER = msgspec.msgpack.Decoder(list[_Row])
 _ENCODER = msgspec.msgpack.Encoder()
 
@@ -68,7 +69,7 @@ class Packer:
     def __init__(self) -> None:
         self._numbers: dict[frozenset[Read], int] = {}
         self._lefts: dict[Leftover | Found, int] = {}
-        self._reaches: dict[Reach, int] = {}
+        self._accesses: dict[Access, int] = {}
 
     def pack(self, results: list[Result]) -> bytes:
         """Encode a batch; parts that the stream does not know yet come first.
@@ -81,7 +82,7 @@ class Packer:
             numbers = [self._number(part, rows) for part in trace.parts] if trace is not None else []
             left = [self._left(one, rows) for one in result.left]
             found = [self._left(one, rows) for one in trace.found] if trace is not None else []
-            reach = [(place, self._reach(one, rows)) for place, one in result.reach.items()]
+            access = [(place, self._access(one, rows)) for place, one in result.access.items()]
             rows.append(
                 _Result(
                     path=result.path,
@@ -97,7 +98,7 @@ class Packer:
                     problems=list(result.problems),
                     left=left,
                     found=found,
-                    reach=reach,
+                    access=access,
                 )
             )
         try:
@@ -119,11 +120,11 @@ class Packer:
             rows.append(_Left(one.place, one.value, one.filler if isinstance(one, Found) else ""))
         return number
 
-    def _reach(self, one: Reach, rows: list[_Row]) -> int:
-        number = self._reaches.get(one)
+    def _access(self, one: Access, rows: list[_Row]) -> int:
+        number = self._accesses.get(one)
         if number is None:
-            number = self._reaches[one] = len(self._reaches)
-            rows.append(_Reach(sorted(one.names), sorted(one.files), one.added))
+            number = self._accesses[one] = len(self._accesses)
+            rows.append(_Access(sorted(one.names), sorted(one.files), one.added, one.wide))
         return number
 
 
@@ -133,7 +134,7 @@ class Unpacker:
     def __init__(self) -> None:
         self._parts: list[frozenset[Read]] = []
         self._lefts: list[_Left] = []
-        self._reaches: list[Reach] = []
+        self._accesses: list[Access] = []
 
     def unpack(self, data: bytes) -> list[Result]:
         """Decode one batch; raises BadRecord for anything but what `pack` writes."""
@@ -151,8 +152,8 @@ class Unpacker:
         if isinstance(row, _Left):
             self._lefts.append(row)
             return []
-        if isinstance(row, _Reach):
-            self._reaches.append(Reach(frozenset(row.names), frozenset(row.files), row.added))
+        if isinstance(row, _Access):
+            self._accesses.append(Access(frozenset(row.names), frozenset(row.files), row.added, row.wide))
             return []
         rows = [self._lefts[number] for number in row.left]
         left = frozenset(Leftover(one.place, Digest(one.value)) for one in rows)
@@ -171,8 +172,8 @@ class Unpacker:
                 found=frozenset(self._found(number) for number in row.found),
             )
         problems = tuple(row.problems)
-        reach = {place: self._reaches[number] for place, number in row.reach}
-        return [Result(row.path, NodeId(row.node_id), trace, problems, row.duration_s, row.recorded_at, left, reach)]
+        access = {place: self._accesses[number] for place, number in row.access}
+        return [Result(row.path, NodeId(row.node_id), trace, problems, row.duration_s, row.recorded_at, left, access)]
 
     def _found(self, number: int) -> Found:
         row = self._lefts[number]

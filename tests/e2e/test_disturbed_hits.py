@@ -189,6 +189,31 @@ def test_who_rests_on_a_hit_that_runs_after_all(recorded: Project) -> None:
     assert run.outcomes["test_3.py::test_lazy"] == "failed"
 
 
+def test_a_reader_on_another_worker_is_not_believed(recorded: Project) -> None:
+    """It ran where nothing had leaked, and passed; in one process both run once more."""
+    edit(recorded, "settings.DEBUG = True")
+    recorded.run("-n", "2")
+    run = recorded.run()
+    assert run.executed == BOTH
+    assert run.outcomes["test_3.py::test_debug"] == "failed"
+
+
+def test_a_wide_fixture_is_set_up_for_another_test(recorded: Project) -> None:
+    """It leaves what it would have left for the first who asked; who uses it or reads that is not disturbed."""
+    recorded.write(
+        "conftest.py", "import pytest, settings\n@pytest.fixture(scope='session')\ndef debug(): settings.DEBUG = True\n"
+    )
+    recorded.write("test_1.py", "def test_first(debug): pass\n")
+    recorded.write("test_2.py", SECOND.replace("monkeypatch", "debug"))
+    recorded.edit(
+        "test_3.py", "test_debug(): assert settings.debug() is False", "test_debug(debug): assert settings.debug()"
+    )
+    recorded.write("test_4.py", "import settings\ndef test_reads(): assert settings.debug()\n")
+    assert recorded.run().exit == 0
+    recorded.edit("test_2.py", "settings.__name__", "settings.__file__")
+    assert recorded.run().executed == {"test_2.py::test_edited"}
+
+
 class TestWhoHadNoTurn:
     """Tests that did not run, nor were replayed, when another one began to leak: the next run knows."""
 

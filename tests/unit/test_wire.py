@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from testcache.errors import BadRecord
-from testcache.model import ABSENT, Digest, Found, Input, Kind, Leftover, NodeId, Reach, Read, Result, Trace
+from testcache.model import ABSENT, Access, Digest, Found, Input, Kind, Leftover, NodeId, Read, Result, Trace
 from testcache.storage import wire
 from testcache.storage.journal import Journal, recover
 from testcache.storage.wire import Packer, Unpacker
@@ -32,11 +32,15 @@ def results(draw: st.DrawFn) -> Result:
     if draw(st.booleans()):
         parts = tuple(draw(st.lists(READS, max_size=2)))
         trace = Trace(parts, "passed", ({"when": "call"},), took_s, at, left=left, found=draw(FOUND))
-    reach = {
-        one.place: Reach(frozenset(draw(st.sets(NAMES))), frozenset(draw(st.sets(NAMES))), draw(st.booleans()))
+    access = {
+        one.place: Access(
+            frozenset(draw(st.sets(NAMES))),
+            frozenset(draw(st.sets(NAMES))),
+            *draw(st.tuples(st.booleans(), st.booleans())),
+        )
         for one in left
     }
-    return Result("t.py", NodeId(draw(NAMES)), trace, problems, took_s, at, left, reach)
+    return Result("t.py", NodeId(draw(NAMES)), trace, problems, took_s, at, left, access)
 
 
 BATCHES = st.lists(st.lists(results(), max_size=3), max_size=3)
@@ -47,9 +51,9 @@ def packed(batches: list[list[Result]]) -> list[bytes]:
     return [packer.pack(batch) for batch in batches]
 
 
-def one_result(left: list[object], found: list[object], *rows: list[object], reach: Sequence[object] = ()) -> bytes:
+def one_result(left: list[object], found: list[object], *rows: list[object], access: Sequence[object] = ()) -> bytes:
     """A batch as another program might write it."""
-    row = ["r", "t.py", "t.py::a", "passed", [], [], 0.1, 1.0, b"", 0.0, [], [], left, found, reach]
+    row = ["r", "t.py", "t.py::a", "passed", [], [], 0.1, 1.0, b"", 0.0, [], [], left, found, access]
     return wire._ENCODER.encode([*rows, row])
 
 
@@ -97,11 +101,11 @@ class TestDamage:
     """Bytes from anywhere give results or BadRecord."""
 
     ROW = ("l", "m.py::P", b"1" * 16, "t.py::f")
-    REACH = ("w", ["P"], ["m.py"], True)
+    ACCESS = ("w", ["P"], ["m.py"], True, False)
 
     def test_the_records_below_are_whole_otherwise(self) -> None:
         """Without a change it decodes."""
-        assert Unpacker().unpack(one_result([0], [0], [*self.ROW], [*self.REACH], reach=[("m.py::P", 0)]))
+        assert Unpacker().unpack(one_result([0], [0], [*self.ROW], [*self.ACCESS], access=[("m.py::P", 0)]))
 
     @pytest.mark.parametrize(
         "data",
@@ -115,9 +119,9 @@ class TestDamage:
             one_result([0], [], ["l", 7, b"1" * 16, ""]),
             one_result([0], [], ["l", "m.py::P", b"1" * 16]),
             one_result(["0"], [], [*ROW]),
-            one_result([], [], reach=[("m.py::P", 0)]),
-            one_result([], [], [*REACH], reach=[("m.py::P", -1)]),
-            one_result([], [], ["w", ["P"], "m.py", True], reach=[("m.py::P", 0)]),
+            one_result([], [], access=[("m.py::P", 0)]),
+            one_result([], [], [*ACCESS], access=[("m.py::P", -1)]),
+            one_result([], [], ["w", ["P"], "m.py", True, False], access=[("m.py::P", 0)]),
         ],
         ids=range(12),
     )
