@@ -137,6 +137,17 @@ def cache_of(cached: object) -> dict[Any, Any]:
     return found[-1]
 
 
+def hits_of(cached: Any) -> int:
+    """How often a `functools.lru_cache` has given an earlier result."""
+    hits: int = LRU.__dict__["cache_info"](cached).hits
+    return hits
+
+
+def is_bounded(cached: Any) -> bool:
+    """Whether a `functools.lru_cache` lets go of results."""
+    return LRU.__dict__["cache_info"](cached).maxsize is not None
+
+
 def cached_pairs(cached: object) -> list[tuple[object, object]]:
     """Keys and results of a `functools.lru_cache`.
 

@@ -13,113 +13,28 @@ until the census after it.
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import chain
-from operator import is_not
 from types import ModuleType
 from typing import Any, Final
 
 from testcache.recording import anatomy
 from testcache.recording.anatomy import MISSING, same
 from testcache.recording.identity import identity
-from testcache.recording.keepers import MODULE, WHOLE, Found, Keeper, Key, Names, expand
+from testcache.recording.keepers import CACHE, MODULE, WHOLE, Found, Keeper, Key, Names, expand
+from testcache.recording.piles import begins_with, found_in, in_order, is_cache, is_pile, pile_up, results, spread
+from testcache.recording.snapshot import SIZE, Empties, Snapshot
 
 MOST_KEEPERS: Final = 200_000
 """Objects that are watched: about 50 ms a test."""
-
-CHUNK: Final = 256
-"""Objects that are compared at once; where something has changed, these are looked at one by one for 0.1 ms."""
 
 FEW: Final = 300
 """Late objects that are swept whenever one of them may be gone: 1 ms. More of them only when they have doubled: in
 a suite whose 350 tests each add classes to a registry a sweep takes 25 ms."""
 
 NOWHERE: Names = frozenset()
-_POINTER: Final = ctypes.sizeof(ctypes.c_void_p)
-_BORDER: Final = (object(),)
-"""Stands around containers, so that what moves from the end of one to the begin of the next is seen."""
-
-
-class _Chunk:
-    """Some keepers, and all that they referred to at the last look; the keys of tables are not told by all of them."""
-
-    __slots__ = ("_addresses", "_ends", "_keys", "_references", "_tables", "_things", "keepers")
-
-    def __init__(self) -> None:
-        self.keepers: list[Keeper] = []
-        self.refresh()
-
-    def refresh(self) -> None:
-        """Take what the keepers refer to now as seen."""
-        self._things: list[object] = []
-        self._tables: list[dict[Any, Any]] = []
-        self._references: list[object] = []
-        self._keys: list[object] = []
-        self._ends: list[tuple[int, int]] = []
-        self._addresses: bytes | None = None
-        for keeper in self.keepers:
-            self._add(keeper)
-
-    def add(self, keeper: Keeper) -> None:
-        self.keepers.append(keeper)
-        self._add(keeper)
-
-    def _add(self, keeper: Keeper) -> None:
-        thing: Any = keeper.thing
-        if not keeper.kind.named:
-            self._things.append(_BORDER)
-            self._references += _BORDER
-        self._things += _asked(keeper)
-        self._references += gc.get_referents(*_asked(keeper))
-        if _is_table(keeper):
-            self._tables.append(thing)
-            self._keys += dict.__iter__(thing)
-        self._ends.append((len(self._references), len(self._keys)))
-        self._addresses = None
-
-    def changed(self) -> list[Keeper]:
-        """The keepers that refer to something else now."""
-        if self._addresses is None:
-            self._addresses = addresses(self._references) + addresses(self._keys)
-        keys = [*chain.from_iterable(map(dict.__iter__, self._tables))]
-        if addresses(gc.get_referents(*self._things)) + addresses(keys) == self._addresses:
-            return []
-        found = []
-        start, first = 0, 0
-        for keeper, (end, last) in zip(self.keepers, self._ends, strict=True):
-            thing: Any = keeper.thing
-            start += not keeper.kind.named
-            told = _differ(gc.get_referents(*_asked(keeper)), self._references[start:end])
-            if told or (_is_table(keeper) and _differ([*dict.__iter__(thing)], self._keys[first:last])):
-                found.append(keeper)
-            start, first = end, last
-        return found
-
-
-def addresses(objects: list[object]) -> bytes:
-    """Where objects lie, one after the other: 2 ns an object, where to compare two with `is` takes 17.
-
-    A tuple holds them behind its own fields. Two lists whose objects are alive and lie at the same addresses hold
-    the same objects; to compare the lists themselves would call `__eq__` of a project.
-    """
-    held = tuple(objects)
-    return ctypes.string_at(id(held) + tuple.__basicsize__, _POINTER * len(held))
-
-
-def _asked(keeper: Keeper) -> tuple[object, ...]:
-    return (keeper.thing,) if keeper.bearer is None else (keeper.thing, keeper.bearer)
-
-
-def _is_table(keeper: Keeper) -> bool:
-    return not keeper.kind.named and issubclass(type(keeper.thing), dict)
-
-
-def _differ(one: list[object], other: list[object]) -> bool:
-    return len(one) != len(other) or any(map(is_not, one, other))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -174,8 +89,10 @@ class Census:
         self._values: set[Found] = set()
         self._bearers: set[Keeper] = set()
         self._places: set[str] = set()
-        self._chunks: list[_Chunk] = []
+        self._snapshots: list[Snapshot] = []
+        self._empties = Empties()
         self._untold: list[Keeper] = []
+        self._caches: list[Keeper] = []
         self._lost = False  # whether something late was let go of
         self._swept = 0
 
@@ -214,13 +131,17 @@ class Census:
         """What has changed since the last look, which this one is now."""
         self._lost = False
         found: list[Change] = []
-        for chunk in list(self._chunks):
-            keepers = chunk.changed()
-            if keepers:
-                found += (change for keeper in keepers for change in self._compare(keeper))
-                chunk.refresh()
+        changed = self._empties.filled()
+        for keeper in changed:
+            self._watch(keeper)
+        changed += chain.from_iterable(snapshot.changed() for snapshot in self._snapshots)
+        found += chain.from_iterable(map(self._compare, changed))
         found += (change for keeper in self._untold for change in self._compare(keeper))
         return Look(found, self._sweep() if self._lost and self._may_sweep() else frozenset())
+
+    def hits(self) -> dict[str, int]:
+        """How often each `functools.lru_cache` has given an earlier result, by its place. Cost: 0.5 us each."""
+        return {keeper.place: anatomy.hits_of(keeper.owner) for keeper in self._caches}
 
     def _may_sweep(self) -> bool:
         """Whether it is worth it: what is let go of later is watched for nothing, and lives on."""
@@ -260,6 +181,8 @@ class Census:
                     keeper.late = late
                     if late:
                         self._late_keepers.add(keeper)
+                    if keeper.kind is CACHE:
+                        self._caches.append(keeper)
                     self._watch(keeper)
                 else:
                     continue
@@ -293,18 +216,21 @@ class Census:
     def _watch(self, keeper: Keeper) -> None:
         if not keeper.kind.told:
             self._untold.append(keeper)
-        elif not keeper.kind.fixed:
-            if not self._chunks or len(self._chunks[-1].keepers) >= CHUNK:
-                self._chunks.append(_Chunk())
-            self._chunks[-1].add(keeper)
+        elif not keeper.kind.fixed and not self._empties.add(keeper):
+            if not self._snapshots or len(self._snapshots[-1].keepers) >= SIZE:
+                self._snapshots.append(Snapshot())
+            self._snapshots[-1].add(keeper)
 
     # -- comparing
 
     def _compare(self, keeper: Keeper) -> list[Change]:
         """The slots of a keeper that have changed; what they hold now is watched in place of what they held."""
-        last = keeper.last
+        last, looked = keeper.last, self._look(keeper)
+        whole = looked.get(WHOLE)
+        if type(whole) is tuple and type(last.get(WHOLE)) is tuple:
+            return self._compare_results(keeper, whole) if is_cache(keeper) else self._compare_whole(keeper, whole)
         known = {slot: slot for slot in last}  # keys are named once: what is unknown has another name each time
-        now = {known.get(slot, slot): value for slot, value in self._look(keeper).items()}
+        now = {known.get(slot, slot): value for slot, value in looked.items()}
         slots = [slot for slot in last if slot not in now or not same(now[slot], last[slot])]
         slots += [slot for slot in now if slot not in last]
         keeper.last = now
@@ -326,7 +252,47 @@ class Census:
                     keeper.grown[slot] = inside
                     self._bearers.add(keeper)
                 self._grow(inside, late=True)
+        pile_up(keeper)
         return found
+
+    def _compare_whole(self, keeper: Keeper, content: tuple[object, ...]) -> list[Change]:
+        """The same for a list or a pile: what is added at its end is looked at alone."""
+        before: Any = keeper.last[WHOLE]
+        value = in_order(keeper, content)
+        grows = begins_with(value, before)
+        if (grows and len(value) == len(before)) or same(value, before):
+            return []
+        keeper.last = {WHOLE: value}
+        restored = same(value, keeper.base.get(WHOLE, MISSING))
+        inside = found_in(keeper, len(before) if grows else 0)
+        if not grows and (keeper.grown.pop(WHOLE, None) is not None or keeper.late):
+            self._lost = True
+        if keeper.late or not restored:
+            if not keeper.late:
+                keeper.grown[WHOLE] = [*keeper.grown.get(WHOLE, ()), *inside]
+                self._bearers.add(keeper)
+            self._grow(inside, late=True)
+        place, names = keeper.place_of(WHOLE), keeper.names_of(WHOLE)
+        return [Change(keeper.place, place, before, value, names, keeper.files, restored, is_pile(keeper))]
+
+    def _compare_results(self, keeper: Keeper, content: tuple[object, ...]) -> list[Change]:
+        """The same for many results of an `lru_cache`; they are told apart."""
+        before: Any = keeper.last[WHOLE]
+        if not begins_with(content, before):
+            spread(keeper)
+            return self._compare(keeper)
+        keeper.last = {WHOLE: content}
+        inside = found_in(keeper, len(before))
+        if not keeper.late:
+            keeper.grown[WHOLE] = [*keeper.grown.get(WHOLE, ()), *inside]
+            self._bearers.add(keeper)
+        self._grow(inside, late=True)
+        files = keeper.files
+        news = ((keeper.place_of(slot), slot, value) for slot, value in results(keeper.last, len(before)))
+        return [
+            Change(keeper.place, place, MISSING, value, keeper.names_of(slot), files, False, True)
+            for place, slot, value in news
+        ]
 
     def _look(self, keeper: Keeper) -> dict[Any, object]:
         """What a keeper holds now; if its keys are weak, only under those that can be reached in another way.
@@ -371,17 +337,17 @@ class Census:
         for key in met:
             del self._met[key]
         self._late -= met
-        gone = self._late_keepers - kept
+        gone = frozenset(self._late_keepers - kept)
         self._late_keepers -= gone
         if gone:
             for keeper in gone:
                 del self._keepers[identity(keeper.thing)]
                 self._places.discard(keeper.place)
-            for chunk in self._chunks:
-                if not gone.isdisjoint(chunk.keepers):
-                    chunk.keepers = [keeper for keeper in chunk.keepers if keeper not in gone]
-                    chunk.refresh()
+            self._empties.drop(gone)
+            for snapshot in self._snapshots:
+                snapshot.drop(gone)
             self._untold = [keeper for keeper in self._untold if keeper not in gone]
+            self._caches = [keeper for keeper in self._caches if keeper not in gone]
         return frozenset(keeper.place for keeper in gone)
 
 

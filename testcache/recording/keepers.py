@@ -282,17 +282,18 @@ def _attributes(held: dict[Any, object]) -> dict[Any, object]:
 
 
 def _pairs(thing: dict[Any, object]) -> dict[Any, object]:
-    return {_slot(key): value for key, value in anatomy.items(thing)}
+    return {slot_of(key): value for key, value in anatomy.items(thing)}
 
 
-def _slot(key: object) -> object:
+def slot_of(key: object) -> object:
+    """The slot of a key."""
     return key if type(key) in ATOMS else Key(key)
 
 
 def _elements(thing: object) -> dict[Any, object]:
     content = anatomy.content(thing)
     if issubclass(type(thing), (set, frozenset)) and content is not None:
-        return {_slot(element): element for element in content}
+        return {slot_of(element): element for element in content}
     return {WHOLE: content}
 
 
@@ -313,7 +314,7 @@ def _cell(cell: Any) -> dict[Any, object]:
 
 
 def _cache(cached: object) -> dict[Any, object]:
-    return {_slot(key): value for key, value in anatomy.cached_pairs(cached)}
+    return {slot_of(key): value for key, value in anatomy.cached_pairs(cached)}
 
 
 def _logger(logger: object) -> dict[Any, object]:

@@ -17,9 +17,9 @@ What a module counts while A imports it is a step of its own: the next time that
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from operator import is_
 from types import ModuleType
 
@@ -28,75 +28,21 @@ from testcache.model import ABSENT, EVERY, STEP, Access, Digest, Found, Kind, Le
 from testcache.recording.ambience import Ambience, slot
 from testcache.recording.anatomy import MISSING
 from testcache.recording.census import Census, Change
-from testcache.recording.context import Context, Place
+from testcache.recording.context import Context
 from testcache.recording.keepers import Found as Watched
-from testcache.recording.keepers import Names
 from testcache.recording.ledger import Account, Ledger
 from testcache.recording.portrait import portrait
+from testcache.recording.remains import Entry, Remains
 from testcache.recording.tape import Tape
 
 _NOTHING: frozenset[Found] = frozenset()
 _Step = int | tuple[object, ...]
 
+_MEDDLING: frozenset[str] = frozenset({"cache_clear", "cache_info", EVERY})
+"""Names of those who may know what is in an `lru_cache` without being given any of it."""
+
 STEPS = ".[(<{~"
 """Characters with which the name of a place goes on to one inside it."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """One place that is not as it was at first.
-
-    Attributes:
-        found: what those rest on who come upon it.
-        value: fingerprint of what it holds.
-        holder: the place of the object that has it.
-        fixture: the context in which that happened, if any.
-    """
-
-    found: frozenset[Found]
-    value: Digest
-    holder: str
-    names: Names
-    files: Names
-    fixture: Context | None
-
-
-class State:
-    """All places that are not as they were at first, at one moment; never changes."""
-
-    def __init__(self, entries: Mapping[str, _Entry]) -> None:
-        self.entries = entries
-        self._by_name: dict[str, list[_Entry]] = {}
-        for entry in entries.values():
-            for name in entry.names:
-                self._by_name.setdefault(name, []).append(entry)
-        self._at: dict[Place, frozenset[_Entry]] = {}
-
-    def reached(self, places: Iterable[Place], mentions: Callable[[Place], Names]) -> set[_Entry]:
-        """What code at these places may have come upon. Cost: 50 ns a place."""
-        reached: set[_Entry] = set()
-        if self.entries:
-            for place in places:
-                known = self._at.get(place)
-                if known is None:
-                    known = self._at[place] = self._mentioned(mentions(place))
-                if known:
-                    reached |= known
-        return reached
-
-    def named(self, names: Iterable[str]) -> set[_Entry]:
-        """What these names lead to."""
-        if not self.entries:
-            return set()
-        return {entry for name in names for entry in self._by_name.get(name, ())}
-
-    def _mentioned(self, names: Names) -> frozenset[_Entry]:
-        if EVERY in names:
-            return frozenset(self.entries.values())
-        return frozenset(entry for name in self._by_name.keys() & names for entry in self._by_name[name])
-
-
-AT_FIRST = State({})
 
 
 class Leftovers:
@@ -115,7 +61,7 @@ class Leftovers:
         self.overlooked: frozenset[str] = frozenset()
         self.failure = ""
         self._test: NodeId | None = None
-        self._state = self._before = AT_FIRST
+        self._remains = Remains()
         self._left: dict[str, Digest] = {}
         self._steps: dict[str, _Step] = {}
         self._added: set[str] = set()
@@ -123,6 +69,7 @@ class Leftovers:
         self._importing: list[str] = []
         self._late: set[Context] = set()
         self._values: dict[object, Watched] = {}
+        self._hits: dict[str, int] = {}
 
     # -- a test
 
@@ -134,7 +81,8 @@ class Leftovers:
             self._ambience.adopt()
             self._tape.watcher = self
         self._test = test
-        self._before = self._state
+        self._remains.begin()
+        self._hits = self._census.hits()
         self._left = {}
         self._steps = {}
         self._imported = {}
@@ -148,8 +96,7 @@ class Leftovers:
 
     def access(self) -> dict[str, Access]:
         """How code comes upon what the test has left that has just ended."""
-        entries = self._state.entries
-        found = ((place, entries.get(place)) for place in self._left)
+        found = ((place, self._remains.entries.get(place)) for place in self._left)
         return {
             place: Access(one.names, one.files, place in self._added, one.fixture is not None)
             for place, one in found
@@ -158,13 +105,11 @@ class Leftovers:
 
     def not_stored(self, test: NodeId) -> None:
         """The test that has just ended has no trace, so nobody could ask it later what it had found itself."""
-        entries = dict(self._state.entries)
         for place, step in self._steps.items():
-            if place in entries:
-                before = self._before.entries.get(place)
+            entry, before = self._remains.entries.get(place), self._remains.before(place)
+            if entry is not None:
                 found = self._imported.get(place, _NOTHING) | {Found(test, place + STEP, portrait(step))}
-                entries[place] = replace(entries[place], found=found.union(before.found if before else ()))
-        self._state = State(entries)
+                self._remains.put(place, replace(entry, found=found.union(before.found if before else ())))
 
     @contextmanager
     def watched(self, test: NodeId) -> Iterator[None]:
@@ -185,22 +130,32 @@ class Leftovers:
         found: set[Found] = set()
         for context in (*account.contexts, *(self._late & account.modules)):
             if context.found is None or context is test:
-                reached = self._reached(context)
-                if context is test and everything:
-                    reached.update(self._before.entries.values())
-                own = account.contexts if context is test else set(context.reachable())
+                if context is not test:
+                    own, reached = set(context.reachable()), self._reached(context)
+                else:
+                    own, reached = set(account.contexts), self._reached(context, self._silent(context))
+                    if everything:
+                        reached.update(self._remains.all_before())
                 within = [entry for entry in reached if not entry.files or not entry.files.isdisjoint(files)]
                 if context is test:
-                    within += (self._before.entries[place] for place in self._steps & self._before.entries.keys())
+                    within += (entry for entry in map(self._remains.before, self._steps) if entry is not None)
                 context.found = _all_found(entry for entry in within if entry.fixture not in own)
             found |= context.found
         return frozenset(one for one in found if one.filler != node)
 
-    def _reached(self, context: Context) -> set[_Entry]:
+    def _silent(self, test: Context) -> Collection[str]:
+        """Each `lru_cache` that gave no result during the test: all that was asked of it was new to it."""
+        hits = self._census.hits()
+        filled = hits.keys() & self._hits.keys() & self._remains.holders()
+        silent = {place for place in filled if hits[place] == self._hits[place]}
+        if silent and any(not _MEDDLING.isdisjoint(self._ledger.mentions(place)) for place in test.places):
+            return ()
+        return silent
+
+    def _reached(self, context: Context, silent: Collection[str] = ()) -> set[Entry]:
         """What a context may have come upon of that which was left before the test."""
-        reached = self._before.reached(context.places, self._ledger.mentions)
-        reached |= self._before.named(slot(asked.name) for asked in context.reads if asked.kind is Kind.VARIABLE)
-        return reached
+        variables = (slot(asked.name) for asked in context.reads if asked.kind is Kind.VARIABLE)
+        return self._remains.reached(context.places, self._ledger.mentions, variables, silent)
 
     # -- what happens within one
 
@@ -237,7 +192,7 @@ class Leftovers:
         fixture.found = seen | (fixture.found or frozenset())
         known = self._values.pop(definition, None)
         if known is not None:
-            self._safely(lambda: self._drop(self._state.entries, self._census.forget(known)))
+            self._safely(lambda: self._remains.drop(self._census.forget(known)))
 
     def look(self, fixture: Context | None = None, importing: str = "") -> None:
         """What has changed since the last look is the doing of the test that runs, in a wide fixture or not."""
@@ -248,28 +203,26 @@ class Leftovers:
     def _look(self, test: NodeId, fixture: Context | None, importing: str) -> None:
         look = self._census.changes()
         changes = [*look.changes, *self._ambience.changes()]
-        if not changes:
-            return
-        entries = dict(self._state.entries)
         for change in changes:
             place = change.place
             if self.overlooked and any(is_within(place, other) for other in self.overlooked):
                 continue
-            before = entries.pop(place, None)
+            before = self._remains.entries.get(place)
+            self._remains.put(place, None)
             if change.restored or change.holder in look.gone:
                 self._left.pop(place, None)
                 self._steps.pop(place, None)
                 continue
             step = _step(change.before, change.value)
             if importing and step is not None:
-                entries[place] = self._behind_import(test, importing, step, change, before)
+                self._remains.put(place, self._behind_import(test, importing, step, change, before))
                 continue
             if change.added:
                 self._added.add(place)
             value = self._left[place] = self._value(change, step)
             found = self._imported.get(place, _NOTHING) | {Found(test, place, value)}
-            entries[place] = _Entry(found, value, change.holder, change.names, change.files, fixture)
-        self._drop(entries, look.gone)
+            self._remains.put(place, Entry(found, value, change.holder, change.names, change.files, fixture))
+        self._remains.drop(look.gone)
 
     def _value(self, change: Change, step: _Step | None) -> Digest:
         """The fingerprint of what the test has left in a place up to now."""
@@ -282,16 +235,16 @@ class Leftovers:
         if step is None:
             return ABSENT if change.value is MISSING else portrait(change.value)
         self._steps[place] = step
-        before = self._before.entries.get(place)
+        before = self._remains.before(place)
         return of_fields(portrait(step), before.value if before is not None else ABSENT)
 
-    def _behind_import(self, test: NodeId, file: str, step: _Step, change: Change, before: _Entry | None) -> _Entry:
+    def _behind_import(self, test: NodeId, file: str, step: _Step, change: Change, before: Entry | None) -> Entry:
         """What a place is when a module that the test imports has made a step there."""
         found = Found(test, f"{change.place}{STEP}{file}", portrait(step))
         self._left[found.place] = found.value
         self._imported[change.place] = self._imported.get(change.place, _NOTHING) | {found}
         if before is None:
-            return _Entry(frozenset((found,)), ABSENT, change.holder, change.names, change.files, None)
+            return Entry(frozenset((found,)), ABSENT, change.holder, change.names, change.files, None)
         return replace(before, found=before.found | {found})
 
     def _safely(self, act: Callable[[], None]) -> None:
@@ -301,10 +254,6 @@ class Leftovers:
                 act()
             except Exception as error:
                 self.failure = f"memory could not be looked at: {type(error).__name__}: {error}"
-
-    def _drop(self, entries: Mapping[str, _Entry], gone: frozenset[str]) -> None:
-        """Leave out what lies in objects that nothing leads to any more."""
-        self._state = State({place: entry for place, entry in entries.items() if entry.holder not in gone})
 
 
 def _step(before: object, value: object) -> _Step | None:
@@ -318,7 +267,7 @@ def _step(before: object, value: object) -> _Step | None:
     return None
 
 
-def _all_found(entries: Iterable[_Entry]) -> frozenset[Found]:
+def _all_found(entries: Iterable[Entry]) -> frozenset[Found]:
     return frozenset(one for entry in entries for one in entry.found)
 
 

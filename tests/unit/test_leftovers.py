@@ -21,6 +21,7 @@ from testcache.recording.ambience import Ambience
 from testcache.recording.context import Context
 from testcache.recording.ledger import Ledger
 from testcache.recording.leftovers import Leftovers
+from testcache.recording.piles import MOST_KEYS
 from testcache.recording.portrait import portrait
 from testcache.recording.tape import Tape
 
@@ -128,6 +129,124 @@ class TestLeft:
         played.run(A, (m.fill, 1))
         assert played.run(B, (m.clear,))[0] == set()
         assert played.run(C, (m.read,))[1] == set()
+
+
+MEMOS = """
+import functools
+@functools.lru_cache(maxsize=None)
+def square(number): return number * number
+@functools.lru_cache(maxsize=2)
+def cube(number): return number ** 3
+def ask(*numbers): return [square(number) for number in numbers]
+def ask_few(*numbers): return [cube(number) for number in numbers]
+def size(): return square.cache_info().currsize
+def forget(): square.cache_clear()
+"""
+
+
+class TestResultsOfALruCache:
+    """Only who was given an earlier result rests on who asked for it first."""
+
+    def test_who_asks_for_something_new_finds_nothing(self, played: Played) -> None:
+        """Whatever others have asked for."""
+        m = played.load(MEMOS)
+        assert played.run(A, (m.ask, 1))[1] == set()
+        assert played.run(B, (m.ask, 2))[1] == set()
+
+    def test_who_is_given_an_earlier_result_finds_all(self, played: Played) -> None:
+        """Nobody tells which."""
+        m = played.load(MEMOS)
+        played.run(A, (m.ask, 1))
+        played.run(B, (m.ask, 2))
+        assert fillers(played.run(C, (m.ask, 2))[1]) == {A, B}
+
+    def test_its_own_results_may_have_been_those_of_others(self, played: Played) -> None:
+        """A test that asks twice was given a result: which, is not known."""
+        m = played.load(MEMOS)
+        played.run(A, (m.ask, 1))
+        assert fillers(played.run(B, (m.ask, 2, 2))[1]) == {A}
+
+    @pytest.mark.parametrize("look", ["size", "forget"])
+    def test_who_looks_into_it_finds_all(self, played: Played, look: str) -> None:
+        """How many results there are is no result; and who clears the cache clears its counts, too."""
+        m = played.load(MEMOS)
+        played.run(A, (m.ask, 1))
+        assert fillers(played.run(B, (getattr(m, look),), (m.ask, 1))[1]) == {A}
+
+    def test_what_came_back_after_a_clear_was_asked_for_before(self, played: Played) -> None:
+        """The counts are as they were, but in between one result was given."""
+        m = played.load(MEMOS)
+        played.run(A, (m.ask, 1), (m.ask, 1))
+        assert m.square.cache_info()[:2] == (1, 1)
+        assert fillers(played.run(B, (m.ask, 1), (m.forget,), (m.ask, 1, 1))[1]) == {A}
+
+    def test_a_small_one_that_lets_go_of_results(self, played: Played) -> None:
+        """Who pushes the results of others out has not come upon them."""
+        m = played.load(MEMOS)
+        played.run(A, (m.ask_few, 1, 2))
+        assert played.run(B, (m.ask_few, 3, 4))[1] == set()
+        assert fillers(played.run(C, (m.ask_few, 4))[1]) == {B}
+
+    def test_hundreds_of_results(self, played: Played) -> None:
+        """They are told apart, and who cleared the cache has left all of them absent."""
+        m = played.load(MEMOS)
+        many = [NodeId(f"t.py::{number}") for number in range(2 * MOST_KEYS)]
+        for number, node in enumerate(many):
+            left, found = played.run(node, (m.ask, number))
+            assert (len(left), found) == (1, set())
+        assert fillers(played.run(A, (m.ask, 7))[1]) == {*many}
+        played.run(B, (m.forget,))
+        played.run(C, (m.ask, 7))
+        assert fillers(played.run(D, (m.ask, 7))[1]) == {C}
+
+
+class TestPiles:
+    """A table to which hundreds of tests add is known by who added last."""
+
+    @pytest.mark.parametrize(
+        ("table", "add"), [("{}", "T[new] = new"), ("set()", "T.add(new)"), ("[]", "T.append(new)")]
+    )
+    def test_what_a_reader_rests_on_does_not_grow(self, played: Played, table: str, add: str) -> None:
+        """The last one that added, and with it, by what it found itself, all before."""
+        m = played.load(f"T = {table}\ndef add(new): {add}\ndef read(): return len(T)\n")
+        many = [NodeId(f"t.py::{number}") for number in range(2 * MOST_KEYS)]
+        sizes = [len(played.run(node, (m.add, str(number)))[1]) for number, node in enumerate(many)]
+        assert max(sizes) <= MOST_KEYS + 2
+        found = played.run(A, (m.read,))[1]
+        assert many[-1] in fillers(found)
+        assert len(found) <= MOST_KEYS + 2
+
+    def test_another_value_anywhere_changes_what_is_found_at_the_end(self, played: Played) -> None:
+        """What a test adds is a step from what was before."""
+        ends = []
+        for odd in ("x", "y"):
+            m = played.load("T = {}\ndef add(key, value): T[key] = value\ndef read(): return len(T)\n")
+            for number in range(2 * MOST_KEYS):
+                value = odd if number == MOST_KEYS + 9 else "z"
+                played.run(NodeId(f"t.py::{number}"), (m.add, str(number), value))
+            ends.append({one.value for one in played.run(A, (m.read,))[1] if one.place.endswith("[*]")})
+        assert len(ends[0]) == len(ends[1]) == 1
+        assert ends[0] != ends[1]
+
+    def test_a_key_that_goes_is_seen(self, played: Played) -> None:
+        """Then the pile is not what it was with one step more."""
+        m = played.load("T = {}\ndef add(key): T[key] = key\ndef drop(key): del T[key]\ndef read(): return len(T)\n")
+        for number in range(2 * MOST_KEYS):
+            played.run(NodeId(f"t.py::{number}"), (m.add, str(number)))
+        left, _ = played.run(A, (m.drop, "3"))
+        assert [one.place.endswith("[*]") for one in left] == [True]
+        assert A in fillers(played.run(B, (m.read,))[1])
+
+    def test_what_lies_in_it_is_watched(self, played: Played) -> None:
+        """A list in a pile that a test adds to."""
+        m = played.load(
+            "T = {}\ndef add(key): T[key] = []\ndef change(key): T[key].append(1)\ndef read(key): return T[key]\n"
+        )
+        for number in range(MOST_KEYS + 9):
+            played.run(NodeId(f"t.py::{number}"), (m.add, str(number)))
+        played.run(A, (m.change, str(MOST_KEYS + 5)))
+        played.run(B, (m.change, "3"))
+        assert {A, B} <= fillers(played.run(C, (m.read, "3"))[1])
 
 
 class TestFound:
@@ -346,7 +465,7 @@ class TestFixtures:
         assert left == frozenset()
         ((place, _),), _ = played.run(B, (m.put, value), uses=(fixture,))
         assert place == "conftest.py::box().value"
-        assert played.leftovers._state.entries.keys() == {place}
+        assert played.leftovers._remains.entries.keys() == {place}
         played.leftovers.begin(C)
         played.leftovers.fixture_gone(fixture, "definition")
-        assert not played.leftovers._state.entries
+        assert not played.leftovers._remains.entries

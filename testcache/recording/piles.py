@@ -1,0 +1,103 @@
+"""Piles: tables to which hundreds of tests add something, compared as a whole from then on.
+
+Each test would come upon each key of all tests before it: of 4,000 tests that fill one dict, 8 million times.
+As a pile a table is what a list is, too: what a test adds at its end is a step, and who comes upon it rests on
+the step that was made last. Results of an `lru_cache` are compared in the same way, but told apart: most tests come
+upon none of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import chain
+from operator import is_
+from typing import Any, Final
+
+from testcache.recording import anatomy
+from testcache.recording.identity import identity
+from testcache.recording.keepers import CACHE, ELEMENTS, PAIRS, WHOLE, Found, Keeper, Key, Kind, slot_of
+
+MOST_KEYS: Final = 256
+"""Keys that tests have added to a table before it is a pile: 30 KB a test that mentions it, in memory."""
+
+
+def pile_up(keeper: Keeper) -> None:
+    """Take a keeper for a pile if tests have added many keys to it."""
+    kind = _PILES.get(keeper.kind)
+    if kind is None or len(keeper.last) - len(keeper.base) <= MOST_KEYS:
+        return
+    if kind is _RESULTS and anatomy.is_bounded(keeper.owner):  # each use changes the order, as does each new result
+        return
+    keeper.kind = kind
+    keeper.base, keeper.last = {WHOLE: _flat(keeper.base, kind)}, {WHOLE: _flat(keeper.last, kind)}
+    inside = list(chain.from_iterable(keeper.grown.values()))
+    keeper.grown = {WHOLE: inside} if inside else {}
+
+
+def spread(keeper: Keeper) -> None:
+    """Take a cache that has lost results for a table again."""
+    keeper.kind = CACHE
+    keeper.base, keeper.last = dict(results(keeper.base)), dict(results(keeper.last))
+
+
+def results(slots: Mapping[Any, Any], start: int = 0) -> Iterator[tuple[object, object]]:
+    """Slots and values of a cache that is a pile, from one element on."""
+    content = slots.get(WHOLE, ())
+    for key, value in zip(content[start::2], content[start + 1 :: 2], strict=True):
+        yield slot_of(key), value
+
+
+def is_pile(keeper: Keeper) -> bool:
+    return keeper.kind in _KINDS
+
+
+def is_cache(keeper: Keeper) -> bool:
+    """Whether this is a pile of results."""
+    return keeper.kind is _RESULTS
+
+
+def in_order(keeper: Keeper, content: tuple[object, ...]) -> tuple[object, ...]:
+    """The elements of a pile without an order as they came: those that were there before first."""
+    before = keeper.last[WHOLE]
+    if keeper.kind is not _SET or type(before) is not tuple:
+        return content
+    now, then = set(map(identity, content)), set(map(identity, before))
+    return (*before, *(one for one in content if identity(one) not in then)) if then <= now else content
+
+
+def begins_with(content: tuple[object, ...], before: tuple[object, ...]) -> bool:
+    """Whether the very same objects come first. Cost: 20 ns each."""
+    return len(before) <= len(content) and all(map(is_, before, content))
+
+
+def found_in(keeper: Keeper, start: int) -> list[Found]:
+    """What is in a pile or a list from one element on, on the way into the census."""
+    content: Any = keeper.last[WHOLE]
+    place, names = keeper.place_of(WHOLE), keeper.names_of(WHOLE)
+    parts = ((at, content[at]) for at in range(start, len(content)) if type(content[at]) not in anatomy.ATOMS)
+    return [Found(part, f"{place}[{at}]", names, keeper.files) for at, part in parts]
+
+
+def _flat(slots: Mapping[Any, object], kind: Kind) -> tuple[object, ...]:
+    keys = (slot.key if type(slot) is Key else slot for slot in slots)
+    return tuple(keys) if kind is _SET else tuple(chain.from_iterable(zip(keys, slots.values(), strict=True)))
+
+
+def _pairs(table: dict[Any, object]) -> dict[Any, object]:
+    return {WHOLE: tuple(chain.from_iterable(anatomy.items(table)))}
+
+
+def _cached(cached: object) -> dict[Any, object]:
+    return {WHOLE: tuple(chain.from_iterable(anatomy.cached_pairs(cached)))}
+
+
+def _elements(thing: object) -> dict[Any, object]:
+    return {WHOLE: anatomy.content(thing)}
+
+
+_TABLE: Final = replace(PAIRS, look=_pairs, label=lambda _: "[*]")
+_RESULTS: Final = replace(CACHE, look=_cached)
+_SET: Final = replace(ELEMENTS, look=_elements, label=lambda _: "{*}")
+_PILES: Final = {PAIRS: _TABLE, CACHE: _RESULTS, ELEMENTS: _SET}
+_KINDS: Final = frozenset(_PILES.values())
