@@ -42,6 +42,7 @@ class Imports:
         self._search: tuple[tuple[str, ...], str] = ((), "")
         self._needed: dict[str, frozenset[str]] = {}
         self._foreign: dict[object, bool] = {}
+        self._silent: set[object] = set()  # of these, the names of modules whose imports are nobody's input
         self._strangers = Strangers(tape)
         self._restore: list[tuple[Any, str, Any]] = []
         self._import: Callable[..., Any] = builtins.__import__
@@ -126,18 +127,20 @@ class Imports:
 
     def _statement(self, name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
         importer = globals.get("__name__") if globals else None
+        if importer in self._silent:
+            return self._import(name, globals, locals, fromlist, level)
         context = self._tape.top
         foreign = self._foreign.get(importer)
         if foreign:
             module = self._import(name, globals, locals, fromlist, level)
-            if level == 0:
-                self._strangers.asked(context, globals, (name, *(f"{name}.{part}" for part in fromlist or ())))
+            if level == 0 and self._strangers.asked(context, globals, _names(name, fromlist)):
+                self._silent.add(importer)
             return module
-        asker = globals if globals is not None else sys._getframe(1).f_globals
         package = globals.get("__package__") if level and globals else None
         key = (name, package, level, tuple(fromlist) if fromlist else ())
-        if key in context.imports and foreign is False:
+        if foreign is False and key in context.imports:
             return self._import(name, globals, locals, fromlist, level)
+        asker = globals if globals is not None else sys._getframe(1).f_globals
         found = False
         try:
             module = self._import(name, globals, locals, fromlist, level)
@@ -146,7 +149,7 @@ class Imports:
         finally:
             self._imported(context, key, globals, found)
             if level == 0 and self._foreign.get(importer) is not False:
-                self._strangers.asked(context, asker, (name, *(f"{name}.{part}" for part in fromlist or ())))
+                self._strangers.asked(context, asker, _names(name, fromlist))
 
     def _imported(self, context: Context, key: tuple[Any, ...], globals: Any, found: bool) -> None:
         name, package, level, fromlist = key
@@ -307,3 +310,8 @@ class Imports:
             return original(**options)
 
         return listing
+
+
+def _names(name: str, fromlist: Any) -> tuple[str, ...]:
+    """The modules that an import statement may be after."""
+    return (name, *(f"{name}.{part}" for part in fromlist or ()))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from weakref import WeakKeyDictionary
 
 from testcache.inputs import files as fs
@@ -25,9 +26,17 @@ _TOLD_APART = frozenset({Kind.BLOCK, Kind.VARIABLE})
 
 @dataclass(frozen=True, slots=True)
 class _Code:
-    """What one place stands for: its reads, the module it lies in, the names its block mentions."""
+    """What one place stands for.
+
+    Attributes:
+        reads: the block, if it lies in one.
+        file: what all places of its file read; one object a file.
+        module: the import of that file.
+        mentions: the names that its block mentions.
+    """
 
     reads: tuple[Read, ...]
+    file: frozenset[Read]
     module: Context | None
     mentions: frozenset[str]
 
@@ -62,6 +71,7 @@ class Ledger:
     def __init__(self, tape: Tape) -> None:
         self._tape = tape
         self._code: dict[Place, _Code] = {}
+        self._common: dict[str, frozenset[Read]] = {}
         # weak: those of a test are of no use when it is over, and each is a dozen objects for the garbage collector
         self._sums: WeakKeyDictionary[Context, tuple[tuple[int, int], frozenset[Read]]] = WeakKeyDictionary()
         self._closures: dict[frozenset[Context], tuple[tuple[int, int], frozenset[Context]]] = {}
@@ -187,8 +197,9 @@ class Ledger:
         known = self._sums.get(context)
         if known is None or known[0] != size:
             reads = {Read(asked, value) for asked, value in context.reads.items()}
-            for place in context.places:
-                reads.update(self._code_at(place).reads)
+            codes = [*map(self._code_at, context.places)]
+            reads.update(chain.from_iterable(code.reads for code in codes))
+            reads.update(*{code.file for code in codes})
             known = (size, frozenset(reads))
             if size != (0, 0):
                 self._sums[context] = known
@@ -209,15 +220,19 @@ class Ledger:
         loaded = tape.loaded.get(file)
         if loaded is None:  # code compiled from a file that is no module, such as a template
             content = Read(Input(Kind.FILE, name), tape.files.digest(file))
-            return _Code((content, Read(Input(Kind.DEFINITIONS, EVERY), ABSENT)), None, frozenset((EVERY,)))
+            anything = Read(Input(Kind.DEFINITIONS, EVERY), ABSENT)
+            return _Code((content, anything), NO_READS, None, frozenset((EVERY,)))
         source = loaded.source
-        reads = [Read(Input(Kind.BODY, name), source.body), Read(Input(Kind.DEFINITIONS, name), source.defined)]
+        common = self._common.get(file)
+        if common is None:
+            body, defined = Input(Kind.BODY, name), Input(Kind.DEFINITIONS, name)
+            common = self._common[file] = frozenset((Read(body, source.body), Read(defined, source.defined)))
         block = source.block_at(line)
         if not block:  # a lambda in a table, say
             mentions = source.mentions.get("", frozenset()).union(*source.uses.values())
-            return _Code(tuple(reads), loaded.context, mentions)
-        reads.append(Read(Input(Kind.BLOCK, f"{name}::{block}"), source.blocks[block]))
-        return _Code(tuple(reads), loaded.context, source.mentions.get(block, frozenset()))
+            return _Code((), common, loaded.context, mentions)
+        read = Read(Input(Kind.BLOCK, f"{name}::{block}"), source.blocks[block])
+        return _Code((read,), common, loaded.context, source.mentions.get(block, frozenset()))
 
     def _join(self, sums: frozenset[frozenset[Read]]) -> frozenset[Read]:
         known = self._joined.get(sums)

@@ -29,18 +29,22 @@ class Strangers:
         self._harmless: dict[str, bool] = {}
         self._paths: dict[str, str] = {}
 
-    def asked(self, context: Context, asker: Mapping[str, Any], names: Iterable[str]) -> None:
-        """Code with the globals `asker` has imported the modules of these names. Cost: about 1 us."""
+    def asked(self, context: Context, asker: Mapping[str, Any], names: Iterable[str]) -> bool:
+        """Code with the globals `asker` has imported the modules of these names; whether it may without any charge.
+
+        Cost: about 1 us.
+        """
         file = asker.get("__file__")
         if isinstance(file, str) and file.startswith("<"):  # a program given to `python -`
             file = None
         if isinstance(file, str) and self._is_harmless(str(asker.get("__name__")), file):
-            return
+            return True
         for name in names:
             path = self._path(name)
             if path:
                 everything = EVERY if not isinstance(file, str) else f"{path}::{EVERY}"
                 self._tape.note(context, Kind.DEFINITIONS, everything, ABSENT)
+        return False
 
     def _is_harmless(self, name: str, file: str) -> bool:
         """Is the code the project's own, which is read, or one that is known?"""

@@ -10,6 +10,7 @@ from typing import Any
 
 from testcache.inputs.world import World
 from testcache.model import ABSENT, EnvironmentKey, Input, Kind, Read, Trace
+from testcache.recording.identity import identity
 from testcache.storage.index import INDEX_FORMAT, Content, Fact, Index, IndexedFile, IndexedTest
 
 _OF_CONTENT = frozenset({Kind.BODY, Kind.BLOCK, Kind.FILE, Kind.WHOLE, Kind.DEFINITIONS, Kind.EXPORTS})
@@ -54,6 +55,7 @@ class Indexer:
         self._content_rows: list[Content] = []
         self._fact_rows: list[Fact] = []
         self._parts: dict[int, tuple[frozenset[Read], frozenset[int] | None]] = {}
+        self._read: dict[int, int | None] = {}  # by identity: the parts keep them alive
         self._files: list[IndexedFile] = []
 
     def add(self, file: Collected) -> None:
@@ -108,10 +110,14 @@ class Indexer:
         numbers = set()
         decided = id(part) in self._decided
         for read in part:
-            changed = self._world.digest_of(read.input) != read.digest
-            if changed and not (decided and read.input.kind is Kind.DEFINITIONS):
+            if identity(read) in self._read:
+                number = self._read[identity(read)]
+            elif self._world.digest_of(read.input) == read.digest:
+                number = self._read[identity(read)] = self._number(read)
+            elif decided and read.input.kind is Kind.DEFINITIONS:
+                number = self._number(read)
+            else:
                 return None
-            number = self._number(read)
             if number is None:
                 return None
             numbers.add(number)
