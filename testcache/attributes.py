@@ -18,6 +18,8 @@ _SPECIAL = frozenset(
 _DUNDERS = frozenset("__slots__ __hash__ __doc__ __match_args__ __test__ __version__ __module__".split())  # noqa: SIM905
 _ATTRIBUTES = HASHABLE | {"row", "list", "dict", "set", "frozenset", "object", "type"}
 """Sorts of values that surely have no `__set_name__`."""
+_WRAPPERS = ("typing.ClassVar", "typing.Final", "typing.Optional")
+_CLASS_OF = ("builtins.type", "typing.Type")
 
 
 @dataclass(slots=True)
@@ -33,6 +35,8 @@ class Facts:
         names: what it binds, with sorts.
         parameters: how many type variables it takes.
         order: the names of its bases of this file in the order in which attributes are looked up.
+        slotted: whether it or a base of this file has `__slots__`.
+        model: for an exception, a class with the same built-in bases; before its body, for what it derives from.
     """
 
     sort: str
@@ -43,6 +47,8 @@ class Facts:
     names: dict[str, str] = field(default_factory=dict)
     parameters: int = 0
     order: tuple[str, ...] = ()
+    slotted: bool = False
+    model: type[BaseException] | None = None
 
 
 def bound(node: ast.ClassDef) -> list[str]:
@@ -73,11 +79,9 @@ def is_field(part: ast.AnnAssign, inside: Surroundings, facts: Facts, *, fields:
         return False
     value = part.value
     made = fields or facts.sort == "tuple"
-    if not made:
-        return value is None or inside.sort_of(value) in _ATTRIBUTES
     note = part.annotation.value if isinstance(part.annotation, ast.Subscript) else part.annotation
-    if inside.dotted(note) == "typing.ClassVar":
-        return value is None or inside.sort_of(value) in _ATTRIBUTES
+    if not made or inside.dotted(note) == "typing.ClassVar":
+        return value is None or inside.sort_of(value) in _ATTRIBUTES or _is_class(value, part.annotation, inside)
     if last_name(note) == "KW_ONLY" or name in facts.fields:
         return False  # a field that a base has keeps its place among the defaults
     facts.fields.add(name)
@@ -95,6 +99,17 @@ def is_field(part: ast.AnnAssign, inside: Surroundings, facts: Facts, *, fields:
         return True
     facts.defaults = facts.defaults or not keywords_only
     return inside.is_sure(value) if facts.sort == "tuple" else inside.is_hashable(value)
+
+
+def _is_class(value: ast.expr, annotation: ast.expr, inside: Surroundings) -> bool:
+    """Is it an imported class? One that says so: `handler: type[Handler] = Handler`.
+
+    Does not see: a class whose metaclass has a `__set_name__`.
+    """
+    while isinstance(annotation, ast.Subscript) and inside.dotted(annotation.value) in _WRAPPERS:
+        annotation = annotation.slice
+    said = isinstance(annotation, ast.Subscript) and inside.dotted(annotation.value) in _CLASS_OF
+    return said and isinstance(value, ast.Name | ast.Attribute) and inside.is_type(value)
 
 
 def is_plain_name(name: str, value: ast.expr | None, facts: Facts) -> bool:

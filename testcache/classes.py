@@ -20,7 +20,7 @@ from testcache.attributes import Facts, bound, fits_sort, is_field, is_plain_nam
 from testcache.decorators import is_sure_function, sort_of_method
 from testcache.evaluation import UNKNOWN, Surroundings
 
-_EXCEPTIONS = {
+_EXCEPTIONS: dict[str, type[BaseException]] = {
     name: value
     for name, value in vars(builtins).items()
     if isinstance(value, type) and issubclass(value, BaseException) and name != "PythonFinalizationError"
@@ -65,6 +65,8 @@ class Classes:
             return None
         made.parameters = facts.parameters
         made.order = (node.name, *facts.order)
+        made.slotted = facts.slotted or "__slots__" in bound(node)
+        made.model = _subclass(facts.model)
         return made
 
     # -- bases
@@ -104,11 +106,13 @@ class Classes:
         return self._by_base(bases[0], around) if len(bases) == 1 else self._mixed(bases, around)
 
     def _mixed(self, bases: list[ast.expr], around: Surroundings) -> Facts | None:
-        """Several plain classes of this file, if their orders agree."""
+        """Several plain classes of this file, if their orders agree; or several exceptions."""
         found = [known for base in bases if (known := self._known(base)) is not None]
         if len(found) < len(bases) or not around.is_sure(*bases):
-            return None
+            return self._mixed_exceptions(bases, around)
         if not all(known.sort == "plain" and known.open and not known.parameters for known in found):
+            return self._mixed_exceptions(bases, around)
+        if any(known.slotted for known in found):
             return None
         orders = [list(known.order) for known in found]
         if sum(any("." in name and not name.startswith(_LOOSE) for name in order) for order in orders) > 1:
@@ -119,6 +123,16 @@ class Classes:
         made = self._derived("plain", *found)
         made.order = tuple(order)
         return made
+
+    def _mixed_exceptions(self, bases: list[ast.expr], around: Surroundings) -> Facts | None:
+        """Built-in exceptions and those of this file: whether they fit together is tried on classes without a body."""
+        found = [self._by_base(base, around) for base in bases]
+        known = [one for one in found if one is not None and one.model is not None and not one.slotted]
+        if len(known) < len(bases):
+            return None
+        made = self._derived("exception", *known)
+        made.model = _subclass(*(one.model for one in known))
+        return made if made.model is not None else None
 
     def _known(self, node: ast.expr) -> Facts | None:
         return self.known.get(node.id) if isinstance(node, ast.Name) else None
@@ -137,7 +151,7 @@ class Classes:
         if name in _STANDARD or module == "collections.abc":
             return Facts("plain", order=(name,) if name != "builtins.object" else ())
         if module == "builtins" and last in _EXCEPTIONS:
-            return Facts("exception")
+            return Facts("exception", model=_EXCEPTIONS[last])
         if module == "enum" and last in _ENUMS:
             return Facts("enum", names={"_of": _ENUMS[last]})
         if module in ("typing", "typing_extensions"):
@@ -154,6 +168,8 @@ class Classes:
             fields=set(bases[0].fields),
             inherited=set().union(*(base.names.keys() | base.inherited for base in bases)),
             order=bases[0].order,
+            slotted=any(base.slotted for base in bases),
+            model=bases[0].model,
         )
 
     def _by_generic(self, base: ast.Subscript, around: Surroundings) -> Facts | None:
@@ -161,7 +177,11 @@ class Classes:
         if around.sort_of(base) is None:
             return None
         if isinstance(base.value, ast.Name) and base.value.id in around.generics:
-            return self._by_base(base.value, around)
+            known = self._by_base(base.value, around)
+            args = base.slice.elts if isinstance(base.slice, ast.Tuple) else [base.slice]
+            if known is not None and all(isinstance(part, ast.Name | ast.Constant) for part in args):
+                known.parameters = len({ast.unparse(part) for part in args if around.sort_of(part) == "typevar"})
+            return known
         name = around.dotted(base.value)
         module, _, last = name.rpartition(".")
         abstract = module == "collections.abc" or (module == "typing" and last in _ABSTRACT)
@@ -243,9 +263,23 @@ class Classes:
                 case _:
                     return False
         facts.names = {} if facts.sort in ("typed dict", "tuple") else names
-        facts.open = not {"__init_subclass__", "__set_name__", "__slots__", "__class_getitem__"} & names.keys()
-        known = facts.sort == "exception" or not node.bases or all(map(self._known, node.bases))
+        facts.open = not {"__init_subclass__", "__set_name__", "__class_getitem__"} & names.keys()
+        sized = any("." in name and not name.startswith(_LOOSE) for name in facts.order)
+        bases = [base for base in node.bases if not _is_generic(base, around)]
+        known = facts.sort == "exception" or not bases or (all(map(self._known, bases)) and not sized)
         return (known or "__slots__" not in names) and slots_fit(node, names) and fits_sort(facts, names)
+
+
+def _subclass(*bases: type[BaseException] | None) -> type[BaseException] | None:
+    """A class with these bases, None if that cannot be made."""
+    try:
+        return None if None in bases else type("Model", bases, {})  # type: ignore[arg-type]
+    except TypeError:
+        return None
+
+
+def _is_generic(base: ast.expr, around: Surroundings) -> bool:
+    return isinstance(base, ast.Subscript) and around.dotted(base.value) == "typing.Generic"
 
 
 def _is_remark(name: str, facts: Facts) -> bool:

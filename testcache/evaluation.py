@@ -41,6 +41,7 @@ _ATTRIBUTES = {
     "sys.maxsize": "int",
     "os.sep": "str",
     "os.name": "str",
+    "os.environ": "object",
     "math.pi": "float",
     "math.inf": "float",
     "math.nan": "float",

@@ -42,10 +42,16 @@ class Hooked:
 class Named:
     def __set_name__(self, owner, name): raise RuntimeError
 class Err(ValueError): pass
+class Late(Err, KeyError): pass
+class Broken(Exception): __slots__ = ("a",)
+class Number(int): pass
+class Tight(Slotted): pass
 class Base(abc.ABC):
     @abc.abstractmethod
     def m(self): ...
 class Box(Generic[T]): pass
+class Chest(Box[T]): pass
+class Case(Box[int]): pass
 class Colour(Enum):
     RED = 1
     BLUE = 2
@@ -108,6 +114,7 @@ TYPES = _table(
     InitVar  KW_ONLY  ...  5  LIST  List[int]  List[int, str]  List[A]  List['X']  List['X[']  List[5]
     Optional[int]  Optional[int, str]  Dict[str, int]  Dict[str]  Tuple[int, ...]  Tuple[()]  Tuple[int, 5]
     Union[int, str]  Union[int, 5]  list[int]  list[A]  dict[str, LIST]  tuple[int, ...]  type[Plain]  int[str]
+    ClassVar[type[Plain]]
     Plain[int]  Box[int]  Box[int, str]  Box[A]  Box[5]  Callable[[int], str]  Callable[..., str]
     Callable[int, str]  Callable[[5], int]  cabc.Callable[[int], str]  cabc.Callable[int, str]  cabc.Iterator[int]
     cabc.Mapping[str]  Literal['a', 1]  Literal[A]  typing.Annotated[int, 5]  typing.Annotated[int]  ClassVar[int]
@@ -119,10 +126,12 @@ TYPES = _table(
 
 BASES = _table(
     r"""
-    Plain  Slotted  Sub  Hooked  Err  Base  Box  Colour  Data  Frozen  Proto  Row  Movie  object  Exception
+    Plain  Slotted  Tight  Number  Sub  Hooked  Err  Late  Broken  SystemExit  BaseException
+    Base  Box  Colour  Data  Frozen  Proto  Row  Movie  object  Exception
     KeyError  OSError  dict  int  str  Missing  A  LIST  Enum  IntEnum  StrEnum  NamedTuple  TypedDict  Protocol
     Generic  type  bool  Id  T  abc.ABC  collections.UserDict  Generic[T]  Generic[T, U]  Generic[T, T]
-    Generic[int]  Box[int]  Box[int, str]  Protocol[T]  cabc.Mapping[str, int]  cabc.Mapping  List[int]
+    Generic[int]  Box[int]  Chest  Chest[int]  Chest[T]  Case[int]
+    Chest[int, str]  Box[int, str]  Protocol[T]  cabc.Mapping[str, int]  cabc.Mapping  List[int]
     metaclass=abc.ABCMeta  total=False  x=1
     """
 )
@@ -256,6 +265,11 @@ def tried(first: int, count: int) -> tuple[int, int]:
         "class P(Protocol):\n    def m(self) -> int: ...",
         "class P(Known):\n    def m(self): ...",
         "def f(a=config.LIMIT): ...",
+        "class P(Known):\n    made_by: type[Known] = config.Shop",
+        "class P:\n    made_by: ClassVar[type[Known] | None] = None",
+        "class P:\n    made_by: ClassVar[type[Known]] = config.Shop",
+        "class Slotted(Known):\n    __slots__ = ('a',)\n    def m(self): ...",
+        "class Bad(KeyError, AttributeError): pass",
     ],
 )
 def test_usual_definitions_are_taken(code: str) -> None:
@@ -268,7 +282,7 @@ def test_usual_definitions_are_taken(code: str) -> None:
         from enum import Enum
         from functools import lru_cache
         from pathlib import Path
-        from typing import NamedTuple, Protocol, TypedDict, TypeVar
+        from typing import ClassVar, NamedTuple, Protocol, TypedDict, TypeVar
         from shop import config
         LOW = 1
         class Known: pass
@@ -294,6 +308,11 @@ def test_usual_definitions_are_taken(code: str) -> None:
         "class X(metaclass=M): pass",
         "class X(config.Base): pass",
         "class X:\n    a = config.field",
+        "class X:\n    a: config.Field = config.field",
+        "class X:\n    a: list[int] = config.field",
+        "class X(OSError, StopIteration): pass",
+        "class A:\n    __slots__ = ('a',)\nclass B:\n    __slots__ = ('b',)\nclass X(A, B): pass",
+        "class A(int): pass\nclass X(A):\n    __slots__ = ('a',)",
         "class X:\n    print(1)",
         "class Hook:\n    def __init_subclass__(cls): ...\nclass X(Hook): pass",
         "X: int",
