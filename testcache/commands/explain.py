@@ -37,6 +37,7 @@ SHOWN = 3
 """Differences shown without --all: more would bury when it was recorded and what to type."""
 
 _NEAR = 3
+_RECORDED = "    recorded"
 
 
 def named(text: str) -> Reason | None:
@@ -69,11 +70,18 @@ def run(project: Project, asked: str, *, everything: bool) -> int:
             raise UnknownTest(f"{asked}: no run is recorded in {project.store_name}; start with: pytest --cached")
         nodes = _tests(outlook, asked)
         stale = 0
+        above: tuple[str, ...] = ()
         for node in nodes:
-            lines, runs = _explained(outlook, node, everything=everything)
+            found, runs = _explained(outlook, node, everything=everything)
+            first, *lines = found
             stale += runs
-            for line in lines if runs or everything or len(nodes) == 1 else [*lines][:1]:
+            why = tuple(line.partition(";")[0] for line in lines if not line.startswith(_RECORDED))
+            if runs and not everything and why and why == above:
+                say(f"{first}; as above")
+                continue
+            for line in (first, *lines) if runs or everything or len(nodes) == 1 else (first,):
                 say(line)
+            above = why if runs else ()
         if len(nodes) > 1:
             say(f"testcache: {number(len(nodes), 'test')}: {len(nodes) - stale} cached, {stale} would run")
     return 1 if stale else 0
@@ -157,7 +165,7 @@ def _hit_lines(node: NodeId, trace: Trace, recorded_on: str, *, everything: bool
     for label in trace.labels:
         yield f"    {label}"
     took = seconds(trace.duration_s)
-    yield f"    recorded {moment(trace.recorded_at)} on {recorded_on}: {trace.outcome} in {took}"
+    yield f"{_RECORDED} {moment(trace.recorded_at)} on {recorded_on}: {trace.outcome} in {took}"
 
 
 def _miss_lines(
@@ -178,7 +186,7 @@ def _miss_lines(
     yield from waiting_lines(miss, limit=len(miss.waits_for) if everything else SHOWN)
     if nearest is not None:
         more = "" if len(changes) <= limit else f"; all of it: testcache explain --all {shlex.quote(node)}"
-        yield f"    recorded {moment(nearest.recorded_at)} on {recorded_on}{more}"
+        yield f"{_RECORDED} {moment(nearest.recorded_at)} on {recorded_on}{more}"
 
 
 def _rest(reads: int, changed: int, shown: int) -> str:
@@ -204,7 +212,7 @@ def _environment_lines(
     if more > 0 and not everything:
         yield f"    and {more} more: testcache explain --all {shlex.quote(node)}"
     if trace is not None:
-        yield f"    recorded {moment(trace.recorded_at)}: {trace.outcome} in {seconds(trace.duration_s)}"
+        yield f"{_RECORDED} {moment(trace.recorded_at)}: {trace.outcome} in {seconds(trace.duration_s)}"
 
 
 def _uncached_lines(node: NodeId, why: Uncached) -> Iterator[str]:

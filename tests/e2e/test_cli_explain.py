@@ -100,6 +100,18 @@ def test_a_function_name_without_parameters_means_all_of_them(shop: Project) -> 
     assert done.stdout.splitlines()[-1] == "testcache: 4 tests: 4 cached, 0 would run"
 
 
+def test_what_several_tests_run_for_is_said_once(shop: Project) -> None:
+    """A function that twenty tests ran is named for the first of them; the others say that it is the same."""
+    shop.edit("shop.py", "count * 3", "3 * count")
+    lines = shop.cli("explain", "tests/test_shop.py::test_price").stdout.splitlines()
+    assert sum("shop.py, function price" in line for line in lines) == 1
+    assert [line for line in lines if line.endswith("; as above")] == [
+        "testcache: tests/test_shop.py::test_price[2]: miss: an input changed [input-changed]; as above"
+    ]
+    everything = shop.cli("explain", "--all", "tests/test_shop.py::test_price").stdout
+    assert everything.count("shop.py, function price") == 2
+
+
 def test_a_node_id_may_be_relative_to_the_current_folder(shop: Project) -> None:
     """In a folder below the rootdir a path means what it means for pytest."""
     done = shop.python("-m", "testcache", "explain", "test_shop.py::test_country", cwd="tests")
