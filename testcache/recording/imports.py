@@ -289,7 +289,7 @@ class Imports:
         frame, counts, _ = self._origin.find()
         if not counts or self._tape.stack:
             return counts
-        return self._origin.where(frame) != "?"
+        return self._origin.first_party(frame) is not None
 
     def _from_name(self, original: Callable[..., Any]) -> classmethod[Any, Any, Any]:
         def from_name(cls: type, name: str) -> Any:

@@ -40,6 +40,12 @@ HARMLESS = frozenset({"uname", "true", "false", "hostname", "ldconfig", "lsb_rel
 """Programs that libraries start to ask about the machine, which is part of the environment key."""
 
 
+def _asks_about_this_python(program: str, words: list[str]) -> bool:
+    """What `platform.architecture()` starts: like `uname`, it tells what the environment key holds."""
+    known = {sys.executable, os.path.realpath(sys.executable)}
+    return os.path.basename(program) == "file" and len(words) == 3 and words[1] == "-b" and words[2] in known
+
+
 class Processes:
     """Watches the starts of processes and collects what recorded children report."""
 
@@ -130,6 +136,8 @@ class Processes:
         found = self._find_program(program, cwd, env)
         if self._is_python(found):
             return self._recorded_child(words, cwd, env)
+        if _asks_about_this_python(program, words):
+            return env
         if os.path.basename(program) in self._trusted:
             self._trust(found, words[1:], cwd)
         elif self._is_python_script(found):
