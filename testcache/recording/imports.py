@@ -97,6 +97,7 @@ class Imports:
 
     def _exec(self, original: Callable[[Any, ModuleType], None]) -> Callable[[Any, ModuleType], None]:
         def exec_module(loader: Any, module: ModuleType) -> None:
+            __tracebackhide__ = True
             spec = module.__spec__
             filename = getattr(spec, "origin", None)
             if not isinstance(filename, str) or not self._is_project(filename):
@@ -117,6 +118,7 @@ class Imports:
 
     def _exec_extension(self, original: Callable[[Any, ModuleType], None]) -> Callable[[Any, ModuleType], None]:
         def exec_module(loader: Any, module: ModuleType) -> None:
+            __tracebackhide__ = True
             original(loader, module)
             self._link_module(self._tape.top, module.__name__)
 
@@ -125,6 +127,7 @@ class Imports:
     # -- import statements
 
     def _statement(self, name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
+        __tracebackhide__ = True
         importer = globals.get("__name__") if globals else None
         context = self._tape.top
         foreign = self._foreign.get(importer)
@@ -192,6 +195,7 @@ class Imports:
 
     def _import_module(self, original: Callable[..., ModuleType]) -> Callable[..., ModuleType]:
         def import_module(name: str, package: str | None = None) -> ModuleType:
+            __tracebackhide__ = True
             context = self._tape.top
             asker = sys._getframe(1).f_globals
             try:
@@ -293,6 +297,7 @@ class Imports:
 
     def _from_name(self, original: Callable[..., Any]) -> classmethod[Any, Any, Any]:
         def from_name(cls: type, name: str) -> Any:
+            __tracebackhide__ = True
             if name and self._asks_for_itself():
                 owner = canonical(name)
                 self._tape.note(self._tape.top, Kind.DISTRIBUTION, owner, self._distributions.fingerprint(owner))
@@ -302,6 +307,7 @@ class Imports:
 
     def _all_distributions(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def listing(**options: Any) -> Any:
+            __tracebackhide__ = True
             if self._asks_for_itself():
                 self._tape.note(self._tape.top, Kind.DISTRIBUTION, ALL, self._distributions.fingerprint(ALL))
             return original(**options)

@@ -113,6 +113,7 @@ class Processes:
             popen: Any, args: Any, executable: Any, preexec_fn: Any, close_fds: Any, pass_fds: Any,
             cwd: Any, env: Any, *rest: Any, **options: Any,
         ) -> Any:  # fmt: skip
+            __tracebackhide__ = True
             if self._originals is not None and self._origin.find()[1]:
                 env = self._starting(args, executable, cwd, env, bool(options.get("shell") or self._is_shell(rest)))
             return original(popen, args, executable, preexec_fn, close_fds, pass_fds, cwd, env, *rest, **options)
@@ -200,6 +201,7 @@ class Processes:
         """`multiprocessing` starts its children (spawn, forkserver) with the environment as it is."""
 
         def fork_exec(args: Any, executables: Any, close: Any, fds: Any, cwd: Any, env: Any, *rest: Any) -> int:
+            __tracebackhide__ = True
             words = " ".join(os.fsdecode(word) for word in args)
             if self._originals is None or "resource_tracker" in words:
                 return original(args, executables, close, fds, cwd, env, *rest)

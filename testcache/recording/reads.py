@@ -196,6 +196,7 @@ class Reads:
 
     def _stat(self, original: Callable[..., os.stat_result], *, follow: bool) -> Callable[..., os.stat_result]:
         def asked(path: Any, *args: Any, **options: Any) -> os.stat_result:
+            __tracebackhide__ = True
             followed = options.get("follow_symlinks", follow)
             try:
                 seen = original(path, *args, **options)
@@ -228,6 +229,7 @@ class Reads:
 
     def _access(self, original: Callable[..., bool]) -> Callable[..., bool]:
         def access(path: Any, *args: Any, **options: Any) -> bool:
+            __tracebackhide__ = True
             answer = original(path, *args, **options)
             self._asked_stat(path)
             return answer
@@ -242,6 +244,7 @@ class Reads:
 
     def _readlink(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def readlink(path: Any, *args: Any, **options: Any) -> Any:
+            __tracebackhide__ = True
             name = self._path(path)
             context = self._charged(name)
             if context is not None and name is not None and self._origin.find()[1]:
@@ -252,6 +255,7 @@ class Reads:
 
     def _times(self, original: Callable[[Any], float]) -> Callable[[Any], float]:
         def times(path: Any) -> float:
+            __tracebackhide__ = True
             name = self._path(path)
             context = self._charged(name)
             if context is not None and name is not None and self._origin.find()[1]:
@@ -264,6 +268,7 @@ class Reads:
         """`linecache` keeps lines between tests: its second reader opens nothing."""
 
         def getlines(filename: str, module_globals: Any = None) -> list[str]:
+            __tracebackhide__ = True
             path = self._path(filename) if filename and not filename.startswith("<") else None
             context = self._charged(path)
             if context is not None and path is not None and self._origin.find()[1]:
