@@ -157,6 +157,12 @@ def steps(project: Project, tree: Path, python: Path) -> int:
             f"{full.seconds:7.1f} s full {cached.seconds:7.1f} s cached{says}",
             flush=True,
         )
+        for test in sorted({*full.told, *cached.told}):
+            if full.told.get(test) != cached.told.get(test):
+                print(
+                    f"    {test}: {full.told.get(test)} in a full run, {cached.told.get(test)} with --cached",
+                    flush=True,
+                )
         return cached
 
     file = tree / project.file
