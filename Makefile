@@ -15,13 +15,17 @@ help: ## List the commands
 install: $(VENV)/installed ## Install testcache and everything for its development into .venv
 
 # The build itself decides whether the venv is fresh: pyproject.toml names all that goes into it.
-$(VENV)/installed: pyproject.toml startup/testcache_child.pth
+$(VENV)/runs: pyproject.toml startup/testcache_child.pth
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+$(VENV)/installed: $(VENV)/runs
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet --editable . --group $(GROUP)
 	touch $@
 
-demo: install ## Show the main job on the example project: cold, warm, one edit, why
+demo: $(VENV)/runs ## Show the main job on the example project: cold, warm, one edit, why
 	scripts/demo.sh $(BIN)/python
 
 test: install ## Run the tests

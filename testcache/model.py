@@ -35,7 +35,7 @@ class Kind(enum.IntEnum):
     STAT = 5  # name: path; kind, size and permission bits
     TIMES = 6  # name: path; modification time, asked for by name
     LISTING = 7  # name: path; names and kinds of a folder's entries
-    LINK = 8  # name: path; target of a symbolic link
+    LINK = 8  # name: path; target of a symbolic link, or that it is none and what it is
     VARIABLE = 9  # name: an environment variable
     DISTRIBUTION = 10  # name: an installed distribution
     MODULE = 11  # name: a dotted module; where an import of it would be found

@@ -98,7 +98,7 @@ def words_of(asked: Input) -> str:
         Kind.STAT: "size or mode of {}",
         Kind.TIMES: "modification time of {}",
         Kind.LISTING: "the entries of folder {}",
-        Kind.LINK: "the target of link {}",
+        Kind.LINK: "whether {} is a link, and to what",
         Kind.VARIABLE: "environment variable {}",
         Kind.DISTRIBUTION: "installed distribution {}",
         Kind.MODULE: "where module {} is found",

@@ -121,11 +121,12 @@ def folder(path: str) -> str:
 
 
 def link(path: str) -> str:
-    """What a link itself is, not its target."""
+    """What a link itself is, not its target; that a path is a folder, whatever it holds."""
     try:
-        return "l" + _signature(os.lstat(path))
+        seen = os.lstat(path)
     except (OSError, ValueError):
-        return _ABSENT
+        return "l" + _ABSENT
+    return f"ld{seen.st_mode:o}" if stat.S_ISDIR(seen.st_mode) else "l" + _signature(seen)
 
 
 def log(path: str) -> str:

@@ -20,9 +20,10 @@ CAUSES_SHOWN = 5
 
 @dataclass(slots=True)
 class _Counts:
-    """What would become of some tests."""
+    """What would become of some tests; those that wait run only if others leave something else than before."""
 
     cached: int = 0
+    waiting: int = 0
     runs: Counter[Reason] = field(default_factory=Counter)
     cached_s: float = 0.0
     runs_s: float = 0.0
@@ -35,6 +36,7 @@ class _Counts:
 
     def add(self, other: _Counts) -> None:
         self.cached += other.cached
+        self.waiting += other.waiting
         self.runs += other.runs
         self.cached_s += other.cached_s
         self.runs_s += other.runs_s
@@ -64,9 +66,10 @@ def _print(outlook: Outlook, *, everything: bool) -> int:
     for path in sorted({*outlook.files(), *outlook.other_files()}):
         counts = _of_file(outlook, path, causes)
         total.add(counts)
-        if counts.running or (everything and counts.cached):
-            why = f"{counts.running} would run ({tally(counts.runs)})" if counts.running else ""
-            rows.append((path, f"{counts.cached} cached", why))
+        if counts.running or counts.waiting or (everything and counts.cached):
+            why = [_wait(counts.waiting)] if counts.waiting else []
+            why += [f"{counts.running} would run ({tally(counts.runs)})"] if counts.running else []
+            rows.append((path, f"{counts.cached} cached", ", ".join(why)))
     fresh = outlook.unknown_files()
     rows += [(path, "", "never recorded") for path in fresh]
     for line in columns(rows, right=frozenset({1})):
@@ -74,7 +77,7 @@ def _print(outlook: Outlook, *, everything: bool) -> int:
     for line in _causes(causes, total.differences):
         say(line)
     say(_summary(total, fresh))
-    return 1 if total.running or fresh else 0
+    return 1 if total.running or total.waiting or fresh else 0
 
 
 def _causes(causes: Counter[Input], differences: tuple[Difference, ...]) -> Iterator[str]:
@@ -91,19 +94,24 @@ def _causes(causes: Counter[Input], differences: tuple[Difference, ...]) -> Iter
 
 
 def _summary(total: _Counts, fresh: list[str]) -> str:
-    count = total.cached + total.running
-    text = f"testcache: {number(count, 'test')}: {total.cached} cached, {total.running} would run"
+    count = total.cached + total.waiting + total.running
+    waiting = f", {_wait(total.waiting)}" if total.waiting else ""
+    text = f"testcache: {number(count, 'test')}: {total.cached} cached{waiting}, {total.running} would run"
     if total.running:
         text += f" ({tally(total.runs)})"
     if fresh:
         text += f", {number(len(fresh), 'file')} never recorded"
     times = []
     if total.running > total.unknown:
-        unknown = f" (without {total.unknown} new)" if total.unknown else ""
+        unknown = f" (without {total.unknown} whose time is not known)" if total.unknown else ""
         times.append(f"running takes about {seconds(total.runs_s)}{unknown}")
     if total.cached:
         times.append(f"replaying saves {seconds(total.cached_s)}")
     return "; ".join([text, ", ".join(times)]) if times else text
+
+
+def _wait(count: int) -> str:
+    return f"{count} {'waits' if count == 1 else 'wait'} for other tests"
 
 
 def _of_file(outlook: Outlook, path: str, causes: Counter[Input]) -> _Counts:
@@ -127,8 +135,11 @@ def _of_file(outlook: Outlook, path: str, causes: Counter[Input]) -> _Counts:
 
 
 def _count_miss(outlook: Outlook, node: NodeId, miss: Miss, counts: _Counts) -> None:
-    """Count a test that would run; one that is new here may be known under another environment."""
+    """Count a test that would run, or wait; one that is new here may be known under another environment."""
     reason, nearest = miss.reason, miss.nearest
+    if miss.waits_for:
+        counts.waiting += 1
+        return
     if reason is Reason.NEW and (other := outlook.elsewhere(node)) is not None:
         reason = Reason.ENVIRONMENT_CHANGED
         nearest, counts.differences = other

@@ -119,10 +119,10 @@ class Files:
                 yield path, signature, value
 
 
-def kind_of(path: str) -> Digest:
+def kind_of(path: str, *, follow: bool = True) -> Digest:
     """Say whether a path is there, and whether it is a file, a folder or something else."""
     try:
-        mode = ask(path).st_mode
+        mode = ask(path, follow_symlinks=follow).st_mode
     except (OSError, ValueError):
         return ABSENT
     return kind_digest(mode)
@@ -170,15 +170,16 @@ def listing_of(path: str, *, without: frozenset[str] = frozenset()) -> Digest:
 
 
 def _entry_kind(entry: DirEntry[str]) -> str:
+    link = "l" if entry.is_symlink() else ""  # `os.walk` does not go into it
     try:
-        return "d" if entry.is_dir() else "f"
+        return link + ("d" if entry.is_dir() else "f")
     except OSError:
         return "?"
 
 
 def link_of(path: str) -> Digest:
-    """Digest of a symbolic link's target."""
+    """Digest of a symbolic link's target; of what is no link, its kind."""
     try:
         return digest.of_fields("link", readlink(path))
     except (OSError, ValueError):
-        return ABSENT
+        return kind_of(path, follow=False)

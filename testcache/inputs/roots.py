@@ -16,8 +16,16 @@ IGNORED_NAMES = frozenset(
 """Entries that tools write beside the code in every run: never inputs, never part of a listing."""
 
 
+LAUNCHERS = frozenset({"pytest", "py.test", "coverage", "testcache"})
+"""Commands that start a run; an installer writes them for one environment, whose folder they name."""
+
+
 def _under(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder if folder.endswith(os.sep) else folder + os.sep)
+
+
+def _main_file() -> str:
+    return os.path.abspath(getattr(sys.modules.get("__main__"), "__file__", None) or os.devnull)
 
 
 class Roots:
@@ -109,7 +117,14 @@ class Roots:
             return True
         if self.is_installed(path):
             return not self._owned(path)
-        return not (self._in_environment(path) or self.is_stdlib(path))
+        return not (self._in_environment(path) or self.is_stdlib(path) or self._is_launcher(path))
+
+    def _is_launcher(self, path: str) -> bool:
+        """Whether this is the command that was typed, written by an installer: another environment has another."""
+        if path != _main_file() or _under(path, self.rootdir):
+            return False
+        folder, name = os.path.split(path)
+        return name in LAUNCHERS or folder == os.path.dirname(sys.executable)
 
     def _in_environment(self, path: str) -> bool:
         inside = sys.prefix != self.rootdir and _under(sys.prefix, self.rootdir) and _under(path, sys.prefix)

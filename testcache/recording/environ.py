@@ -47,6 +47,7 @@ class Environ:
 
     def _getitem(self, original: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
         def __getitem__(environ: Any, key: Any) -> Any:
+            __tracebackhide__ = True
             if key is not self._yielded:
                 self._read(key)
             return original(environ, key)
@@ -64,6 +65,7 @@ class Environ:
 
     def _assigned(self, original: Callable[..., None]) -> Callable[..., None]:
         def assign(environ: Any, key: Any, *value: Any) -> None:
+            __tracebackhide__ = True
             original(environ, key, *value)
             if key == "PYTEST_CURRENT_TEST":  # three times a test
                 return

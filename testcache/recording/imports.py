@@ -98,6 +98,7 @@ class Imports:
 
     def _exec(self, original: Callable[[Any, ModuleType], None]) -> Callable[[Any, ModuleType], None]:
         def exec_module(loader: Any, module: ModuleType) -> None:
+            __tracebackhide__ = True
             spec = module.__spec__
             filename = getattr(spec, "origin", None)
             if not isinstance(filename, str) or not self._is_project(filename):
@@ -118,6 +119,7 @@ class Imports:
 
     def _exec_extension(self, original: Callable[[Any, ModuleType], None]) -> Callable[[Any, ModuleType], None]:
         def exec_module(loader: Any, module: ModuleType) -> None:
+            __tracebackhide__ = True
             original(loader, module)
             self._link_module(self._tape.top, module.__name__)
 
@@ -126,6 +128,7 @@ class Imports:
     # -- import statements
 
     def _statement(self, name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
+        __tracebackhide__ = True
         importer = globals.get("__name__") if globals else None
         if importer in self._silent:
             return self._import(name, globals, locals, fromlist, level)
@@ -195,6 +198,7 @@ class Imports:
 
     def _import_module(self, original: Callable[..., ModuleType]) -> Callable[..., ModuleType]:
         def import_module(name: str, package: str | None = None) -> ModuleType:
+            __tracebackhide__ = True
             context = self._tape.top
             asker = sys._getframe(1).f_globals
             try:
@@ -292,10 +296,11 @@ class Imports:
         frame, counts, _ = self._origin.find()
         if not counts or self._tape.stack:
             return counts
-        return self._origin.where(frame) != "?"
+        return self._origin.first_party(frame) is not None
 
     def _from_name(self, original: Callable[..., Any]) -> classmethod[Any, Any, Any]:
         def from_name(cls: type, name: str) -> Any:
+            __tracebackhide__ = True
             if name and self._asks_for_itself():
                 owner = canonical(name)
                 self._tape.note(self._tape.top, Kind.DISTRIBUTION, owner, self._distributions.fingerprint(owner))
@@ -305,6 +310,7 @@ class Imports:
 
     def _all_distributions(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def listing(**options: Any) -> Any:
+            __tracebackhide__ = True
             if self._asks_for_itself():
                 self._tape.note(self._tape.top, Kind.DISTRIBUTION, ALL, self._distributions.fingerprint(ALL))
             return original(**options)

@@ -93,11 +93,16 @@ class Origin:
             and self._classify(caller.f_code.co_filename) != _IMPORT
         )
 
-    def where(self, frame: FrameType | None) -> str:
-        """`path:line` of the nearest first-party frame, for messages."""
+    def first_party(self, frame: FrameType | None) -> FrameType | None:
+        """The nearest frame, this one or one that called it, that is the project's own code."""
         while frame is not None:
             filename = frame.f_code.co_filename
             if self._classify(filename) == _OTHER and self._roots.is_first_party(filename):
-                return f"{self._roots.name(filename)}:{frame.f_lineno}"
+                return frame
             frame = frame.f_back
-        return "?"
+        return None
+
+    def where(self, frame: FrameType | None) -> str:
+        """`path:line` of the nearest first-party frame, for messages; of a plugin if that asked for itself."""
+        shown = self.first_party(frame) or frame
+        return f"{self._roots.name(shown.f_code.co_filename)}:{shown.f_lineno}" if shown is not None else "?"

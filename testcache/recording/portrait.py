@@ -299,6 +299,7 @@ _SPECIAL: Final[dict[int, Callable[[Any], Iterator[object]]]] = {
         (types.CellType, _of_cell),
         (types.MethodType, _of("__func__", "__self__")),
         (types.BuiltinFunctionType, _of_builtin),
+        (type(re.compile("").match), _of_builtin),  # a type of its own: methods that are told their class
         (types.ModuleType, _of_module),
         (types.MappingProxyType, lambda thing: iter(gc.get_referents(thing))),
         (types.SimpleNamespace, lambda thing: iter((anatomy.dict_of(thing),))),

@@ -40,6 +40,12 @@ HARMLESS = frozenset({"uname", "true", "false", "hostname", "ldconfig", "lsb_rel
 """Programs that libraries start to ask about the machine, which is part of the environment key."""
 
 
+def _asks_about_this_python(program: str, words: list[str]) -> bool:
+    """What `platform.architecture()` starts: like `uname`, it tells what the environment key holds."""
+    known = {sys.executable, os.path.realpath(sys.executable)}
+    return os.path.basename(program) == "file" and len(words) == 3 and words[1] == "-b" and words[2] in known
+
+
 class Processes:
     """Watches the starts of processes and collects what recorded children report."""
 
@@ -107,6 +113,7 @@ class Processes:
             popen: Any, args: Any, executable: Any, preexec_fn: Any, close_fds: Any, pass_fds: Any,
             cwd: Any, env: Any, *rest: Any, **options: Any,
         ) -> Any:  # fmt: skip
+            __tracebackhide__ = True
             if self._originals is not None and self._origin.find()[1]:
                 env = self._starting(args, executable, cwd, env, bool(options.get("shell") or self._is_shell(rest)))
             return original(popen, args, executable, preexec_fn, close_fds, pass_fds, cwd, env, *rest, **options)
@@ -130,6 +137,8 @@ class Processes:
         found = self._find_program(program, cwd, env)
         if self._is_python(found):
             return self._recorded_child(words, cwd, env)
+        if _asks_about_this_python(program, words):
+            return env
         if os.path.basename(program) in self._trusted:
             self._trust(found, words[1:], cwd)
         elif self._is_python_script(found):
@@ -192,6 +201,7 @@ class Processes:
         """`multiprocessing` starts its children (spawn, forkserver) with the environment as it is."""
 
         def fork_exec(args: Any, executables: Any, close: Any, fds: Any, cwd: Any, env: Any, *rest: Any) -> int:
+            __tracebackhide__ = True
             words = " ".join(os.fsdecode(word) for word in args)
             if self._originals is None or "resource_tracker" in words:
                 return original(args, executables, close, fds, cwd, env, *rest)

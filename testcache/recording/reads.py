@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import linecache
 import os
+import stat
 from collections.abc import Callable
 from typing import Any
 
-from testcache import digest
 from testcache.inputs import files as fs
 from testcache.inputs.distributions import Distributions
-from testcache.model import ABSENT, Digest, Kind
+from testcache.model import ABSENT, Kind
 from testcache.recording.context import Context
 from testcache.recording.origin import METADATA, Origin
 from testcache.recording.tape import Tape
@@ -58,8 +58,8 @@ class Reads:
 
     def install(self) -> None:
         """Wrap the calls that have no audit event. Cost: about 1 µs a call from library code."""
-        self._wrap(os, "stat", self._stat(os.stat))
-        self._wrap(os, "lstat", self._stat(os.lstat))
+        self._wrap(os, "stat", self._stat(os.stat, follow=True))
+        self._wrap(os, "lstat", self._stat(os.lstat, follow=False))
         self._wrap(os, "access", self._access(os.access))
         self._wrap(os, "readlink", self._readlink(os.readlink))
         for name in ("getmtime", "getctime", "getatime"):
@@ -194,19 +194,21 @@ class Reads:
 
     # -- wrapped calls
 
-    def _stat(self, original: Callable[..., os.stat_result]) -> Callable[..., os.stat_result]:
-        def stat(path: Any, *args: Any, **options: Any) -> os.stat_result:
+    def _stat(self, original: Callable[..., os.stat_result], *, follow: bool) -> Callable[..., os.stat_result]:
+        def asked(path: Any, *args: Any, **options: Any) -> os.stat_result:
+            __tracebackhide__ = True
+            followed = options.get("follow_symlinks", follow)
             try:
                 seen = original(path, *args, **options)
             except OSError:
-                self._statted(path, options, None)
+                self._statted(path, options, None, follow=followed)
                 raise
-            self._statted(path, options, seen)
+            self._statted(path, options, seen, follow=followed)
             return seen
 
-        return stat
+        return asked
 
-    def _statted(self, raw: object, options: dict[str, Any], seen: os.stat_result | None) -> None:
+    def _statted(self, raw: object, options: dict[str, Any], seen: os.stat_result | None, *, follow: bool) -> None:
         if options.get("dir_fd") is not None:
             return
         path = self._path(raw)
@@ -216,7 +218,10 @@ class Reads:
         _, counts, names = self._origin.find()
         if not counts or "checkcache" in names or METADATA in names:
             return
-        if seen is None or not _PRESENCE.isdisjoint(names):
+        kind_only = not _PRESENCE.isdisjoint(names)
+        if not follow and (seen is None or kind_only or stat.S_ISLNK(seen.st_mode)):
+            self._tape.note(context, Kind.LINK, self._tape.roots.name(path), fs.link_of(path))
+        elif seen is None or kind_only:
             value = ABSENT if seen is None else fs.kind_digest(seen.st_mode)
             self._tape.note(context, Kind.EXISTS, self._tape.roots.name(path), value)
         else:
@@ -224,6 +229,7 @@ class Reads:
 
     def _access(self, original: Callable[..., bool]) -> Callable[..., bool]:
         def access(path: Any, *args: Any, **options: Any) -> bool:
+            __tracebackhide__ = True
             answer = original(path, *args, **options)
             self._asked_stat(path)
             return answer
@@ -238,16 +244,18 @@ class Reads:
 
     def _readlink(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def readlink(path: Any, *args: Any, **options: Any) -> Any:
+            __tracebackhide__ = True
             name = self._path(path)
             context = self._charged(name)
             if context is not None and name is not None and self._origin.find()[1]:
-                self._tape.note(context, Kind.LINK, self._tape.roots.name(name), _link(original, name))
+                self._tape.note(context, Kind.LINK, self._tape.roots.name(name), fs.link_of(name))
             return original(path, *args, **options)
 
         return readlink
 
     def _times(self, original: Callable[[Any], float]) -> Callable[[Any], float]:
         def times(path: Any) -> float:
+            __tracebackhide__ = True
             name = self._path(path)
             context = self._charged(name)
             if context is not None and name is not None and self._origin.find()[1]:
@@ -260,6 +268,7 @@ class Reads:
         """`linecache` keeps lines between tests: its second reader opens nothing."""
 
         def getlines(filename: str, module_globals: Any = None) -> list[str]:
+            __tracebackhide__ = True
             path = self._path(filename) if filename and not filename.startswith("<") else None
             context = self._charged(path)
             if context is not None and path is not None and self._origin.find()[1]:
@@ -267,10 +276,3 @@ class Reads:
             return original(filename, module_globals)
 
         return getlines
-
-
-def _link(readlink: Callable[..., Any], path: str) -> Digest:
-    try:
-        return digest.of_fields("link", os.fsdecode(readlink(path)))
-    except OSError:
-        return ABSENT

@@ -73,6 +73,14 @@ class Summary:
         missed = (decision for node, decision in self._run.decisions.items() if node in self._run.results)
         return Counter(text.place(miss.changes[0]) for miss in missed if isinstance(miss, Miss) and miss.changes)
 
+    def _common_problem(self) -> Generator[str, None, None]:
+        """What keeps most tests from being stored, with an example: a plugin did it, or every test does it."""
+        for reason, count in self._not_stored().most_common(1):
+            if count > 1 and 2 * count > self._run.total:
+                yield f"testcache: {text.number(count, 'test')}: not stored: {reason.sentence} [{reason.slug}]"
+                problems = (result.problems[0] for result in self._run.results.values() if result.problems)
+                yield f"    {next(evidence for slug, evidence in problems if slug == reason.slug)}"
+
     def _not_stored(self) -> Counter[Reason]:
         return Counter(Reason.of(result.problems[0][0]) for result in self._run.results.values() if result.problems)
 
@@ -88,7 +96,7 @@ class Summary:
         for found in self._run.proof.contradictions(self._run.results):
             for number, line in enumerate(found.lines()):
                 terminalreporter.write_line(line, red=number == 0)
-        verbose = self._verbose_lines() if self._run.config.option.verbose > 0 else ()
+        verbose = self._verbose_lines() if self._run.config.option.verbose > 0 else self._common_problem()
         for line in (*neighbours.lines(self._run.results.values()), *verbose):
             terminalreporter.write_line(line)
         if self._run.complaint:

@@ -81,6 +81,24 @@ def test_uncacheable_tests_would_run(project: Project) -> None:
     assert "1 would run (1 uncacheable)" in done.stdout
 
 
+def test_tests_that_rest_on_others_wait(project: Project) -> None:
+    """What an earlier test leaves has to be seen first: those who read it need not run, and status says so."""
+    project.write("memo.py", "KNOWN = {}\ndef load():\n    return 1\n")
+    project.write("test_c.py", "import memo\ndef test_fills(): memo.KNOWN['a'] = memo.load()\n")
+    project.write("test_d.py", "import memo\ndef test_reads(): assert memo.KNOWN['a']\n")
+    project.run()
+    project.edit("memo.py", "return 1", "return 2 - 1")
+    done = project.cli("status")
+    assert done.returncode == 1
+    lines = done.stdout.splitlines()
+    assert [" ".join(line.split()) for line in lines[:2]] == [
+        "test_c.py 0 cached 1 would run (1 changed)",
+        "test_d.py 0 cached 1 waits for other tests",
+    ]
+    assert "testcache: 5 tests: 3 cached, 1 waits for other tests, 1 would run (1 changed)" in lines[-1]
+    assert project.run().executed == {"test_c.py::test_fills"}
+
+
 def test_another_locale_is_another_environment(project: Project) -> None:
     """What C code reads counts for every test; status names the variable."""
     done = project.cli("status", env={"LANG": "C"})

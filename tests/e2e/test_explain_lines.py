@@ -120,6 +120,29 @@ def test_what_cannot_be_stored_says_why(project: Project) -> None:
     assert project.run().executed == {"test_it.py::test_shell"}
 
 
+def test_a_plugin_that_starts_a_process_is_named(project: Project) -> None:
+    """What a plugin starts before all tests keeps every test from being stored: one line says why, and who did it."""
+    package = project.path.parent / "site-packages"
+    package.mkdir()
+    (package / "starter.py").write_text("import os\ndef pytest_configure(): os.system('exit 0')\n", encoding="utf-8")
+    project.write("test_it.py", "def test_one(): pass\ndef test_two(): pass\n")
+    run = project.run(env={"PYTHONPATH": f"{project.environment()['PYTHONPATH']}:{package}"}, plugins=("starter",))
+    lines = run.text.splitlines()
+    told = lines.index(
+        "testcache: 2 tests: not stored: it started a process that cannot be observed [started-a-process]"
+    )
+    assert "os.system(b'exit 0') from " in lines[told + 1]
+    assert lines[told + 1].endswith("site-packages/starter.py:2")
+    assert run.summary == "testcache: 2 tests: 0 cached, 0 run, 2 uncacheable"
+
+
+def test_a_question_about_the_interpreter_is_no_process(project: Project) -> None:
+    """`platform.architecture()` starts `file`; what it says about this Python is part of the environment."""
+    project.write("test_it.py", "import platform\ndef test_it(): assert platform.architecture()[0]\n")
+    assert project.run().summary == "testcache: 1 test: 0 cached, 1 run (1 new)"
+    assert project.run().executed == set()
+
+
 def test_the_heading_names_mode_recorder_and_store(recorded: Project) -> None:
     """The header says how the run records and where."""
     assert re.search(

@@ -47,11 +47,11 @@ ALL = "testcache: 8 tests: 8 cached, 0 run"
 REPOSITORY = Path(__file__).parents[2]
 
 
-def run(project: Project, *args: str, cwd: str = ".") -> str:
+def run(project: Project, *args: str, command: tuple[str, ...] = ("-m", "pytest"), cwd: str = ".") -> str:
     """What a run without the harness's own plugin writes: that one would tell of its folder in a variable."""
     plugins = ("-p", "testcache.plugin", "-p", "xdist.plugin")
     environment = {"PYTHONPATH": str(REPOSITORY)}
-    return project.python("-m", "pytest", *plugins, "--cached", "-v", *args, env=environment, cwd=cwd).stdout
+    return project.python(*command, *plugins, "--cached", "-v", *args, env=environment, cwd=cwd).stdout
 
 
 def executed(text: str) -> list[str]:
@@ -123,3 +123,16 @@ def test_the_store_is_found_from_below(recorded: Project) -> None:
     """The store belongs to the rootdir, wherever pytest is started."""
     assert ALL in run(recorded, cwd="tests")
     assert not (recorded.path / "tests" / ".testcache").exists()
+
+
+def test_the_command_that_was_typed_is_no_input(recorded: Project, tmp_path: Path) -> None:
+    """Another environment has a `pytest` of its own, whose first line names its folder: all is replayed."""
+    shutil.rmtree(recorded.path / ".testcache")
+    for name, said in (("one", "8 tests: 0 cached, 8 run"), ("other", ALL)):
+        command = tmp_path / name / "bin" / "pytest"
+        command.parent.mkdir(parents=True)
+        lines = (f"#!{command.parent}/python", "import pytest, sys", "sys.exit(pytest.main())")
+        command.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        text = run(recorded, command=(str(command),))
+        assert said in text, text
+        shutil.rmtree(command.parent)

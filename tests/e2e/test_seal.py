@@ -36,7 +36,7 @@ def sealed(project: Project) -> Project:
         "test_it.py",
         "import os\n"
         "def test_data(): assert open('data.txt').read() and os.listdir('folder') and os.environ.get('MOOD') != 'x'\n"
-        "def test_other(): assert not os.path.exists('missing.txt')\n",
+        "def test_other(): assert not os.path.exists('missing.txt') and not os.path.lexists('missing.link')\n",
     )
     assert go(project).stdout.splitlines()[-2].startswith("testcache: 2 tests: 0 cached, 2 run")
     for _ in range(100):  # nothing that changed within the last two seconds is sealed
@@ -66,6 +66,7 @@ def linked(folder: Path) -> None:
 CHANGES: dict[str, Callable[[Project], object]] = {
     "a file's content": lambda project: project.write("data.txt", "2"),
     "a test": lambda project: project.edit("test_it.py", "'missing.txt'", "'missing.tex'"),
+    "a link to nowhere": lambda project: (project.path / "missing.link").symlink_to("nowhere"),
     "a new test file": lambda project: project.write("test_new.py", "def test_new(): pass\n"),
     "an entry of a folder": lambda project: project.write("folder/two", ""),
     "something absent": lambda project: project.write("missing.txt", ""),

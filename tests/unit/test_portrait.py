@@ -127,6 +127,13 @@ def with_leaf(recipe: Recipe, path: tuple[int, ...], leaf: object) -> Recipe:
 class TestContent:
     """Equal if and only if nobody could tell."""
 
+    def test_a_method_of_a_compiled_pattern_is_its_pattern(self) -> None:
+        """Tokenizers keep `re.compile(...).match` in tables; it is the same in every process."""
+        method = re.compile("a").match
+        again = re._compiler.compile("a").match  # type: ignore[attr-defined]
+        assert portrait(method) == portrait(again)
+        assert portrait(method) not in (portrait(re.compile("b").match), portrait(re.compile("a").search))
+
     @settings(deadline=None, max_examples=150)
     @given(RECIPES)
     def test_the_same_built_anew_has_the_same_portrait(self, recipe: Recipe) -> None:
