@@ -169,8 +169,11 @@ def test_results_of_one_run_of_all_agree(team: Team, workers: tuple[str, ...]) -
     source.edit("test_4.py", "test_reads(): assert", "test_reads(): assert not 0 and")
     assert team.run(source, *workers).exit == 0
     _replays_all(team, source, "second", workers)
-    assert team.run(source, "--cached=refresh", "test_5.py", *workers).exit == 0
+    assert team.run(source, "--cached=refresh", *workers).exit == 0
     _replays_all(team, source, "third", workers)
+    if not workers:  # what a part of these tests leaves depends on who ran before on the same worker
+        assert team.run(source, "--cached=refresh", "test_5.py").exit == 0
+        _replays_all(team, source, "fourth", workers)
 
 
 def _replays_all(team: Team, source: Project, name: str, workers: tuple[str, ...]) -> None:
