@@ -125,13 +125,19 @@ class Leaks:
                 a test leaks in every run, without a trace that says so, and those with open readers.
         """
         if not complete:
-            return self._leaking
+            return self._absent(results) | self._leaking
         kept: dict[NodeId, list[Leak]] = {}
         for node in self._position:
             untraced = node in results and results[node].trace is None
             opened = [self._opened(leak, results, apart) for leak in self._leaks_of(node)]
             kept[node] = [leak for leak, is_open in opened if untraced or is_open]
         return kept
+
+    def _absent(self, results: Mapping[NodeId, Result]) -> dict[NodeId, list[Leak]]:
+        """The leaks of tests that were not in this run: who ran in it did not come upon them."""
+        ran = max((result.recorded_at for result in results.values()), default=0.0)
+        absent = self._known.keys() - self._position.keys() if results else ()
+        return {node: [leak._replace(at=max(leak.at, ran)) for leak in self._known[node]] for node in absent}
 
     def _opened(self, leak: Leak, results: Mapping[NodeId, Result], apart: Collection[NodeId]) -> tuple[Leak, bool]:
         """The leak, and whether a test that ran because of it has not passed with it yet.
