@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -123,8 +124,7 @@ class Cache:
     def add(self, results: list[Result], *, journal: bool = True) -> None:
         """Take results; they survive a killed run from here on."""
         for result in results:
-            trace = replace(result.trace, since=self._began) if result.trace is not None else None
-            self._results[result.node_id] = replace(result, trace=trace)
+            self._results[result.node_id] = result
         if journal and not self._store.readonly:
             if self._journal is None:
                 self._journal = Journal.create(self._store.folder)
@@ -156,6 +156,7 @@ class Cache:
         if self._distrusted:
             wrong = self._distrusted.items()
             self._store.update_many((MANIFEST, key, partial(_without, nodes=nodes)) for key, nodes in wrong)
+        _date(self._results, self._began)
         limit = self._traces_per_test
         taken = ((manifest_key(self._environment, path), manifest) for path, manifest in self._taken.items())
         if self._taken:
@@ -222,9 +223,9 @@ class Cache:
         return own
 
 
-def _date(results: dict[NodeId, Result]) -> None:
-    """Results of a killed run: it began no later than the first of them was recorded."""
-    since = min((result.recorded_at for result in results.values()), default=0.0)
+def _date(results: dict[NodeId, Result], began: float = math.inf) -> None:
+    """Note when the run began; no later than its first result was recorded, by whatever clock."""
+    since = min([began, *(result.recorded_at for result in results.values())])
     for node, result in results.items():
         if result.trace is not None:
             results[node] = replace(result, trace=replace(result.trace, since=since))
