@@ -140,6 +140,8 @@ class Trace:
         labels: remarks that each replay repeats, such as an allowed network host.
         left: what it left in memory for later tests of its process.
         found: what it found there that earlier ones had left.
+        access: how code comes upon what it left, by place.
+        since: when the first run began of which it is known that it recorded just this; 0 if none is.
     """
 
     parts: tuple[frozenset[Read], ...]
@@ -152,6 +154,13 @@ class Trace:
     labels: tuple[str, ...] = ()
     left: frozenset[Leftover] = frozenset()
     found: frozenset[Found] = frozenset()
+    access: Mapping[str, Access] = field(default_factory=dict)
+    since: float = 0.0
+
+    @property
+    def begun(self) -> float:
+        """From when on others may have been recorded together with it."""
+        return self.since or self.recorded_at
 
     @property
     def reads(self) -> frozenset[Read]:

@@ -9,12 +9,15 @@ import os
 import re
 import time
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Self
 
 from testcache.environments import Difference, differences
 from testcache.errors import BadRecord
-from testcache.inputs import interpreter
+from testcache.inputs import interpreter, invocation
 from testcache.inputs.roots import Roots
+from testcache.inputs.unchanged import changed_reads, held_files
+from testcache.leaks import Leaks, came_upon
 from testcache.model import (
     ABSENT,
     Decision,
@@ -35,6 +38,7 @@ from testcache.storage.definitions import load_definitions
 from testcache.storage.history import Run, Uncached, collected, facts_of, runs, uncached
 from testcache.storage.index import SPACE as INDEX
 from testcache.storage.index import decode_index
+from testcache.storage.leaks import load_leaks, load_taken
 from testcache.storage.manifests import known_files, load_manifests
 from testcache.storage.quarantine import Quarantine
 from testcache.storage.store import Store
@@ -240,6 +244,11 @@ class Outlook:
 
         An Uncached says that the test would run, as its latest run left nothing that could be replayed.
         """
+        decision = self._decide(node, everything=everything)
+        return self._disturbed.get(node, decision) if isinstance(decision, Hit) else decision
+
+    def _decide(self, node: NodeId, *, everything: bool = False) -> Decision | Uncached:
+        """The same for a test by itself, without what others have leaked."""
         if self.drift:
             traces = self.manifest(node.partition("::")[0]).traces.get(node, [])
             return Miss(Reason.ENVIRONMENT_CHANGED, (), traces[0] if traces else None)
@@ -252,6 +261,45 @@ class Outlook:
             return decision
         newest = max((trace.recorded_at for trace in manifest.traces.get(node, [])), default=0.0)
         return unstored if unstored.at > newest else decision
+
+    @cached_property
+    def _disturbed(self) -> dict[NodeId, Miss]:
+        """The hits that would come upon a leak that is known, and those that leak it.
+
+        Does not see: what tests that would run may leak, results of a killed run, which the next one takes over, and
+        another order of the files than by name. Cost: a look-up if nothing is known; else all tests are decided.
+        """
+        known, taken = load_leaks(self.store), load_taken(self.store)
+        if not known and not taken:
+            return {}
+        paths = sorted({*self.files(), *self.other_files()}, key=lambda path: path.split("/"))
+        order = [node for path in paths for node in self.expected(path)]
+        decisions = {node: self._decide(node) for node in order}
+        hits = {node: found.trace for node, found in decisions.items() if isinstance(found, Hit)}
+        leaks = Leaks(order, known, {}, lambda: hits, (), taken, self._traces_of)
+        found = leaks.disturbed(leaks.of_hits(), self.world.source, self._is_text)
+        if not found or self._is_indexed():
+            return {}
+        leaking = {one.filler for left in found.values() for one in left}
+        return {node: came_upon(hits[node], found.get(node, ())) for node in found.keys() | (leaking & hits.keys())}
+
+    def _is_text(self, node: NodeId) -> bool:
+        source = self.world.source(node.partition("::")[0])
+        return source is None or _block(node) not in source.blocks
+
+    def _is_indexed(self) -> bool:
+        """Whether a run of all tests would look no further than into its index."""
+        world, root = self.world, str(self.project.rootdir)
+        key = invocation.key((), root, world.roots, world.files, world.distributions, os.environ)
+        try:
+            data = self.store.get(INDEX, key)
+            index = decode_index(data) if data is not None else None
+        except BadRecord:
+            return False
+        if index is None or not index.total:
+            return False
+        changed = changed_reads(index, world)
+        return not changed and len(held_files(index, changed)) == len(index.files)
 
     def elsewhere(self, node: NodeId) -> tuple[Trace, tuple[Difference, ...]] | None:
         """The newest trace of a test under any other environment, and how that one differs."""

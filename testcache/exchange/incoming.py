@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import partial
 
 from testcache.errors import BadRecord
 from testcache.exchange.bundle import Bundle
@@ -15,6 +15,7 @@ from testcache.exchange.refusals import Damaged
 from testcache.exchange.variables import unmarked
 from testcache.model import ABSENT, Manifest, NodeId
 from testcache.model import Kind as InputKind
+from testcache.storage import leaks
 from testcache.storage.codec import decode_manifest, decode_value
 from testcache.storage.history import Run, collected_key, facts_key, runs_key, with_run
 from testcache.storage.index import SPACE as INDEX
@@ -73,6 +74,7 @@ def take(store: Store, bundle: Bundle, contents: Contents) -> int:
     own = salt_id(salt)
     foreign = {name: other for name, other in known.items() if name != own}
     changed: list[bytes] = []
+    leaving: set[NodeId] = set()
 
     def counting(key: bytes, change: Change) -> Change:
         def counted(old: bytes | None) -> bytes:
@@ -89,8 +91,10 @@ def take(store: Store, bundle: Bundle, contents: Contents) -> int:
         if foreign:
             yield META, SALTS, adding(foreign)
         for entry in bundle.entries():
-            space, key, change = _change(entry, own)
+            space, key, change = _change(entry, own, leaving)
             yield space, key, counting(key, change)
+        if leaving:  # found out while the entries before were taken in
+            yield leaks.marking(leaving)
 
     store.update_many(items())
     store.salt = salt
@@ -131,7 +135,8 @@ def _salts(manifest: Manifest) -> set[str]:
     return found
 
 
-def _change(entry: Entry, own: str) -> tuple[str, bytes, Change]:
+def _change(entry: Entry, own: str, leaving: set[NodeId]) -> tuple[str, bytes, Change]:
+    """Where an entry goes, and how; notes which tests leave something that is not known of them."""
     if entry.kind is Kind.FACTS:
         return *facts_key(entry.environment), lambda old: entry.value if old is None else old
     if entry.kind is Kind.RUN:
@@ -140,4 +145,13 @@ def _change(entry: Entry, own: str) -> tuple[str, bytes, Change]:
     if entry.kind is Kind.COLLECTED:
         return *collected_key(entry.environment, entry.path), lambda old: entry.value if old is None else old
     manifest = unmarked(decode_manifest(entry.value), own)
-    return MANIFEST, entry.environment + entry.path, partial(merged, new=manifest)
+
+    def join(old: bytes | None) -> bytes:
+        known = Manifest()
+        if old is not None:
+            with contextlib.suppress(BadRecord):
+                known = decode_manifest(old)
+        leaving.update(leaks.leaving(known, manifest))
+        return merged(old, new=manifest)
+
+    return MANIFEST, entry.environment + entry.path, join

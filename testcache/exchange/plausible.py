@@ -43,7 +43,7 @@ def examine(manifest: Manifest, path: str, *, now_s: float) -> None:
 
 
 def _is_plausible(trace: Trace) -> bool:
-    numbers = (trace.duration_s, trace.max_age_s)
+    numbers = (trace.duration_s, trace.max_age_s, trace.since)
     if trace.outcome not in _OUTCOMES or not all(math.isfinite(n) and n >= 0 for n in numbers):
         return False
     phases = [report.get("when") for report in trace.reports]

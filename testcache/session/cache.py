@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,7 @@ from testcache.source import Source
 from testcache.storage.codec import decode_manifest, encode_manifest, encode_source
 from testcache.storage.definitions import save_definitions
 from testcache.storage.journal import Journal, recover
+from testcache.storage.leaks import leaving
 from testcache.storage.manifests import MANIFEST, load_manifests, manifest_key, merged
 from testcache.storage.merge import merge_manifests
 from testcache.storage.store import Store
@@ -25,7 +28,12 @@ if TYPE_CHECKING:
 
 
 class Cache:
-    """Reads before the run, journals during it, writes once after it. Only the controller has one."""
+    """Reads before the run, journals during it, writes once after it. Only the controller has one.
+
+    Attributes:
+        taken: tests of which a result came from the remote that left something.
+        corrupt: how many manifests did not decode.
+    """
 
     def __init__(
         self,
@@ -50,6 +58,8 @@ class Cache:
         self._results: dict[NodeId, Result] = {}
         self._kept: dict[NodeId, Trace] = {}
         self._distrusted: dict[bytes, set[NodeId]] = {}
+        self._began = time.time()
+        self.taken: set[NodeId] = set()
         self.corrupt = 0
 
     # -- before
@@ -72,9 +82,11 @@ class Cache:
             for path, tests in by_path.items()
             if not all(isinstance(self.decide(path, node), Hit) for node in tests)
         ]
-        self._taken = self._shared.take(misses)
-        for path, manifest in self._taken.items():
+        taken = self._shared.take(misses)
+        self._taken.update(taken)
+        for path, manifest in taken.items():
             known = self._manifests[path]
+            self.taken |= leaving(known, manifest)
             limit = self._traces_per_test
             self._manifests[path] = merge_manifests(known, manifest, limit=limit) if known.traces else manifest
 
@@ -144,6 +156,7 @@ class Cache:
         if self._distrusted:
             wrong = self._distrusted.items()
             self._store.update_many((MANIFEST, key, partial(_without, nodes=nodes)) for key, nodes in wrong)
+        _date(self._results, self._began)
         limit = self._traces_per_test
         taken = ((manifest_key(self._environment, path), manifest) for path, manifest in self._taken.items())
         if self._taken:
@@ -203,10 +216,19 @@ class Cache:
                 for result in batch:
                     results.setdefault(payload[:16], {})[result.node_id] = result
             for environment, by_node in results.items():
+                _date(by_node)
                 self._merge(environment, by_node.values())
                 if environment == self._environment:
                     own += by_node.values()
         return own
+
+
+def _date(results: dict[NodeId, Result], began: float = math.inf) -> None:
+    """Note when the run began; no later than its first result was recorded, by whatever clock."""
+    since = min([began, *(result.recorded_at for result in results.values())])
+    for node, result in results.items():
+        if result.trace is not None:
+            results[node] = replace(result, trace=replace(result.trace, since=since))
 
 
 def _without(old: bytes | None, *, nodes: set[NodeId]) -> bytes:

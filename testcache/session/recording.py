@@ -159,6 +159,7 @@ class Recording:
             found=self.observer.leftovers.found(
                 node, context, account, everything=not isinstance(item, pytest.Function)
             ),
+            access=access,
         )
         if self.totals is not None:
             self._unfinished[node] = (item, trace)

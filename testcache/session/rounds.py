@@ -16,17 +16,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from testcache.errors import StoreError
+from testcache.leaks import Leaks, came_upon
 from testcache.model import STEP, Change, Decision, Found, Hit, Kind, Miss, NodeId, Result, Trace
-from testcache.reasons import Reason
 from testcache.session import environment, replay
 from testcache.session.crew import run_here
-from testcache.session.leaks import Leaks
 from testcache.session.names import node_id, path_of
 from testcache.session.neighbours import Neighbours
 from testcache.session.waiting import recorded, settle, waiting
 from testcache.session.warm import CachedItem, imported, may_leave_out
 from testcache.storage.codec import encode_source
-from testcache.storage.leaks import Leak, save_leaks
+from testcache.storage.leaks import Leak, forget_taken, marking, save_leaks
 
 if TYPE_CHECKING:
     from testcache.session.cache import Cache
@@ -47,6 +46,7 @@ class Rounds:
         collected: Sequence[pytest.Item] = (),
         known: Sequence[Leak] = (),
         recovered: Sequence[Result] = (),
+        taken: Collection[NodeId] = (),
     ) -> None:
         self._runner = runner
         self._collected = list(collected)
@@ -56,7 +56,8 @@ class Rounds:
         self._written: set[str] = set()
         self._taken: set[NodeId] = set()
         self._apart: set[NodeId] = set()
-        self._leaks = Leaks(self._order, known, recorded(runner.decisions), self._traces, recovered)
+        before = recorded(runner.decisions)
+        self._leaks = Leaks(self._order, known, before, self._traces, recovered, taken, self._traces_of)
         self.waiting = {node: miss for node, miss in waiting(runner.decisions).items() if node not in runner.hits}
 
     def sort(self, items: list[pytest.Item]) -> None:
@@ -194,6 +195,10 @@ class Rounds:
         found = {node: hit if isinstance(hit, Trace) else self._indexed.get(node) for node, hit in runner.hits.items()}
         return {node: trace for node, trace in found.items() if trace is not None}
 
+    def _traces_of(self, node: NodeId) -> Sequence[Trace]:
+        cache = self._runner.cache
+        return cache.manifest(path_of(node)).traces.get(node, ()) if cache is not None else ()
+
     def _untraced(self) -> set[NodeId]:
         """Hits of the index of which the store knows nothing any more: what they read cannot be looked up."""
         return {node for node in self._order if self._is_to_replay(node)} - self._traces().keys()
@@ -310,6 +315,10 @@ class Rounds:
         self._leaks.of_results(runner.results)
         complete = done and selects_all(runner.config) and runner.workforce.shard is None
         save_leaks(runner.store, self._leaks.to_keep(runner.results, self._apart, complete=complete))
+        if complete:
+            forget_taken(runner.store)
+        elif runner.cache is not None and runner.cache.taken:
+            runner.store.update_many([marking(runner.cache.taken)])
 
     def may_index(self, node: NodeId) -> bool:
         """Whether the next run may replay a test without a look at leaks; known when they are saved."""
@@ -330,4 +339,4 @@ def selects_all(config: pytest.Config) -> bool:
 
 def _miss(decision: Decision | None, found: tuple[Found, ...]) -> Miss:
     trace = decision.trace if isinstance(decision, Hit) else decision.nearest if decision is not None else None
-    return Miss(Reason.LEFTOVER if found else Reason.LEAKS, (), trace, found)
+    return came_upon(trace, found)

@@ -37,7 +37,7 @@ from testcache.settings import Settings
 from testcache.storage.definitions import load_definitions
 from testcache.storage.history import save_collected, save_run
 from testcache.storage.index import SPACE, IndexedTest, encode_index
-from testcache.storage.leaks import load_leaks
+from testcache.storage.leaks import load_leaks, load_taken
 from testcache.storage.store import Store
 from testcache.storage.timings import save_timings
 from testcache.trace import NEW, all_matter
@@ -136,7 +136,8 @@ class Runner:
             self._decide(items)
             self._share(items)
             known = load_leaks(self.store) if self.store is not None else []
-            self.rounds = Rounds(self, self.collected, known, self._recovered)
+            taken = load_taken(self.store) | self.cache.taken if self.store is not None and self.cache else set()
+            self.rounds = Rounds(self, self.collected, known, self._recovered, taken)
             self.rounds.sort(items)
         except StoreError as problem:
             self.give_up(problem)

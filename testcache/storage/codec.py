@@ -6,8 +6,9 @@
     parts     = [[step, ...], ...]   ascending positions in the reads, each as the step from the last
     blobs     = [bytes, ...]   outcomes, labels, lines and report templates, each once
     tests     = [shared, rest, [traces or nil, ...], [failed or nil, ...]]   sorted by node id
-    trace     = [parts, outcome, reports, duration_s, recorded_at, lines, max_age_s, labels, left, found]
-    left, found = blobs of msgpack [place, value] and [filler, place, value]
+    trace     = [parts, outcome, reports, duration_s, recorded_at, lines, max_age_s, labels, left, found, since]
+    left      = blobs of msgpack [place, value, access or nil]; access is a blob of [names, files, added, wide]
+    found     = blobs of msgpack [filler, place, value]
     report    = [template, [float, ...]]
     template  = msgpack [[name, ...], {...}]   names of the floats, and everything else
     source    = format(1 byte) msgpack {field of testcache.source.Source: value, ...}
@@ -19,7 +20,7 @@ are taken out of the template.
 Decoding is typed and bounded: bytes from anywhere give a value or BadRecord, in bounded memory, and run
 no code.
 
-Format history: 1 (first); manifests 2: leftovers; sources 2: definitions; sources 3: docstrings.
+Format history: 1 (first); manifests 2: leftovers; 3: access, since; sources 2: definitions; sources 3: docstrings.
 """
 
 from __future__ import annotations
@@ -33,26 +34,22 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from testcache.errors import BadRecord
-from testcache.model import Digest, Found, Input, Kind, Leftover, Manifest, NodeId, Read, Trace
+from testcache.model import Access, Digest, Found, Input, Kind, Leftover, Manifest, NodeId, Read, Trace
+from testcache.storage.fold import MAX_EXPANDED_BYTES, Names, fold, unfold
 
 if TYPE_CHECKING:
     from testcache.source import Source
 
-MANIFEST_FORMAT = 2
+MANIFEST_FORMAT = 3
 SOURCE_FORMAT = 10
 MAX_RECORD_BYTES = 64 << 20
-MAX_EXPANDED_BYTES = 256 << 20
-"""Names that share prefixes and reports that share templates may unfold to this much in all."""
+
+_Fields = tuple[str | bytes | int | None, ...]
 
 T = TypeVar("T")
 _KINDS = {int(kind): kind for kind in Kind}
 _DECODERS: dict[Any, msgspec.msgpack.Decoder[Any]] = {}
 _SURROGATES, _BIG_INT = 1, 2  # codes of msgpack extensions
-
-
-class _Names(msgspec.Struct, array_like=True, forbid_unknown_fields=True, frozen=True):
-    shared: list[int]
-    rest: list[bytes]
 
 
 class _Trace(msgspec.Struct, array_like=True, forbid_unknown_fields=True, frozen=True):
@@ -66,16 +63,17 @@ class _Trace(msgspec.Struct, array_like=True, forbid_unknown_fields=True, frozen
     labels: list[int]
     left: list[int]
     found: list[int]
+    since: float
 
 
 class _Tests(msgspec.Struct, array_like=True, forbid_unknown_fields=True, frozen=True):
-    names: _Names
+    names: Names
     traces: list[list[_Trace] | None]
     failed: list[float | None]
 
 
 class _Manifest(msgspec.Struct, array_like=True, forbid_unknown_fields=True, frozen=True):
-    names: _Names
+    names: Names
     kinds: bytes
     digests: list[bytes]
     parts: list[list[int]]
@@ -88,17 +86,29 @@ class _Blobs:
 
     def __init__(self) -> None:
         self.positions: dict[bytes, int] = {}
-        self._packed: dict[Leftover | Found, int] = {}
+        self._accesses: dict[Access, int] = {}
+        self._packed: dict[_Fields, int] = {}
 
     def add(self, blob: bytes) -> int:
         return self.positions.setdefault(blob, len(self.positions))
 
-    def pack(self, rows: Collection[Leftover] | Collection[Found]) -> list[int]:
+    def pack(self, rows: Collection[_Fields]) -> list[int]:
         """Positions of leftovers: 1,000 tests that found 600 each share most, and packing one costs 1 us."""
         packed = self._packed
-        for row in sorted(row for row in rows if row not in packed):
+        for row in sorted((row for row in rows if row not in packed), key=_sortable):
             packed[row] = self.add(_pack_fields(row))
         return sorted(packed[row] for row in rows)
+
+    def pack_left(self, trace: Trace) -> list[int]:
+        """Positions of what a trace left, each with how code comes upon it."""
+        known = {place: self._pack_access(one) for place, one in sorted(trace.access.items())}
+        return self.pack([(place, value, known.get(place)) for place, value in trace.left])
+
+    def _pack_access(self, access: Access) -> int:
+        if access not in self._accesses:
+            names = [[*map(_to_bytes, sorted(some))] for some in (access.names, access.files)]
+            self._accesses[access] = self.add(msgspec.msgpack.encode([*names, access.added, access.wide]))
+        return self._accesses[access]
 
 
 def encode_manifest(manifest: Manifest) -> bytes:
@@ -121,12 +131,12 @@ def encode_manifest(manifest: Manifest) -> bytes:
         reads = sorted((_to_bytes(read.input.name), read.input.kind, read.digest, read) for read in _union(parts))
         position = {row[3]: index for index, row in enumerate(reads)}
         record = _Manifest(
-            names=_fold([row[0] for row in reads]),
+            names=fold([row[0] for row in reads]),
             kinds=bytes(row[1] for row in reads),
             digests=[row[2] for row in reads],
             parts=[_steps(sorted(position[read] for read in part)) for part in parts],
             blobs=list(blobs.positions),
-            tests=_Tests(_fold([name for name, _ in nodes]), rows, [manifest.failed.get(node) for _, node in nodes]),
+            tests=_Tests(fold([name for name, _ in nodes]), rows, [manifest.failed.get(node) for _, node in nodes]),
         )
         return _bounded(bytes([MANIFEST_FORMAT]) + msgspec.msgpack.encode(record))
 
@@ -141,7 +151,7 @@ def decode_manifest(data: bytes) -> Manifest:
     """
     with _named("manifest"):
         record = _decoder(_Manifest).decode(_body(data, MANIFEST_FORMAT))
-        names = [_to_text(name) for name in _unfold(record.names)]
+        names = [_to_text(name) for name in unfold(record.names)]
         reads = [
             Read(Input(_KINDS[kind], name), Digest(value))
             for kind, name, value in zip(record.kinds, names, record.digests, strict=True)
@@ -150,7 +160,7 @@ def decode_manifest(data: bytes) -> Manifest:
         unpack = _Unpacking(parts, record.blobs)
         manifest = Manifest()
         tests = record.tests
-        for name, rows, failed in zip(_unfold(tests.names), tests.traces, tests.failed, strict=True):
+        for name, rows, failed in zip(unfold(tests.names), tests.traces, tests.failed, strict=True):
             node = NodeId(_to_text(name))
             if rows is not None:
                 manifest.traces[node] = [unpack.trace(row) for row in rows]
@@ -203,13 +213,18 @@ def _pack_trace(trace: Trace, parts: dict[frozenset[Read], int], blobs: _Blobs) 
         lines=blobs.add(trace.lines),
         max_age_s=trace.max_age_s or 0,  # one byte instead of nine
         labels=[blobs.add(_to_bytes(label)) for label in trace.labels],
-        left=blobs.pack(trace.left),
+        left=blobs.pack_left(trace),
         found=blobs.pack(trace.found),
+        since=trace.since,
     )
 
 
-def _pack_fields(fields: tuple[str | bytes, ...]) -> bytes:
-    return msgspec.msgpack.encode([field if isinstance(field, bytes) else _to_bytes(field) for field in fields])
+def _sortable(fields: _Fields) -> tuple[str | bytes | int, ...]:
+    return tuple(-1 if field is None else field for field in fields)
+
+
+def _pack_fields(fields: _Fields) -> bytes:
+    return msgspec.msgpack.encode([_to_bytes(field) if isinstance(field, str) else field for field in fields])
 
 
 def _pack_report(report: dict[str, Any], blobs: _Blobs) -> tuple[int, list[float]]:
@@ -255,8 +270,10 @@ class _Unpacking:
         self._left = MAX_EXPANDED_BYTES
         self._leftover = functools.cache(self._unpack_leftover)
         self._found = functools.cache(self._unpack_found)
+        self._access = functools.cache(self._unpack_access)
 
     def trace(self, row: _Trace) -> Trace:
+        left = [*map(self._leftover, row.left)]
         return Trace(
             parts=tuple(self._parts[_natural(position)] for position in row.parts),
             outcome=self._texts(row.outcome),
@@ -266,13 +283,20 @@ class _Unpacking:
             lines=self._blob(row.lines),
             max_age_s=row.max_age_s,
             labels=tuple(self._texts(position) for position in row.labels),
-            left=frozenset(map(self._leftover, row.left)),
+            left=frozenset(one for one, _ in left),
             found=frozenset(map(self._found, row.found)),
+            access={one.place: access for one, access in left if access is not None},
+            since=row.since,
         )
 
-    def _unpack_leftover(self, position: int) -> Leftover:
-        place, value = _decoder(tuple[bytes, bytes]).decode(self._blob(position))
-        return Leftover(_to_text(place), Digest(value))
+    def _unpack_leftover(self, position: int) -> tuple[Leftover, Access | None]:
+        place, value, access = _decoder(tuple[bytes, bytes, int | None]).decode(self._blob(position))
+        return Leftover(_to_text(place), Digest(value)), None if access is None else self._access(access)
+
+    def _unpack_access(self, position: int) -> Access:
+        decoder = _decoder(tuple[list[bytes], list[bytes], bool, bool])
+        names, files, added, wide = decoder.decode(self._blob(position))
+        return Access(frozenset(map(_to_text, names)), frozenset(map(_to_text, files)), added, wide)
 
     def _unpack_found(self, position: int) -> Found:
         filler, place, value = _decoder(tuple[bytes, bytes, bytes]).decode(self._blob(position))
@@ -301,36 +325,6 @@ def _decoder(type_: type[T]) -> msgspec.msgpack.Decoder[T]:
 @functools.cache
 def _report_decoder() -> msgspec.msgpack.Decoder[tuple[list[str], dict[str, Any]]]:
     return msgspec.msgpack.Decoder(tuple[list[str], dict[str, Any]], ext_hook=_narrowed)
-
-
-def _fold(names: list[bytes]) -> _Names:
-    shared = [_common(before, name) for before, name in zip([b"", *names], names, strict=False)]
-    return _Names(shared, [name[count:] for count, name in zip(shared, names, strict=True)])
-
-
-def _unfold(folded: _Names) -> list[bytes]:
-    names, name, left = [], b"", MAX_EXPANDED_BYTES
-    for shared, rest in zip(folded.shared, folded.rest, strict=True):
-        if not 0 <= shared <= len(name):
-            raise ValueError("a name shares more than there is")
-        name = name[:shared] + rest
-        left -= len(name)
-        if left < 0:
-            raise ValueError("names unfold to too much")
-        names.append(name)
-    return names
-
-
-def _common(first: bytes, second: bytes) -> int:
-    """Length of the longest common prefix, by halving: slices compare faster than a loop over bytes."""
-    low, high = 0, min(len(first), len(second))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if first[:middle] == second[:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
 
 
 def _steps(positions: list[int]) -> list[int]:

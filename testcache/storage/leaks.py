@@ -1,6 +1,7 @@
 """Leaks that later runs have to know of: what tests left in memory for the first time, and when.
 
-    leak / "all"    rows, oldest first
+    leak / "all"      rows, oldest first
+    leak / "taken"    node ids of tests whose results came from elsewhere: what is new in them is not known
 
 A run may end before all tests have been compared with what another one has leaked, or leave them out.
 Damaged rows count as none, as if the store were lost with them.
@@ -8,18 +9,18 @@ Damaged rows count as none, as if the store were lost with them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import NamedTuple
 
 from testcache.errors import BadRecord
-from testcache.model import STEP, Access, Digest, Found, NodeId
+from testcache.model import STEP, Access, Digest, Found, Manifest, NodeId
 from testcache.storage.codec import decode_value, encode_value
-from testcache.storage.store import Store
+from testcache.storage.store import Change, Store
 
 KEPT_LEAKS = 10_000
 """The latest ones: 2 MB at most."""
 
-_SPACE, _KEY = "leak", b"all"
+_SPACE, _KEY, _TAKEN = "leak", b"all", b"taken"
 
 
 class Leak(NamedTuple):
@@ -71,6 +72,38 @@ def save_leaks(store: Store, leaks: Mapping[NodeId, Sequence[Leak]]) -> None:
 
     if fresh or any(leak.node in leaks for leak in load_leaks(store)):
         store.update_many([(_SPACE, _KEY, change)])
+
+
+def load_taken(store: Store) -> set[NodeId]:
+    """The tests with results from elsewhere that left something. Raises StoreError."""
+    return set(map(NodeId, _nodes(store.get(_SPACE, _TAKEN))))
+
+
+def forget_taken(store: Store) -> None:
+    """All of them have been compared with all tests. Raises StoreError."""
+    if store.get(_SPACE, _TAKEN) is not None:
+        store.delete(_SPACE, [_TAKEN])
+
+
+def marking(nodes: Set[NodeId]) -> tuple[str, bytes, Change]:
+    """Space, key and change that note such tests; `nodes` is only looked at when the change is made."""
+    return _SPACE, _TAKEN, lambda old: encode_value(sorted({*_nodes(old), *nodes}))
+
+
+def leaving(known: Manifest, new: Manifest) -> set[NodeId]:
+    """The tests of which a manifest has a result that left something, and that is not known yet."""
+    return {
+        node
+        for node, traces in new.traces.items()
+        if any(trace.left and trace not in known.traces.get(node, ()) for trace in traces)
+    }
+
+
+def _nodes(data: bytes | None) -> list[str]:
+    try:
+        return [] if data is None else decode_value(data, list[str])
+    except BadRecord:
+        return []
 
 
 def _row(leak: Leak) -> _Row:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from testcache.model import TRACES_PER_TEST, Manifest, NodeId, Trace
 from testcache.storage.codec import encode_manifest
 
@@ -9,8 +11,8 @@ from testcache.storage.codec import encode_manifest
 def merge_manifests(old: Manifest, new: Manifest, *, limit: int = TRACES_PER_TEST) -> Manifest:
     """Return what both know: every trace once, newest first, at most `limit` a test.
 
-    Traces with the same reads, leftovers and outcome are one; the one recorded last stays. A test counts as
-    failed unless a trace was recorded after the failure. The order of the arguments does not matter,
+    Traces with the same reads, leftovers and outcome are one, as it was recorded last, since it was first. A test
+    counts as failed unless a trace was recorded after the failure. The order of the arguments does not matter,
     merging again changes nothing, and traces recorded at the same moment are ordered by their bytes.
     """
     merged = Manifest()
@@ -27,15 +29,13 @@ def merge_manifests(old: Manifest, new: Manifest, *, limit: int = TRACES_PER_TES
 
 
 def _newest(traces: list[Trace], limit: int) -> list[Trace]:
-    ordered = _ordered(_distinct(traces))
-    seen: set[tuple[object, ...]] = set()
-    kept = []
-    for trace in ordered:
+    kept: dict[tuple[object, ...], Trace] = {}
+    for trace in _ordered(_distinct(traces)):
         identity = (trace.reads, trace.outcome, trace.left, trace.found)
-        if identity not in seen:
-            seen.add(identity)
-            kept.append(trace)
-    return kept[:limit]
+        known = kept.setdefault(identity, trace)
+        if trace.since < known.since:
+            kept[identity] = replace(known, since=trace.since)
+    return [*kept.values()][:limit]
 
 
 def _distinct(traces: list[Trace]) -> list[Trace]:

@@ -157,6 +157,7 @@ class Unpacker:
             return []
         rows = [self._lefts[number] for number in row.left]
         left = frozenset(Leftover(one.place, Digest(one.value)) for one in rows)
+        access = {place: self._accesses[number] for place, number in row.access}
         trace = None
         if row.outcome:
             trace = Trace(
@@ -170,9 +171,9 @@ class Unpacker:
                 labels=tuple(row.labels),
                 left=left,
                 found=frozenset(self._found(number) for number in row.found),
+                access=access,
             )
         problems = tuple(row.problems)
-        access = {place: self._accesses[number] for place, number in row.access}
         return [Result(row.path, NodeId(row.node_id), trace, problems, row.duration_s, row.recorded_at, left, access)]
 
     def _found(self, number: int) -> Found:

@@ -225,6 +225,15 @@ class TestWhoHadNoTurn:
         assert run.executed == BOTH
         assert run.outcomes["test_3.py::test_debug"] == "failed"
 
+    def test_the_reader_alone_meanwhile(self, recorded: Project) -> None:
+        """It was recorded after the other one began to leak, but not with it."""
+        edit(recorded, "settings.DEBUG = True")
+        recorded.run("test_2.py")
+        assert "test_3.py::test_debug" in recorded.run("--cached=refresh", "test_3.py").executed
+        run = recorded.run()
+        assert run.executed == BOTH
+        assert run.outcomes["test_3.py::test_debug"] == "failed"
+
     def test_a_run_that_was_stopped(self, recorded: Project) -> None:
         """At the first failure; what was not replayed is not counted as cached."""
         edit(recorded, "settings.DEBUG = True\ndef test_red(): assert False")

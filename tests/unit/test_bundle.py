@@ -313,6 +313,7 @@ class TestRefusing:
             lambda t: replace(t, reports=(*t.reports, travel.report("call", sections=[1]))),
             lambda t: replace(t, reports=(*t.reports, travel.report("call", longrepr=[1, 2, 3]))),
             lambda t: replace(t, duration_s=float("nan")),
+            lambda t: replace(t, since=float("nan")),
             lambda t: replace(t, recorded_at=float("inf")),
             lambda t: replace(t, recorded_at=-1.0),
             lambda t: replace(t, lines=b"\x80"),

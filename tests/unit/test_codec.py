@@ -16,17 +16,19 @@ from manifests import DIGESTS, MANIFESTS, PLAIN
 
 from testcache.errors import BadRecord
 from testcache.model import (
+    Access,
     Digest,
     Found,
     Input,
     Kind,
+    Leftover,
     Manifest,
     NodeId,
     Read,
     Trace,
 )
 from testcache.source import Source, parse
-from testcache.storage import codec
+from testcache.storage import codec, fold
 from testcache.storage.codec import (
     decode_manifest,
     decode_source,
@@ -37,7 +39,9 @@ from testcache.storage.codec import (
 )
 
 HEAD = bytes([codec.MANIFEST_FORMAT])
-LEFT_ROW, FOUND_ROW = (msgspec.msgpack.encode([b"t.py::a", b"m.py::P", b"1" * 16][count:]) for count in (1, 0))
+FOUND_ROW = msgspec.msgpack.encode([b"t.py::a", b"m.py::P", b"1" * 16])
+LEFT_ROW, ACCESS_ROW, ASTRAY_ROW = (msgspec.msgpack.encode([b"m.py::P", b"1" * 16, one]) for one in (None, 7, -2))
+ACCESS = msgspec.msgpack.encode([[b"P"], [b"m.py"], True, False])
 BROKEN_ROW = msgspec.msgpack.encode([b"t.py::a", b"\xff", b"1" * 16])
 
 
@@ -116,6 +120,23 @@ class TestManifest:
         assert len(data) - len(encode_manifest(without)) < 500 * 3 + 100
         assert len({id(one) for traces in decode_manifest(data).traces.values() for one in traces[0].found}) == 1
 
+    def test_how_one_comes_upon_a_leftover_is_stored_once(self) -> None:
+        """Equal after a round trip; the next trace that left the same takes no more for it."""
+        left = frozenset({Leftover("m.py::P", Digest(b"1" * 16)), Leftover("m.py::P+", Digest(b"2" * 16))})
+        access = {"m.py::P": Access(frozenset({"P", "\udc80"}), frozenset({"m.py"}), added=True, wide=False)}
+        trace = Trace((), "passed", (), 0.1, 2.0, left=left, access=access, since=1.0)
+        one = Manifest({NodeId("x"): [trace]})
+        two = Manifest({NodeId("x"): [trace], NodeId("y"): [trace]})
+        assert decode_manifest(encode_manifest(two)) == two
+        bare = {node: [dataclasses.replace(trace, left=frozenset(), access={})] for node in two.traces}
+        more = len(encode_manifest(two)) - len(encode_manifest(one))
+        assert (
+            more
+            <= len(encode_manifest(Manifest(bare)))
+            - len(encode_manifest(Manifest({NodeId("x"): bare[NodeId("x")]})))
+            + 2
+        )
+
     def test_equal_parts_come_back_as_one_object(self) -> None:
         """Traces that shared a set of reads share one again, so that a check looks at it once."""
         parts = [frozenset({Read(Input(Kind.FILE, "a"), Digest(b"1" * 16))}) for _ in range(2)]
@@ -185,13 +206,13 @@ class TestDamage:
             decode_manifest(body)
 
     def record(self, **changes: object) -> bytes:
-        tests = codec._Tests(codec._Names([0], [b"x"]), [None], [1.0])
+        tests = codec._Tests(fold.Names([0], [b"x"]), [None], [1.0])
         fields: dict[str, Any] = {
-            "names": codec._Names([0], [b"a"]),
+            "names": fold.Names([0], [b"a"]),
             "kinds": b"\x03",
             "digests": [b"d"],
             "parts": [[0]],
-            "blobs": [b"passed", b"", b"\x92\x90\x80", LEFT_ROW, FOUND_ROW, BROKEN_ROW],
+            "blobs": [b"passed", b"", b"\x92\x90\x80", LEFT_ROW, FOUND_ROW, BROKEN_ROW, ACCESS_ROW, ACCESS, ASTRAY_ROW],
             "tests": tests,
         }
         return HEAD + msgspec.msgpack.encode(codec._Manifest(**{**fields, **changes}))
@@ -208,15 +229,17 @@ class TestDamage:
             "labels": [],
             "left": [],
             "found": [],
+            "since": 0.0,
         }
         trace = codec._Trace(**{**fields, **changes})
-        return codec._Tests(codec._Names([0], [b"x"]), [[trace]], [None])
+        return codec._Tests(fold.Names([0], [b"x"]), [[trace]], [None])
 
     def test_the_records_below_are_whole_otherwise(self) -> None:
         """Without a change they decode, so each change below is what is refused."""
         decode_manifest(self.record())
         decode_manifest(self.record(tests=self.one_trace()))
         decode_manifest(self.record(tests=self.one_trace(left=[3], found=[4])))
+        decode_manifest(self.record(tests=self.one_trace(left=[6])))
 
     @pytest.mark.parametrize(
         "changes",
@@ -227,10 +250,10 @@ class TestDamage:
             {"parts": [[1]]},
             {"parts": [[-1]]},
             {"parts": [[0, 9]]},
-            {"names": codec._Names([1], [b"a"])},
-            {"names": codec._Names([-1], [b"a"])},
-            {"names": codec._Names([0], [b"\xff"])},
-            {"names": codec._Names([0], [])},
+            {"names": fold.Names([1], [b"a"])},
+            {"names": fold.Names([-1], [b"a"])},
+            {"names": fold.Names([0], [b"\xff"])},
+            {"names": fold.Names([0], [])},
         ],
     )
     def test_tables_that_do_not_fit(self, changes: dict[str, object]) -> None:
@@ -245,7 +268,7 @@ class TestDamage:
             {"parts": [-1]},
             {"outcome": 3},
             {"outcome": -1},
-            {"lines": 7},
+            {"lines": 9},
             {"labels": [9]},
             {"reports": [(2, [1.0])]},
             {"reports": [(0, [])]},
@@ -254,6 +277,7 @@ class TestDamage:
             {"left": [-1]},
             {"left": [1]},
             {"left": [4]},
+            {"left": [8]},
             {"found": [9]},
             {"found": [-1]},
             {"found": [3]},
@@ -267,7 +291,7 @@ class TestDamage:
 
     def test_names_cannot_unfold_without_bound(self) -> None:
         """A thousand short entries that each repeat a megabyte are refused before they take a gigabyte."""
-        names = codec._Names([0] + [1_000_000] * 1000, [b"a" * 1_000_000] + [b""] * 1000)
+        names = fold.Names([0] + [1_000_000] * 1000, [b"a" * 1_000_000] + [b""] * 1000)
         data = self.record(names=names, kinds=b"\x03" * 1001, digests=[b""] * 1001)
         with pytest.raises(BadRecord, match="unfold"):
             decode_manifest(data)

@@ -56,6 +56,12 @@ class TestMerge:
         )
         assert self.merged([plain, left], [found]) == [found, left, plain]
 
+    def test_the_same_execution_is_known_since_the_first(self) -> None:
+        """Recorded again, it holds as of the last time, and was there from the first."""
+        old, new = (dataclasses.replace(self.trace(at), since=at - 0.5) for at in (1.0, 2.0))
+        known = dataclasses.replace(new, since=0.5)
+        assert self.merged([old], [new]) == self.merged([new], [old]) == self.merged([known], [old]) == [known]
+
     def test_reads_split_in_other_parts_are_the_same_reads(self) -> None:
         """How reads were grouped says nothing about what was executed."""
         first, second = (Read(Input(Kind.FILE, name), Digest(b"1" * 16)) for name in "ab")

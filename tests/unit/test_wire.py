@@ -28,10 +28,6 @@ READS = st.frozensets(st.builds(Read, st.builds(Input, st.sampled_from(Kind), NA
 def results(draw: st.DrawFn) -> Result:
     left, took_s, at = draw(LEFT), draw(st.floats(0, 9)), draw(st.floats(0, 9))
     problems = tuple(draw(st.lists(st.tuples(NAMES, NAMES), max_size=2)))
-    trace = None
-    if draw(st.booleans()):
-        parts = tuple(draw(st.lists(READS, max_size=2)))
-        trace = Trace(parts, "passed", ({"when": "call"},), took_s, at, left=left, found=draw(FOUND))
     access = {
         one.place: Access(
             frozenset(draw(st.sets(NAMES))),
@@ -40,6 +36,10 @@ def results(draw: st.DrawFn) -> Result:
         )
         for one in left
     }
+    trace = None
+    if draw(st.booleans()):
+        parts, found = tuple(draw(st.lists(READS, max_size=2))), draw(FOUND)
+        trace = Trace(parts, "passed", ({"when": "call"},), took_s, at, left=left, found=found, access=access)
     return Result("t.py", NodeId(draw(NAMES)), trace, problems, took_s, at, left, access)
 
 

@@ -5,23 +5,30 @@
 3. In a run of all tests B would find what A has left now. So B runs.
 
 A test that runs alone fills what a replayed one would have filled for it: that is news to nobody who found the same.
-Leaks are stored, as B may have no turn in the run in which A began to leak.
+Leaks are stored, as B may have no turn in the run in which A began to leak. A result of A that was recorded elsewhere
+leaks what it left, as seen by those that were recorded before that run began: of others it is known that they ran with
+it, or after it.
 Does not see: keys that are added to a dict or set to which other tests add keys, too; results of an `lru_cache`;
 who looks into memory only from a lambda in a table, or from the body of a module.
 """
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-from testcache.model import EVERY, STEP, Found, Input, Kind, Leftover, NodeId, Result, Trace
+from testcache.model import EVERY, STEP, Found, Input, Kind, Leftover, Miss, NodeId, Result, Trace
+from testcache.reasons import Reason
 from testcache.recording.ambience import HOLDER
 from testcache.source import Source
 from testcache.storage.leaks import Leak
 
 SourceOf = Callable[[str], Source | None]
 """What is known of a Python file by its stored name."""
+
+TracesOf = Callable[[NodeId], Sequence[Trace]]
+"""The past traces of any test."""
 
 
 class Leaks:
@@ -36,6 +43,8 @@ class Leaks:
         before: the traces of tests that had to run.
         hits: the traces of all tests that are to be replayed; asked if there is need.
         recovered: results of a run that was killed; it is not known what is new in them.
+        taken: tests with results from elsewhere, of which that is not known, either.
+        traces_of: asked about these.
     """
 
     def __init__(
@@ -45,6 +54,8 @@ class Leaks:
         before: Mapping[NodeId, Trace],
         hits: Callable[[], Mapping[NodeId, Trace]],
         recovered: Iterable[Result] = (),
+        taken: Collection[NodeId] = (),
+        traces_of: TracesOf = lambda _: (),
     ) -> None:
         self._position = {node: position for position, node in enumerate(order)}
         self._known: dict[NodeId, list[Leak]] = {}
@@ -62,6 +73,26 @@ class Leaks:
         self.doubtful: set[NodeId] = set()
         for result in recovered:
             self._leaking[result.node_id] = self._known[result.node_id] = self._fresh(result, None)
+        self._take(self._position.keys() & taken, traces_of)
+
+    def _take(self, taken: Collection[NodeId], traces_of: TracesOf) -> None:
+        """Look at what results from elsewhere have left. Cost: nothing more if all tests are of one run."""
+        if not taken:
+            return
+        hits = self._traces()
+        oldest_behind: dict[NodeId, float] = {}
+        oldest = math.inf
+        for node in sorted(self._position, key=self._position.__getitem__, reverse=True):
+            oldest_behind[node] = oldest
+            oldest = min(oldest, hits[node].recorded_at if node in hits else math.inf)
+        for node in sorted(taken):
+            trace = self._before.get(node) or hits.get(node)
+            if trace is None or oldest_behind[node] > trace.begun:
+                continue
+            earlier = sorted((one for one in traces_of(node) if one.begun < trace.begun), key=_begun, reverse=True)
+            result = Result("", node, trace, recorded_at=trace.begun, left=trace.left, access=trace.access)
+            leaks = [leak._replace(at=_left_since(leak, earlier)) for leak in self._fresh(result, None)]
+            self._known.setdefault(node, []).extend(leak for leak in leaks if oldest_behind[node] <= leak.at)
 
     def of_hits(self) -> list[Leak]:
         """Those of tests that are replayed: known from an earlier run."""
@@ -94,13 +125,19 @@ class Leaks:
                 a test leaks in every run, without a trace that says so, and those with open readers.
         """
         if not complete:
-            return self._leaking
+            return self._absent(results) | self._leaking
         kept: dict[NodeId, list[Leak]] = {}
         for node in self._position:
             untraced = node in results and results[node].trace is None
             opened = [self._opened(leak, results, apart) for leak in self._leaks_of(node)]
             kept[node] = [leak for leak, is_open in opened if untraced or is_open]
         return kept
+
+    def _absent(self, results: Mapping[NodeId, Result]) -> dict[NodeId, list[Leak]]:
+        """The leaks of tests that were not in this run: who ran in it did not come upon them."""
+        ran = max((result.recorded_at for result in results.values()), default=0.0)
+        absent = self._known.keys() - self._position.keys() if results else ()
+        return {node: [leak._replace(at=max(leak.at, ran)) for leak in self._known[node]] for node in absent}
 
     def _opened(self, leak: Leak, results: Mapping[NodeId, Result], apart: Collection[NodeId]) -> tuple[Leak, bool]:
         """The leak, and whether a test that ran because of it has not passed with it yet.
@@ -124,13 +161,14 @@ class Leaks:
     def _fresh(self, result: Result, before: Trace | None) -> list[Leak]:
         """What a test has left that it is not known to have left before."""
         left_before = before.left if before is not None else frozenset()
-        leaks = (self._leak(place, result) for place in result.access)
+        values = {one.place: one for one in result.left}
+        leaks = (self._leak(place, result, values) for place in result.access if place in values)
         return [leak for leak in leaks if leak is not None and not _leaves(leak, left_before)]
 
-    def _leak(self, place: str, result: Result) -> Leak | None:
+    def _leak(self, place: str, result: Result, values: Mapping[str, Leftover]) -> Leak | None:
         """What a test has left in one place, unless it is known, or one more entry of a table to which all add."""
         node, access = result.node_id, result.access[place]
-        left = tuple(Found(node, *one) for one in result.left if one.place in (place, place + STEP))
+        left = tuple(Found(node, *values[one]) for one in (place, place + STEP) if one in values)
         leak = Leak(left, access, result.recorded_at)
         known = (one for one in self._known.get(node, ()) if one.place == place)
         if any(_leaves(one, result.left) for one in known):
@@ -190,6 +228,11 @@ class Leaks:
         return not (leak.access.wide or left in trace.left) or self._first.get(left, position) >= position
 
 
+def came_upon(trace: Trace | None, found: tuple[Found, ...]) -> Miss:
+    """Why a hit has to run that would come upon these leaks; or, if that is nothing, that leaks itself."""
+    return Miss(Reason.LEFTOVER if found else Reason.LEAKS, (), trace, found)
+
+
 class _Reached:
     """Which leaks the code that a trace names comes upon."""
 
@@ -227,6 +270,20 @@ class _Reached:
             found = (leak for leak in self._leaks if EVERY in names or not leak.access.names.isdisjoint(names))
             known = self._by_block[block] = frozenset(found)
         return known
+
+
+def _begun(trace: Trace) -> float:
+    return trace.begun
+
+
+def _left_since(leak: Leak, earlier: Iterable[Trace]) -> float:
+    """When a test began to leave it: `earlier` are those of its traces that are older, newest first."""
+    at = leak.at
+    for trace in earlier:
+        if not _leaves(leak, trace.left):
+            break
+        at = trace.begun
+    return at
 
 
 def _leaves(leak: Leak, left: frozenset[Leftover]) -> bool:
