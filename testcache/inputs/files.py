@@ -10,7 +10,7 @@ import stat
 import time
 from collections.abc import Iterable, Iterator
 from io import FileIO
-from os import DirEntry, PathLike, fsdecode, getcwd, readlink, scandir, stat_result
+from os import DirEntry, PathLike, fsdecode, getcwd, readlink, scandir, sep, stat_result
 from os import stat as ask
 from os.path import isabs, join, normpath
 
@@ -25,6 +25,9 @@ RACY_S = 2.0
 """A file changed this shortly before it was hashed may change again within the same clock tick: its
 signature is not trusted in another run. Go's test cache waits as long (`modTimeCutoff`)."""
 
+MOST_LINKS = 40
+"""Links in one path that are followed: as many as Linux does."""
+
 _CHUNK = 1 << 20
 
 
@@ -32,6 +35,37 @@ def absolute(path: str | bytes | PathLike[str] | PathLike[bytes]) -> str:
     """The absolute form of a path, as `os.path.abspath` has it. Raises OSError without a current folder."""
     name = fsdecode(path)
     return normpath(name if isabs(name) else join(getcwd(), name))
+
+
+def real(path: str) -> str:
+    """An absolute path without links, whether there is something or not. Cost: a system call for each folder in it."""
+    rest = path.split(sep)[::-1]
+    found = ""
+    links = 0
+    while rest:
+        part = rest.pop()
+        if part == "..":
+            found = found.rpartition(sep)[0]
+        elif part not in ("", "."):
+            step = found + sep + part
+            try:
+                target = readlink(step)
+            except (OSError, ValueError):
+                found = step
+                continue
+            links += 1
+            if links > MOST_LINKS:
+                return path
+            if isabs(target):
+                found = ""
+            rest += target.split(sep)[::-1]
+    return found or sep
+
+
+def real_place(path: str) -> str:
+    """The same for where something is: a link itself is not followed."""
+    folder, _, name = path.rpartition(sep)
+    return f"{real(folder or sep).rstrip(sep)}{sep}{name}"
 
 
 def signature_of(path: str) -> Signature | None:

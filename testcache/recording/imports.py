@@ -15,7 +15,7 @@ import importlib.metadata
 import importlib.util
 import sys
 from collections.abc import Callable, Sequence
-from os.path import abspath, isfile
+from os.path import abspath, isfile, join
 from types import ModuleType
 from typing import Any
 
@@ -92,7 +92,8 @@ class Imports:
 
     def _charge_file(self, context: Context, path: str) -> None:
         tape = self._tape
-        tape.note(context, Kind.FILE, tape.roots.name(path), tape.files.digest(path))
+        if not tape.is_made(path):
+            tape.note(context, Kind.FILE, tape.roots.name(path), tape.files.digest(path))
 
     # -- executing modules
 
@@ -188,6 +189,8 @@ class Imports:
         loaded = self._tape.loaded.get(file)
         if loaded is None or self._tape.stream is not None:  # a child does not parse
             self._charge_file(context, file)
+        elif self._tape.is_made(file):
+            return
         else:
             self._tape.note(context, Kind.EXPORTS, self._tape.roots.name(file), loaded.source.defined)
 
@@ -252,7 +255,7 @@ class Imports:
                 self._charge_file(context, file)
             elif loaded.context is not context:
                 context.links.add(loaded.context)
-                if is_collected(file):
+                if is_collected(file) and not tape.is_made(file):
                     tape.note(context, Kind.WHOLE, tape.roots.name(file), loaded.source.whole)
             return True
         owner = self._distributions.owner(file)
@@ -283,6 +286,12 @@ class Imports:
             self._search = (path, search_names(self._tape.roots, sys.path))
             self._modules.forget()
         key = f"{name}@{self._search[1]}"
+        file = getattr(sys.modules.get(name), "__file__", None)
+        if isinstance(file, str) and self._tape.is_made(file):  # an output: it counts whether there is another one
+            lasting = [folder for folder in sys.path if not self._tape.made_in(join(abspath(folder), name))]
+            value = Modules(self._tape.roots, lasting).location(key)
+            self._tape.note(context, Kind.MODULE, key, value)
+            return
         self._tape.note(context, Kind.MODULE, key, self._modules.location(key))
 
     # -- metadata of distributions

@@ -19,6 +19,7 @@ from testcache.recording.recorder import BODY_LINE
 from testcache.recording.tape import Tape
 
 NO_READS: frozenset[Read] = frozenset()
+_ANYTHING = Read(Input(Kind.DEFINITIONS, EVERY), ABSENT)
 
 _TOLD_APART = frozenset({Kind.BLOCK, Kind.VARIABLE})
 """By these a later run finds out what the test itself may come upon in memory."""
@@ -100,10 +101,10 @@ class Ledger:
         return self._code_at(place).mentions
 
     def files(self, modules: frozenset[Context]) -> frozenset[str]:
-        """The stored names of the files that a test rests on. Cost: a look-up, once they are known."""
+        """The names in places of the files that a test rests on. Cost: a look-up, once they are known."""
         known = self._files.get(modules)
         if known is None:
-            name = self._tape.roots.name
+            name = self._tape.place_name
             bodies = (file for context in modules for file, line in context.places if line == BODY_LINE)
             known = self._files[modules] = frozenset(map(name, bodies))
         return known
@@ -220,9 +221,10 @@ class Ledger:
         loaded = tape.loaded.get(file)
         if loaded is None:  # code compiled from a file that is no module, such as a template
             content = Read(Input(Kind.FILE, name), tape.files.digest(file))
-            anything = Read(Input(Kind.DEFINITIONS, EVERY), ABSENT)
-            return _Code((content, anything), NO_READS, None, frozenset((EVERY,)))
+            return _Code((content, _ANYTHING), NO_READS, None, frozenset((EVERY,)))
         source = loaded.source
+        if tape.is_made(file):  # a module that a test has written: its text is no input, and may be after any name
+            return _Code((_ANYTHING,), NO_READS, loaded.context, frozenset().union(*source.mentions.values()))
         common = self._common.get(file)
         if common is None:
             body, defined = Input(Kind.BODY, name), Input(Kind.DEFINITIONS, name)

@@ -57,7 +57,7 @@ class Leftovers:
         self._tape = tape
         self._ambience = ambience
         self._ledger = ledger
-        self._census = Census(tape.roots.name, is_project)
+        self._census = Census(tape.place_name, is_project)
         self.overlooked: frozenset[str] = frozenset()
         self.failure = ""
         self._test: NodeId | None = None

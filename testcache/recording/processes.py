@@ -218,8 +218,9 @@ class Processes:
             self._reads.file(context, program)
         for word in words:
             path = os.path.abspath(os.path.join(os.fsdecode(cwd) if cwd else ".", word))
-            if os.path.isfile(path) and not self._tape.roots.is_ignored(path) and not self._tape.is_own_output(path):
-                self._reads.file(context, path)
+            charged = self._reads.charged(path) if os.path.isfile(path) else None
+            if charged is not None:
+                self._reads.file(*charged)
 
     def _spawn_like(self, program: Any) -> None:
         name = os.path.basename(os.fsdecode(program))

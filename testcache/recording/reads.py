@@ -45,7 +45,7 @@ class Reads:
             "tempfile.mkdtemp": lambda args: self._created(args[0]),
             "tempfile.mkstemp": lambda args: self._created(args[0]),  # a random name: no later run finds it
             "os.rename": self._renamed,
-            "os.link": lambda args: self._wrote(args[1]),
+            "os.link": self._linked,
             "os.symlink": lambda args: self._wrote(args[1]),
             "os.remove": lambda args: self._wrote(args[0]),
             "os.rmdir": lambda args: self._wrote(args[0]),
@@ -86,11 +86,20 @@ class Reads:
         except (TypeError, ValueError, OSError):
             return None
 
-    def _charged(self, path: str | None) -> Context | None:
-        """The context that a read of this path is charged to, None if it is no input."""
-        if path is None or self._tape.roots.is_ignored(path) or self._tape.is_own_output(path):
+    def charged(self, raw: object, *, follow: bool = True) -> tuple[Context, str] | None:
+        """The context that a read is charged to, and the absolute path; None if it is no input.
+
+        A link in a folder of the run may lead to a file of the project: that is what is read.
+        """
+        path = self._path(raw)
+        if path is None or self._tape.roots.is_ignored(path):
             return None
-        return self._tape.top
+        if self._tape.is_own_output(path):
+            place = fs.real(path) if follow else fs.real_place(path)
+            if place == path or self._tape.roots.is_ignored(place) or self._tape.is_own_output(place):
+                return None
+            path = place
+        return self._tape.top, path
 
     # -- audit events
 
@@ -115,13 +124,9 @@ class Reads:
         return path is not None and fs.signature_of(path) is not None
 
     def _opened(self, raw: object) -> None:
-        path = self._path(raw)
-        context = self._charged(path)
-        if context is None or path is None:
-            return
-        if not self._origin.find()[1]:
-            return
-        self.file(context, path)
+        charged = self.charged(raw)
+        if charged is not None and self._origin.find()[1]:
+            self.file(*charged)
 
     def file(self, context: Context, path: str) -> None:
         """Charge the bytes of a file, or its absence."""
@@ -138,10 +143,10 @@ class Reads:
         tape.note(context, Kind.FILE, tape.roots.name(path), tape.files.digest_at(path, signature))
 
     def _listed(self, raw: object) -> None:
-        path = self._path(raw if raw is not None else ".")
-        context = self._charged(path)
-        if context is None or path is None:
+        charged = self.charged(raw if raw is not None else ".")
+        if charged is None:
             return
+        context, path = charged
         _, counts, names = self._origin.find()
         if not counts or METADATA in names:
             return
@@ -154,27 +159,35 @@ class Reads:
         self._tape.note(context, Kind.LISTING, self._tape.roots.name(path), fs.listing_of(path, without=own))
 
     def _asked(self, raw: object) -> None:
-        path = self._path(raw)
-        context = self._charged(path)
-        if context is not None and path is not None and self._origin.find()[1]:
+        charged = self.charged(raw)
+        if charged is not None and self._origin.find()[1]:
+            context, path = charged
             self._tape.note(context, Kind.EXISTS, self._tape.roots.name(path), fs.kind_of(path))
 
     def _made(self, raw: object) -> None:
         path = self._path(raw)
         if path is not None and not os.path.isdir(path):
-            self._tape.created.add(path)
+            self._tape.created.update((path, fs.real_place(path)))
 
     def _created(self, raw: object) -> None:
         path = self._path(raw)
         if path is not None:
-            self._tape.created.add(path)
+            self._tape.created.update((path, fs.real_place(path)))
 
     def _wrote(self, raw: object) -> None:
         path = self._path(raw)
         if path is not None:
-            self._tape.wrote(path)
+            for place in {path, fs.real_place(path)}:
+                self._tape.wrote(place)
+
+    def _linked(self, args: tuple[Any, ...]) -> None:
+        """Another name for the same bytes, which are read by it later."""
+        self._opened(args[0])
+        self._wrote(args[1])
 
     def _renamed(self, args: tuple[Any, ...]) -> None:
+        if self._exists(args[0]):
+            self._opened(args[0])
         self._wrote(args[0])
         self._wrote(args[1])
         source, target = self._path(args[0]), self._path(args[1])
@@ -211,10 +224,10 @@ class Reads:
     def _statted(self, raw: object, options: dict[str, Any], seen: os.stat_result | None, *, follow: bool) -> None:
         if options.get("dir_fd") is not None:
             return
-        path = self._path(raw)
-        context = self._charged(path)
-        if context is None or path is None:
+        charged = self.charged(raw, follow=follow)
+        if charged is None:
             return
+        context, path = charged
         _, counts, names = self._origin.find()
         if not counts or "checkcache" in names or METADATA in names:
             return
@@ -237,17 +250,17 @@ class Reads:
         return access
 
     def _asked_stat(self, raw: object) -> None:
-        path = self._path(raw)
-        context = self._charged(path)
-        if context is not None and path is not None and self._origin.find()[1]:
+        charged = self.charged(raw)
+        if charged is not None and self._origin.find()[1]:
+            context, path = charged
             self._tape.note(context, Kind.STAT, self._tape.roots.name(path), fs.stat_of(path))
 
     def _readlink(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def readlink(path: Any, *args: Any, **options: Any) -> Any:
             __tracebackhide__ = True
-            name = self._path(path)
-            context = self._charged(name)
-            if context is not None and name is not None and self._origin.find()[1]:
+            charged = self.charged(path, follow=False)
+            if charged is not None and self._origin.find()[1]:
+                context, name = charged
                 self._tape.note(context, Kind.LINK, self._tape.roots.name(name), fs.link_of(name))
             return original(path, *args, **options)
 
@@ -256,9 +269,9 @@ class Reads:
     def _times(self, original: Callable[[Any], float]) -> Callable[[Any], float]:
         def times(path: Any) -> float:
             __tracebackhide__ = True
-            name = self._path(path)
-            context = self._charged(name)
-            if context is not None and name is not None and self._origin.find()[1]:
+            charged = self.charged(path)
+            if charged is not None and self._origin.find()[1]:
+                context, name = charged
                 self._tape.note(context, Kind.TIMES, self._tape.roots.name(name), fs.times_of(name))
             return original(path)
 
@@ -269,10 +282,9 @@ class Reads:
 
         def getlines(filename: str, module_globals: Any = None) -> list[str]:
             __tracebackhide__ = True
-            path = self._path(filename) if filename and not filename.startswith("<") else None
-            context = self._charged(path)
-            if context is not None and path is not None and self._origin.find()[1]:
-                self.file(context, path)
+            charged = self.charged(filename) if filename and not filename.startswith("<") else None
+            if charged is not None and self._origin.find()[1]:
+                self.file(*charged)
             return original(filename, module_globals)
 
         return getlines

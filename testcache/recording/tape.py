@@ -19,6 +19,9 @@ from testcache.recording.context import Context, Problem
 from testcache.recording.recorder import Recorder
 from testcache.source import Source, parse
 
+MADE = "<made>"
+"""Stands for a folder that the run has made, in the names of places."""
+
 UNPARSED = parse(b"", collected=False)
 """In a child process nobody asks what counts in a file: the parent knows."""
 
@@ -118,7 +121,7 @@ class Tape:
         if known is not None and known.content == content:
             return known
         source = self.sources.of(data, filename)
-        context = Context(f"import of {self.roots.name(filename)}", is_module=True, places={(filename, 0)})
+        context = Context(f"import of {self.place_name(filename)}", is_module=True, places={(filename, 0)})
         if known is not None:  # executed twice with different bytes: both count
             context.problems.append(Problem(Reason.INPUT_CHANGED_DURING_RUN, self.roots.name(filename)))
         if signature is not None:
@@ -175,12 +178,27 @@ class Tape:
             return True
         if path in self.written and any(path in context.written for context in self.top.reachable()):
             return True
+        return bool(self.made_in(path))
+
+    def made_in(self, path: str) -> str:
+        """The innermost folder around a path that this run has made, "" if there is none."""
         if not self.created:
-            return False
+            return ""
         folder = dirname(path)
         while folder not in self.created:
             parent = dirname(folder)
             if parent == folder:
-                return False
+                return ""
             folder = parent
-        return True
+        return folder
+
+    def is_made(self, module: str) -> bool:
+        """Whether this run has written a module, and not linked to one of the project."""
+        return bool(self.made_in(module)) and bool(self.made_in(fs.real(module)))
+
+    def place_name(self, path: str) -> str:
+        """The name of a file in places of memory: the stored one, without folders that have another name each time."""
+        folder = inner = self.made_in(path)
+        while inner:
+            folder, inner = inner, self.made_in(inner)
+        return f"{MADE}{path[len(folder) :]}" if folder else self.roots.name(path)

@@ -63,3 +63,72 @@ def test_a_link_to_nowhere_that_appears_runs_who_asked(linked: Project) -> None:
     assert linked.run().executed == set()
     (linked.path / "missing").symlink_to("nowhere")
     assert failed(linked) == {"missing"}
+
+
+THROUGH_LINKS = """
+import importlib, os, shutil, subprocess, sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+def test_file(tmp_path):
+    (tmp_path / "link.txt").symlink_to(HERE / "data" / "one.txt")
+    assert (tmp_path / "link.txt").read_text() == "text"
+
+def test_size(tmp_path):
+    (tmp_path / "link.txt").symlink_to(HERE / "data" / "one.txt")
+    assert (tmp_path / "link.txt").stat().st_size == 4
+
+def test_folder(tmp_path):
+    (tmp_path / "linked").symlink_to(HERE / "data")
+    assert (tmp_path / "linked" / "one.txt").read_text() == "text"
+
+def test_listing(tmp_path):
+    (tmp_path / "linked").symlink_to(HERE / "data")
+    assert os.listdir(tmp_path / "linked") == ["one.txt"]
+
+def test_hard_link(tmp_path):
+    os.link(HERE / "data" / "one.txt", tmp_path / "hard.txt")
+    assert (tmp_path / "hard.txt").read_text() == "text"
+
+def test_copy(tmp_path):
+    shutil.copytree(HERE / "data", tmp_path / "copy")
+    assert (tmp_path / "copy" / "one.txt").read_text() == "text"
+
+def test_moved_there_and_back(tmp_path):
+    os.rename(HERE / "moved.txt", tmp_path / "moved.txt")
+    assert (tmp_path / "moved.txt").read_text() == "text"
+    os.rename(tmp_path / "moved.txt", HERE / "moved.txt")
+
+def test_module(tmp_path, monkeypatch):
+    (tmp_path / "linked_code.py").symlink_to(HERE / "code" / "mine.py")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert importlib.import_module("linked_code").VALUE == "text"
+
+def test_module_of_a_linked_folder(tmp_path, monkeypatch):
+    (tmp_path / "linked").symlink_to(HERE / "code")
+    monkeypatch.syspath_prepend(tmp_path / "linked")
+    assert importlib.import_module("mine").VALUE == "text"
+
+def test_script(tmp_path):
+    (tmp_path / "run.py").symlink_to(HERE / "code" / "script.py")
+    assert subprocess.check_output([sys.executable, tmp_path / "run.py"], text=True) == "text"
+"""
+
+
+def test_what_lies_behind_a_link_in_a_temporary_folder_is_read(project: Project) -> None:
+    """A name in a folder of the run, symbolic or hard, may be that of a file of the project."""
+    project.write("test_through.py", THROUGH_LINKS)
+    for name in ("data/one.txt", "moved.txt"):
+        project.write(name, "text")
+    project.write("code/mine.py", "VALUE = 'text'\n")
+    project.write("code/script.py", "print('text', end='')\n")
+    every = names(project.run().executed)
+    assert len(every) == 10
+    project.write("data/two.txt", "more")
+    assert failed(project) == {"listing"}
+    for name in ("data/one.txt", "moved.txt"):
+        project.write(name, "other")
+    project.edit("code/mine.py", "text", "other")
+    project.edit("code/script.py", "text", "other")
+    assert failed(project) == every

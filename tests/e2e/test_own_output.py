@@ -36,6 +36,29 @@ CASES = {
         def test_it(path):
             assert path.read_text() == "x"
         """,
+    "a module that a test writes and imports": """
+        import importlib, sys, tempfile
+        from pathlib import Path
+
+        def test_it(tmp_path, monkeypatch):
+            (tmp_path / "made_here.py").write_text("def f(): return 1")
+            monkeypatch.syspath_prepend(tmp_path)
+            made = importlib.import_module("made_here")
+            made.environment = [1]
+            assert made.f() == 1
+
+        def test_another(monkeypatch):
+            folder = Path(tempfile.mkdtemp())
+            (folder / "made_there").mkdir()
+            (folder / "made_there" / "__init__.py").write_text("from made_there.test_part import *")
+            (folder / "made_there" / "test_part.py").write_text("VALUE = 2")
+            monkeypatch.syspath_prepend(folder)
+            assert importlib.import_module("made_there").VALUE == 2
+
+        def test_who_mentions_the_names():
+            environment = "VALUE"
+            assert environment
+        """,
     "the empty path, which is nowhere": """
         import os
 
@@ -49,7 +72,9 @@ CASES = {
 def test_a_second_run_executes_nothing(project: Project, code: str) -> None:
     """A test that reads what its own run made is replayed."""
     project.write("test_made.py", dedent(code))
-    assert project.run().executed == {"test_made.py::test_it"}
+    first = project.run()
+    assert "test_made.py::test_it" in first.executed
+    assert set(first.outcomes.values()) == {"passed"}
     assert project.run().executed == set()
 
 
@@ -77,3 +102,42 @@ def test_a_file_that_another_test_put_in_place_counts(project: Project) -> None:
     run = project.run("-k", "reads")
     assert run.executed == {"test_it.py::test_reads"}
     assert run.exit == 1
+
+
+def test_a_module_of_the_project_hides_one_that_a_test_writes(project: Project) -> None:
+    """Which of two modules is imported depends on whether the other one is there."""
+    project.write(
+        "test_made.py",
+        dedent("""
+            import importlib, sys
+
+            def test_it(tmp_path, monkeypatch):
+                (tmp_path / "made_here.py").write_text("VALUE = 1")
+                monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+                assert importlib.import_module("made_here").VALUE == 1
+            """),
+    )
+    project.run()
+    assert not project.run().executed
+    project.write("made_here.py", "VALUE = 2\n")
+    assert project.run().outcomes == {"test_made.py::test_it": "failed"}
+
+
+def test_a_module_that_a_test_writes_may_be_after_any_name(project: Project) -> None:
+    """What its code looks up is not read: a changed constant counts."""
+    project.write("shop.py", "RATE = 1\nOTHER = 1\n")
+    project.write(
+        "test_made.py",
+        dedent("""
+            import importlib
+            import shop
+
+            def test_it(tmp_path, monkeypatch):
+                (tmp_path / "made_here.py").write_text("import shop\\ndef rate(): return getattr(shop, 'RA' + 'TE')")
+                monkeypatch.syspath_prepend(tmp_path)
+                assert importlib.import_module("made_here").rate() == 1
+            """),
+    )
+    project.run()
+    project.edit("shop.py", "RATE = 1", "RATE = 2")
+    assert project.run().outcomes == {"test_made.py::test_it": "failed"}
