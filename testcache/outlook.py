@@ -247,6 +247,10 @@ class Outlook:
         decision = self._decide(node, everything=everything)
         return self._disturbed.get(node, decision) if isinstance(decision, Hit) else decision
 
+    def waits(self, node: NodeId, miss: Miss) -> bool:
+        """Whether it is not known yet if a test would run: those that it waits for have to run first."""
+        return bool(miss.waits_for) and node not in self._disturbed
+
     def _decide(self, node: NodeId, *, everything: bool = False) -> Decision | Uncached:
         """The same for a test by itself, without what others have leaked."""
         if self.drift:
