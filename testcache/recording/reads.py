@@ -49,7 +49,7 @@ class Reads:
             "os.symlink": lambda args: self._wrote(args[1]),
             "os.remove": lambda args: self._wrote(args[0]),
             "os.rmdir": lambda args: self._wrote(args[0]),
-            "os.truncate": lambda args: self._wrote(args[0]),
+            "os.truncate": lambda args: self._wrote(args[0], follow=True),
             "sqlite3.connect": self._database,
             "ctypes.dlopen": lambda args: self._opened(args[0]),
         }
@@ -117,7 +117,7 @@ class Reads:
             self._asked(raw)
         appends = isinstance(flags, int) and flags & os.O_APPEND
         if not appends or not self._exists(raw):
-            self._wrote(raw)
+            self._wrote(raw, follow=True)
 
     def _exists(self, raw: object) -> bool:
         path = self._path(raw)
@@ -174,10 +174,10 @@ class Reads:
         if path is not None:
             self._tape.created.update((path, fs.real_place(path)))
 
-    def _wrote(self, raw: object) -> None:
+    def _wrote(self, raw: object, *, follow: bool = False) -> None:
         path = self._path(raw)
         if path is not None:
-            for place in {path, fs.real_place(path)}:
+            for place in {path, fs.real(path) if follow else fs.real_place(path)}:
                 self._tape.wrote(place)
 
     def _linked(self, args: tuple[Any, ...]) -> None:
@@ -203,7 +203,7 @@ class Reads:
         if self._exists(raw):
             self._opened(raw)
         else:
-            self._wrote(raw)
+            self._wrote(raw, follow=True)
 
     # -- wrapped calls
 

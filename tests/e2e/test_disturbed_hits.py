@@ -276,6 +276,7 @@ def test_far(): assert True
     [
         ("Path('out.txt').write_text('2')", "test_reads"),
         ("Path('out.txt').write_text('1')", ""),
+        ("Path('link').symlink_to('out.txt'); Path('link').write_text('2'); Path('link').unlink()", "test_reads"),
         ("Path('data/b.txt').touch()", "test_lists"),
         ("Path('data/a.txt').unlink()", "test_lists"),
         ("Path('out.txt').write_text('2'); Path('out.txt').unlink()", ""),
