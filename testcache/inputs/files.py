@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from io import FileIO
 from os import DirEntry, PathLike, fsdecode, getcwd, readlink, scandir, sep, stat_result
 from os import stat as ask
-from os.path import isabs, join, normpath
+from os.path import dirname, isabs, isdir, join, normpath
 
 from testcache import digest
 from testcache.inputs.roots import IGNORED_NAMES
@@ -60,6 +60,28 @@ def real(path: str) -> str:
                 found = ""
             rest += target.split(sep)[::-1]
     return found or sep
+
+
+def of_descriptor(descriptor: int) -> str:
+    """The path of an open folder, "" if the system does not tell."""
+    for folder in ("/proc/self/fd", "/dev/fd"):
+        try:
+            path = readlink(f"{folder}{sep}{descriptor}")
+        except OSError:
+            continue
+        return path if isabs(path) else ""
+    return ""
+
+
+def archive_of(path: str) -> str:
+    """The file that a path leads into, such as `lib.zip` for a module in it; else the path itself."""
+    outer = path
+    while signature_of(outer) is None:
+        folder = dirname(outer)
+        if folder == outer:
+            return path
+        outer = folder
+    return outer if outer != path and not isdir(outer) else path
 
 
 def real_place(path: str) -> str:

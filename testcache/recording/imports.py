@@ -91,7 +91,7 @@ class Imports:
         return self._tape.roots.is_first_party(filename) and not filename.startswith(self._origin.own)
 
     def _charge_file(self, context: Context, path: str) -> None:
-        tape = self._tape
+        tape, path = self._tape, fs.archive_of(path)
         if not tape.is_made(path):
             tape.note(context, Kind.FILE, tape.roots.name(path), tape.files.digest(path))
 

@@ -219,8 +219,9 @@ class Ledger:
         file, line = place
         name = tape.roots.name(file)
         loaded = tape.loaded.get(file)
-        if loaded is None:  # code compiled from a file that is no module, such as a template
-            content = Read(Input(Kind.FILE, name), tape.files.digest(file))
+        if loaded is None:  # from a file that is no module, such as a template or an archive
+            file = fs.archive_of(file)
+            content = Read(Input(Kind.FILE, tape.roots.name(file)), tape.files.digest(file))
             return _Code((content, _ANYTHING), NO_READS, None, frozenset((EVERY,)))
         source = loaded.source
         if tape.is_made(file):  # a module that a test has written: its text is no input, and may be after any name

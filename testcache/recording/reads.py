@@ -26,6 +26,9 @@ _PRESENCE = frozenset(
 )  # fmt: skip
 """Library functions that ask for presence and kind only: a file's size does not matter to them."""
 
+_ABILITIES: tuple[set[Any], ...] = (
+    os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks, os.supports_effective_ids
+)  # fmt: skip
 _WRITE = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
@@ -37,18 +40,19 @@ class Reads:
         self._origin = origin
         self._distributions = distributions
         self._restore: list[tuple[Any, str, Any]] = []
+        self._passed: object = None  # the name that is being opened in a folder given by its descriptor
         self.handlers: dict[str, Callable[[tuple[Any, ...]], None]] = {
             "open": self._open,
             "os.listdir": lambda args: self._listed(args[0]),
             "os.scandir": lambda args: self._listed(args[0]),
-            "os.mkdir": lambda args: self._made(args[0]),
+            "os.mkdir": lambda args: self._made(self._at(args[0], args[2])),
             "tempfile.mkdtemp": lambda args: self._created(args[0]),
             "tempfile.mkstemp": lambda args: self._created(args[0]),  # a random name: no later run finds it
             "os.rename": self._renamed,
             "os.link": self._linked,
-            "os.symlink": lambda args: self._wrote(args[1]),
-            "os.remove": lambda args: self._wrote(args[0]),
-            "os.rmdir": lambda args: self._wrote(args[0]),
+            "os.symlink": lambda args: self._wrote(self._at(args[1], args[2])),
+            "os.remove": lambda args: self._wrote(self._at(args[0], args[1])),
+            "os.rmdir": lambda args: self._wrote(self._at(args[0], args[1])),
             "os.truncate": lambda args: self._wrote(args[0], follow=True),
             "sqlite3.connect": self._database,
             "ctypes.dlopen": lambda args: self._opened(args[0]),
@@ -62,18 +66,25 @@ class Reads:
         self._wrap(os, "lstat", self._stat(os.lstat, follow=False))
         self._wrap(os, "access", self._access(os.access))
         self._wrap(os, "readlink", self._readlink(os.readlink))
+        self._wrap(os, "open", self._open_at(os.open))
         for name in ("getmtime", "getctime", "getatime"):
             self._wrap(os.path, name, self._times(getattr(os.path, name)))
         self._wrap(linecache, "getlines", self._lines(linecache.getlines))
 
     def _wrap(self, owner: Any, name: str, wrapper: Any) -> None:
-        self._restore.append((owner, name, getattr(owner, name)))
+        original = getattr(owner, name)
+        self._restore.append((owner, name, original))
         setattr(owner, name, wrapper)
+        for abilities in _ABILITIES:  # asked by the function: `os.open in os.supports_dir_fd`
+            if original in abilities:
+                abilities.add(wrapper)
 
     def uninstall(self) -> None:
         """Put the wrapped calls back."""
         while self._restore:
             owner, name, original = self._restore.pop()
+            for abilities in _ABILITIES:
+                abilities.discard(getattr(owner, name))
             setattr(owner, name, original)
 
     # -- paths
@@ -85,6 +96,14 @@ class Reads:
             return fs.absolute(raw) if raw else None  # type: ignore[arg-type]  # "" is nowhere, not the current folder
         except (TypeError, ValueError, OSError):
             return None
+
+    @staticmethod
+    def _at(raw: object, descriptor: int | None) -> object:
+        """What a name means in the folder of an open descriptor; -1 and None stand for the current folder."""
+        if descriptor is None or descriptor == -1 or not isinstance(raw, (str, bytes, os.PathLike)):
+            return raw
+        folder = fs.of_descriptor(descriptor)
+        return os.path.join(folder, os.fsdecode(raw)) if folder else ""
 
     def charged(self, raw: object, *, follow: bool = True) -> tuple[Context, str] | None:
         """The context that a read is charged to, and the absolute path; None if it is no input.
@@ -105,6 +124,8 @@ class Reads:
 
     def _open(self, args: tuple[Any, ...]) -> None:
         raw, mode, flags = args[0], args[1], args[2]
+        if raw is self._passed and raw is not None:
+            return
         writes = bool(flags & _WRITE) if isinstance(flags, int) else False
         if isinstance(mode, str) and not writes:
             writes = any(letter in mode for letter in "wax+")
@@ -143,6 +164,8 @@ class Reads:
         tape.note(context, Kind.FILE, tape.roots.name(path), tape.files.digest_at(path, signature))
 
     def _listed(self, raw: object) -> None:
+        if isinstance(raw, int):
+            raw = fs.of_descriptor(raw)
         charged = self.charged(raw if raw is not None else ".")
         if charged is None:
             return
@@ -182,15 +205,16 @@ class Reads:
 
     def _linked(self, args: tuple[Any, ...]) -> None:
         """Another name for the same bytes, which are read by it later."""
-        self._opened(args[0])
-        self._wrote(args[1])
+        self._opened(self._at(args[0], args[2]))
+        self._wrote(self._at(args[1], args[3]))
 
     def _renamed(self, args: tuple[Any, ...]) -> None:
-        if self._exists(args[0]):
-            self._opened(args[0])
-        self._wrote(args[0])
-        self._wrote(args[1])
-        source, target = self._path(args[0]), self._path(args[1])
+        old, new = self._at(args[0], args[2]), self._at(args[1], args[3])
+        if self._exists(old):
+            self._opened(old)
+        self._wrote(old)
+        self._wrote(new)
+        source, target = self._path(old), self._path(new)
         if source in self._tape.created and target is not None and os.path.isdir(source):
             self._tape.created.add(target)  # not a file's: what replaces `settings.json` is read under a lasting name
 
@@ -222,9 +246,7 @@ class Reads:
         return asked
 
     def _statted(self, raw: object, options: dict[str, Any], seen: os.stat_result | None, *, follow: bool) -> None:
-        if options.get("dir_fd") is not None:
-            return
-        charged = self.charged(raw, follow=follow)
+        charged = self.charged(self._at(raw, options.get("dir_fd")), follow=follow)
         if charged is None:
             return
         context, path = charged
@@ -244,7 +266,7 @@ class Reads:
         def access(path: Any, *args: Any, **options: Any) -> bool:
             __tracebackhide__ = True
             answer = original(path, *args, **options)
-            self._asked_stat(path)
+            self._asked_stat(self._at(path, options.get("dir_fd")))
             return answer
 
         return access
@@ -258,13 +280,29 @@ class Reads:
     def _readlink(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def readlink(path: Any, *args: Any, **options: Any) -> Any:
             __tracebackhide__ = True
-            charged = self.charged(path, follow=False)
+            charged = self.charged(self._at(path, options.get("dir_fd")), follow=False)
             if charged is not None and self._origin.find()[1]:
                 context, name = charged
                 self._tape.note(context, Kind.LINK, self._tape.roots.name(name), fs.link_of(name))
             return original(path, *args, **options)
 
         return readlink
+
+    def _open_at(self, original: Callable[..., int]) -> Callable[..., int]:
+        """The audit event of `os.open` does not tell the folder that a name is meant in."""
+
+        def open(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+            __tracebackhide__ = True
+            if dir_fd is None:
+                return original(path, flags, mode)
+            self._open((self._at(path, dir_fd), None, flags))
+            self._passed = path
+            try:
+                return original(path, flags, mode, dir_fd=dir_fd)
+            finally:
+                self._passed = None
+
+        return open
 
     def _times(self, original: Callable[[Any], float]) -> Callable[[Any], float]:
         def times(path: Any) -> float:
