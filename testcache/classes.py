@@ -81,7 +81,7 @@ class Classes:
             if around.dotted(generic.value) == "typing.Protocol":
                 return Facts("protocol") if len(bases) == 1 else None
             known = Facts("plain") if len(bases) == 1 else None
-            if len(bases) == 2:
+            if len(bases) == 2 and around.dotted(bases[0]) != "builtins.object":  # that comes after all others
                 known = self._by_base(bases[0], around)
             if known is None or known.sort not in ("plain", "dataclass", "frozen dataclass"):
                 return None

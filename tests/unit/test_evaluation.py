@@ -311,6 +311,7 @@ def test_usual_definitions_are_taken(code: str) -> None:
         "class X:\n    a: config.Field = config.field",
         "class X:\n    a: list[int] = config.field",
         "class X(OSError, StopIteration): pass",
+        "from typing import Generic, TypeVar\nT = TypeVar('T')\nclass X(object, Generic[T]): pass",
         "class A:\n    __slots__ = ('a',)\nclass B:\n    __slots__ = ('b',)\nclass X(A, B): pass",
         "class A(int): pass\nclass X(A):\n    __slots__ = ('a',)",
         "class X:\n    print(1)",
