@@ -62,6 +62,19 @@ def real(path: str) -> str:
     return found or sep
 
 
+def followed(path: str, *, whole: bool = True) -> str:
+    """Where the first link in a path leads; the path itself if there is none. `whole` counts the last name, too."""
+    parts = path.split(sep)
+    for end in range(2, len(parts) + whole):
+        step = sep.join(parts[:end])
+        try:
+            target = readlink(step)
+        except (OSError, ValueError):
+            continue
+        return normpath(join(dirname(step), target, *parts[end:]))
+    return path
+
+
 def of_descriptor(descriptor: int) -> str:
     """The path of an open folder, "" if the system does not tell."""
     for folder in ("/proc/self/fd", "/dev/fd"):

@@ -113,12 +113,13 @@ class Reads:
         path = self._path(raw)
         if path is None or self._tape.roots.is_ignored(path):
             return None
-        if self._tape.is_own_output(path):
-            place = fs.real(path) if follow else fs.real_place(path)
-            if place == path or self._tape.roots.is_ignored(place) or self._tape.is_own_output(place):
-                return None
-            path = place
-        return self._tape.top, path
+        for _ in range(fs.MOST_LINKS):
+            if not self._tape.is_own_output(path):
+                return self._tape.top, path
+            before, path = path, fs.followed(path, whole=follow)
+            if path == before or self._tape.roots.is_ignored(path):
+                break
+        return None
 
     # -- audit events
 

@@ -87,6 +87,10 @@ def test_listing(tmp_path):
     (tmp_path / "linked").symlink_to(HERE / "data")
     assert os.listdir(tmp_path / "linked") == ["one.txt"]
 
+def test_link_to_a_link(tmp_path):
+    (tmp_path / "link.txt").symlink_to(HERE / "current")
+    assert (tmp_path / "link.txt").read_text() == "text"
+
 def test_hard_link(tmp_path):
     os.link(HERE / "data" / "one.txt", tmp_path / "hard.txt")
     assert (tmp_path / "hard.txt").read_text() == "text"
@@ -123,11 +127,19 @@ def test_what_lies_behind_a_link_in_a_temporary_folder_is_read(project: Project)
         project.write(name, "text")
     project.write("code/mine.py", "VALUE = 'text'\n")
     project.write("code/script.py", "print('text', end='')\n")
+    (project.path / "current").symlink_to("kept.txt")
+    project.write("kept.txt", "text")
+    project.write("others.txt", "others")
     every = names(project.run().executed)
-    assert len(every) == 10
+    assert len(every) == 11
+    (project.path / "current").unlink()
+    (project.path / "current").symlink_to("others.txt")
+    assert failed(project) == {"link_to_a_link"}
+    (project.path / "current").unlink()
+    (project.path / "current").symlink_to("kept.txt")
     project.write("data/two.txt", "more")
     assert failed(project) == {"listing"}
-    for name in ("data/one.txt", "moved.txt"):
+    for name in ("data/one.txt", "moved.txt", "kept.txt"):
         project.write(name, "other")
     project.edit("code/mine.py", "text", "other")
     project.edit("code/script.py", "text", "other")
