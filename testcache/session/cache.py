@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from testcache.errors import BadRecord, StoreError
 from testcache.model import TRACES_PER_TEST, Decision, EnvironmentKey, Found, Hit, Manifest, NodeId, Result, Trace
 from testcache.session.names import path_of
+from testcache.session.waiting import Carried
 from testcache.source import Source
 from testcache.storage.codec import decode_manifest, encode_manifest, encode_source
 from testcache.storage.definitions import save_definitions
@@ -57,6 +58,7 @@ class Cache:
         self._packer = Packer()
         self._results: dict[NodeId, Result] = {}
         self._kept: dict[NodeId, Trace] = {}
+        self._carried: dict[NodeId, Carried] = {}
         self._distrusted: dict[bytes, set[NodeId]] = {}
         self._began = time.time()
         self.taken: set[NodeId] = set()
@@ -106,7 +108,7 @@ class Cache:
             self._manifests.update(found)
             self.corrupt += corrupt
         result, kept = self._results.get(node), self._kept.get(node)
-        fresh = [trace for trace in (result.trace if result is not None else None, kept) if trace is not None]
+        fresh = [*self._recorded(result)] if result is not None else [] if kept is None else [kept]
         manifest = self._manifests[path]
         failed = node in manifest.failed or (result is not None and result.trace is None and not result.problems)
         return fresh if failed else fresh + manifest.traces.get(node, [])  # it runs again, and may leave anything
@@ -130,9 +132,18 @@ class Cache:
                 self._journal = Journal.create(self._store.folder)
             self._journal.append(self._environment + self._packer.pack(results))
 
-    def keep(self, traces: Mapping[NodeId, Trace]) -> None:
-        """Take traces that hold in another form than the stored ones, without these tests having run."""
+    def keep(self, traces: Mapping[NodeId, Trace], carried: Mapping[NodeId, Carried]) -> None:
+        """Take traces that hold in another form than the stored ones, and those of tests that ran that do so, too."""
         self._kept.update(traces)
+        self._carried.update(carried)
+
+    def _recorded(self, result: Result) -> Iterator[Trace]:
+        """The traces that come of a result: a teardown of a wide fixture may still change them."""
+        if result.trace is not None:
+            yield result.trace
+            carried = self._carried.get(result.node_id)
+            if carried is not None:
+                yield carried.of(result.trace)
 
     # -- after
 
@@ -161,8 +172,10 @@ class Cache:
         taken = ((manifest_key(self._environment, path), manifest) for path, manifest in self._taken.items())
         if self._taken:
             self._store.update_many((MANIFEST, key, partial(merged, new=new, limit=limit)) for key, new in taken)
-        kept = (Result(path_of(node), node, trace) for node, trace in self._kept.items())
-        self._merge(self._environment, (*kept, *self._results.values()))
+        kept = ((node, trace) for node, trace in self._kept.items() if node not in self._results)
+        carried = ((r.node_id, trace) for r in self._results.values() for trace in [*self._recorded(r)][1:])
+        others = (Result(path_of(node), node, trace) for node, trace in (*kept, *carried))
+        self._merge(self._environment, (*others, *self._results.values()))
         self._store.put_many(("source", key, encode_source(source)) for key, source in sources)
         traces = (result.trace for result in self._results.values() if result.trace is not None)
         save_definitions(self._store, traces, source_of)
@@ -180,7 +193,7 @@ class Cache:
         fresh: dict[str, Manifest] = {}
         for result in self._results.values():
             if result.trace is not None and may_share(result.node_id, result.trace):
-                fresh.setdefault(result.path, Manifest()).traces[result.node_id] = [result.trace]
+                fresh.setdefault(result.path, Manifest()).traces[result.node_id] = [*self._recorded(result)]
         for result in self._results.values():
             nodes = self._distrusted.get(manifest_key(self._environment, result.path), ())
             if result.node_id in nodes and not result.problems:

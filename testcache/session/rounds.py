@@ -177,8 +177,8 @@ class Rounds:
         settled = settle(trusted, runner.results, self._order, before, cache.is_left)
         runner.hits.update(settled.hits)
         if runner.mode != "read":
-            cache.keep({node: trace for node, trace in settled.hits.items() if trace is not before[node]})
-        runner.take(settled.carried)
+            renamed = {node: trace for node, trace in settled.hits.items() if trace is not before[node]}
+            cache.keep(renamed, settled.carried)
 
     def _traces(self) -> dict[NodeId, Trace]:
         """The traces of all hits, also of those known from the index alone."""

@@ -5,7 +5,8 @@
 3. If A left the same, B is replayed. Otherwise B runs.
 
 A counter that A counts up holds less if those before A were replayed. What A left is then *carried forward*: the same
-step, from what A found the last time, if that would be left again.
+step, from what A found the last time, if that would be left again. That is one more trace of A: those that ran behind
+it have found what it left in truth.
 """
 
 from __future__ import annotations
@@ -21,17 +22,31 @@ IsLeft = Callable[[Found], bool]
 _NONE: Mapping[NodeId, Trace] = {}
 
 
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What a test would leave in a run of all tests, and what it would have found where it makes its steps."""
+
+    left: frozenset[Leftover]
+    bases: frozenset[Found]
+
+    def of(self, trace: Trace) -> Trace:
+        """The trace that a run of all tests would have recorded."""
+        steps = _steps(self.left)
+        found = frozenset(one for one in trace.found if _place(one) not in steps)
+        return replace(trace, left=self.left, found=found | self.bases)
+
+
 @dataclass(slots=True)
 class Settled:
     """What is known of the tests that waited, and of those that ran.
 
     Attributes:
         hits: who of the first may be replayed, with what.
-        carried: those of the second that left what they would leave in a run of all tests.
+        carried: those of the second that would leave something else in a run of all tests.
     """
 
     hits: dict[NodeId, Trace] = field(default_factory=dict)
-    carried: list[Result] = field(default_factory=list)
+    carried: dict[NodeId, Carried] = field(default_factory=dict)
 
 
 def waiting(decisions: Mapping[NodeId, Decision]) -> dict[NodeId, Miss]:
@@ -91,10 +106,10 @@ class _Settlement:
         self._waiting = waiting
         self._before = before
         self._position = {node: position for position, node in enumerate(order)}
-        self._results = dict(results)
+        self._results = results
         self._is_left = is_left
         self._hits: dict[NodeId, Trace] = {}
-        self._carried: dict[NodeId, Result] = {}
+        self._carried: dict[NodeId, Carried] = {}
         self._fillers: dict[Found, NodeId] = {}
         self._left: dict[str, list[_Left]] = {}
         for node, result in results.items():
@@ -121,7 +136,7 @@ class _Settlement:
             if self._carry(node) if node in self._results else self._replay(node):
                 queue += behind.get(node, ())
         hits = {node: _renamed(trace, self._fillers) for node, trace in self._hits.items()}
-        return Settled(hits, [*self._carried.values()])
+        return Settled(hits, {node: one for node, one in self._carried.items() if one.left != self._results[node].left})
 
     def _replay(self, node: NodeId) -> bool:
         """Whether it has turned out only now that a test would find the same again."""
@@ -156,11 +171,7 @@ class _Settlement:
             return False
         left = frozenset(one for one in result.left if one.place not in steps)
         left |= {one for one in trace.left if one.place in steps}
-        fresh = result.trace
-        if fresh is not None:
-            found = frozenset(one for one in fresh.found if _place(one) not in steps)
-            fresh = replace(fresh, left=left, found=found.union(bases))
-        self._results[node] = self._carried[node] = replace(result, left=left, trace=fresh)
+        self._carried[node] = Carried(left, frozenset(bases))
         return True
 
     # -- places
@@ -191,7 +202,8 @@ class _Settlement:
         if result is None:
             replayed = self._hits.get(found.filler)
             return found.leftover in replayed.left if replayed is not None else self._is_left(found)
-        if found.leftover in result.left:
+        carried = self._carried.get(found.filler)
+        if found.leftover in result.left or (carried is not None and found.leftover in carried.left):
             return True
         others = self._left.get(found.place, [])
         if any(left.node == found.filler for left in others) or {left.value for left in others} != {found.value}:

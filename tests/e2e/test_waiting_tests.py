@@ -189,6 +189,23 @@ class TestCounter:
         counter.edit("counter.py", "def other(): return 2", "def other(): return 3")
         assert counter.run().executed == {"test_n.py::test_2"}
 
+    def test_who_ran_behind_it_found_another_number(self, counter: Project) -> None:
+        """What was left in truth is recorded, too, next to what a run of all tests would leave."""
+        counter.write("test_o.py", "import counter\ndef test_reads(): assert counter.other() and counter.NUMBER\n")
+        counter.run()
+        counter.edit("counter.py", "def other(): return 1", "def other(): return 2")
+        assert counter.run().executed == {"test_n.py::test_2", "test_o.py::test_reads"}
+        assert counter.run().executed == set()
+
+    def test_a_teardown_behind_it(self, counter: Project) -> None:
+        """Its result is only complete at the end of the run; it is carried forward even so."""
+        counter.write("conftest.py", "import pytest\n@pytest.fixture(scope='session')\ndef wide(): yield\n")
+        counter.edit("test_n.py", "def test_2():", "def test_2(wide):")
+        counter.run()
+        counter.edit("counter.py", "def other(): return 1", "def other(): return 2")
+        assert counter.run().executed == {"test_n.py::test_2"}
+        assert counter.run().executed == set()
+
     @pytest.mark.parametrize("why", ["assert not", "raise"])
     def test_who_never_passes(self, counter: Project, why: str) -> None:
         """Two tests in a row that always run, and always count."""

@@ -165,10 +165,9 @@ class TestSteps:
         """B ran alone, and counted from the beginning; A is replayed."""
         done = self.settle(ran(B, *counted("P", "+1", "1")), left={found(A, "P", "1")})
         assert set(done.hits) == {C}
-        (carried,) = done.carried
-        assert carried.trace is not None
-        assert carried.left == carried.trace.left == set(counted("P", "+1", "2"))
-        assert carried.trace.found == {found(A, "P", "1")}
+        carried = done.carried[B].of(trace(*counted("P", "+1", "1")))
+        assert carried.left == set(counted("P", "+1", "2"))
+        assert carried.found == {found(A, "P", "1")}
 
     def test_if_both_ran(self) -> None:
         """What A left is carried forward first."""
@@ -196,7 +195,7 @@ class TestSteps:
         new, first, second = counted("P", "+1", "1"), counted("P", "+1", "2"), counted("P", "+1", "3")
         done = self.settle(ran(D, *new), ran(A, *first), ran(B, *second))
         assert done.hits == {}
-        assert done.carried == []
+        assert done.carried == {}
 
     def test_who_is_not_stored_is_known_by_its_step(self) -> None:
         """C rests on the step of B and on what A left; a new test between A and B changes that."""
