@@ -6,7 +6,9 @@ name what changes the selection, the order or the output of tests, never their o
 
 from __future__ import annotations
 
+import locale
 import os
+import re
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -94,7 +96,11 @@ def key(config: pytest.Config, roots: Roots, custom: frozenset[str]) -> Environm
 def facts(config: pytest.Config, roots: Roots, custom: frozenset[str]) -> Iterator[tuple[str, str]]:
     """Everything behind the key, by name, for `testcache doctor` and for comparing two machines."""
     yield from interpreter.facts(roots)
-    yield "flags", repr(sys.flags)
+    # Without a locale Python turns UTF-8 mode on, and sets LC_CTYPE so that its children have a locale (PEP 538, 540):
+    # a worker has another mode, but the same encodings.
+    yield "flags", re.sub(r"utf8_mode=\d", "", repr(sys.flags))
+    encodings = (locale.getpreferredencoding(False), locale.getencoding(), sys.getfilesystemencoding())
+    yield "encodings", repr((*map(str.lower, encodings), sys.getfilesystemencodeerrors()))
     yield "warnoptions", repr(sys.warnoptions)
     yield "xoptions", repr(sorted(sys._xoptions.items()))
     yield "pytest", pytest.__version__

@@ -163,6 +163,14 @@ def test_a_worker_that_is_not_like_the_controller_stores_nothing(project: Projec
     assert project.run("-n1").executed == set()
 
 
+@pytest.mark.parametrize("variable", ["LANG", "LC_ALL"])
+def test_without_a_locale_workers_are_like_the_controller(parallel: Project, variable: str) -> None:
+    """Python sets LC_CTYPE there, and so its children are not in UTF-8 mode."""
+    run = parallel.run("-n2", env={variable: "C"})
+    assert (run.exit, len(run.outcomes)) == (0, 7)
+    assert parallel.run("-n2", env={variable: "C"}).executed == set()
+
+
 COUNTS = """
 import os, sys
 def look(event, args):
