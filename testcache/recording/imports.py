@@ -91,8 +91,9 @@ class Imports:
         return self._tape.roots.is_first_party(filename) and not filename.startswith(self._origin.own)
 
     def _charge_file(self, context: Context, path: str) -> None:
-        tape, path = self._tape, fs.archive_of(path)
+        tape = self._tape
         if not tape.is_made(path):
+            path = fs.archive_of(path)
             tape.note(context, Kind.FILE, tape.roots.name(path), tape.files.digest(path))
 
     # -- executing modules

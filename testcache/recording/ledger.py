@@ -220,6 +220,8 @@ class Ledger:
         name = tape.roots.name(file)
         loaded = tape.loaded.get(file)
         if loaded is None:  # from a file that is no module, such as a template or an archive
+            if tape.is_made(file):
+                return _Code((_ANYTHING,), NO_READS, None, frozenset((EVERY,)))
             file = fs.archive_of(file)
             content = Read(Input(Kind.FILE, tape.roots.name(file)), tape.files.digest(file))
             return _Code((content, _ANYTHING), NO_READS, None, frozenset((EVERY,)))

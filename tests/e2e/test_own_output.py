@@ -104,6 +104,27 @@ def test_a_file_that_another_test_put_in_place_counts(project: Project) -> None:
     assert run.exit == 1
 
 
+def test_an_archive_of_modules_that_a_test_writes(project: Project) -> None:
+    """Its name is another one each time."""
+    project.write(
+        "test_made.py",
+        dedent("""
+            import importlib, os, tempfile, zipfile
+
+            def test_it(monkeypatch):
+                descriptor, archive = tempfile.mkstemp(suffix=".zip")
+                os.close(descriptor)
+                with zipfile.ZipFile(archive, "w") as file:
+                    file.writestr("made_here.py", "def value(): return 1")
+                monkeypatch.syspath_prepend(archive)
+                assert importlib.import_module("made_here").value() == 1
+                os.remove(archive)
+            """),
+    )
+    project.run()
+    assert not project.run().executed
+
+
 def test_a_module_of_the_project_hides_one_that_a_test_writes(project: Project) -> None:
     """Which of two modules is imported depends on whether the other one is there."""
     project.write(
