@@ -18,7 +18,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-from testcache.model import EVERY, STEP, Found, Input, Kind, Leftover, Miss, NodeId, Result, Trace
+from testcache.model import EVERY, STEP, Decision, Found, Hit, Input, Kind, Leftover, Miss, NodeId, Result, Trace
 from testcache.reasons import Reason
 from testcache.recording.ambience import HOLDER
 from testcache.source import Source
@@ -29,6 +29,9 @@ SourceOf = Callable[[str], Source | None]
 
 TracesOf = Callable[[NodeId], Sequence[Trace]]
 """The past traces of any test."""
+
+DecideBy = Callable[[Sequence[Trace]], Decision]
+"""What is decided about a test with these traces."""
 
 
 class Leaks:
@@ -73,9 +76,10 @@ class Leaks:
         self.doubtful: set[NodeId] = set()
         for result in recovered:
             self._leaking[result.node_id] = self._known[result.node_id] = self._fresh(result, None)
-        self._take(self._position.keys() & taken, traces_of)
+        self._traces_of = traces_of
+        self._take(self._position.keys() & taken)
 
-    def _take(self, taken: Collection[NodeId], traces_of: TracesOf) -> None:
+    def _take(self, taken: Collection[NodeId]) -> None:
         """Look at what results from elsewhere have left. Cost: nothing more if all tests are of one run."""
         if not taken:
             return
@@ -89,7 +93,8 @@ class Leaks:
             trace = self._before.get(node) or hits.get(node)
             if trace is None or oldest_behind[node] > trace.begun:
                 continue
-            earlier = sorted((one for one in traces_of(node) if one.begun < trace.begun), key=_begun, reverse=True)
+            past = (one for one in self._traces_of(node) if one.begun < trace.begun)
+            earlier = sorted(past, key=_begun, reverse=True)
             result = Result("", node, trace, recorded_at=trace.begun, left=trace.left, access=trace.access)
             leaks = [leak._replace(at=_left_since(leak, earlier)) for leak in self._fresh(result, None)]
             self._known.setdefault(node, []).extend(leak for leak in leaks if oldest_behind[node] <= leak.at)
@@ -188,9 +193,13 @@ class Leaks:
                     self._tables.add(_table(left.place))
 
     def disturbed(
-        self, leaks: Sequence[Leak], source_of: SourceOf, is_text: Callable[[NodeId], bool]
+        self,
+        leaks: Sequence[Leak],
+        source_of: SourceOf,
+        is_text: Callable[[NodeId], bool],
+        traces: Mapping[NodeId, Trace] | None = None,
     ) -> dict[NodeId, tuple[Found, ...]]:
-        """The hits that would come upon these, and what that is.
+        """The hits that would come upon these, and what that is; or the tests that would, if replayed by `traces`.
 
         `is_text` says that the code of a test is in no Python file, as that of a doctest.
         """
@@ -198,13 +207,33 @@ class Leaks:
             return {}
         reached = _Reached(leaks, source_of)
         found = {}
-        for node, trace in self._traces().items():
+        for node, trace in (self._traces() if traces is None else traces).items():
             mine = leaks if is_text(node) else reached.by(trace)
             news = [leak for leak in mine if self._is_news(leak, node, trace)]
             for leak in news:
                 self._readers[leak].add(node)
             if news:
                 found[node] = tuple(leak.left[0] for leak in news)
+        return found
+
+    def undisturbed(
+        self,
+        nodes: Iterable[NodeId],
+        leaks: Sequence[Leak],
+        source_of: SourceOf,
+        is_text: Callable[[NodeId], bool],
+        decide: DecideBy,
+    ) -> dict[NodeId, Decision]:
+        """Those of these hits that have another trace, recorded with all leaks: hits by that, or tests that wait."""
+        hits = self._traces()
+        found: dict[NodeId, Decision] = {}
+        others = {node: [one for one in self._traces_of(node) if one != hits[node]] for node in nodes if node in hits}
+        while others:
+            decisions = {node: decide(traces) for node, traces in others.items()}
+            traces = {node: trace for node, one in decisions.items() if (trace := replayed_by(one)) is not None}
+            again = self.disturbed(leaks, source_of, is_text, traces)
+            found |= {node: decisions[node] for node in traces.keys() - again.keys()}
+            others = {node: [one for one in others[node] if one is not traces[node]] for node in again}
         return found
 
     def _is_news(self, leak: Leak, node: NodeId, trace: Trace) -> bool:
@@ -231,6 +260,11 @@ class Leaks:
 def came_upon(trace: Trace | None, found: tuple[Found, ...]) -> Miss:
     """Why a hit has to run that would come upon these leaks; or, if that is nothing, that leaks itself."""
     return Miss(Reason.LEFTOVER if found else Reason.LEAKS, (), trace, found)
+
+
+def replayed_by(decision: Decision) -> Trace | None:
+    """The trace that a test is replayed by, perhaps only when those have run that it waits for."""
+    return decision.trace if isinstance(decision, Hit) else decision.nearest if decision.waits_for else None
 
 
 class _Reached:

@@ -242,5 +242,11 @@ class Miss:
     nearest: Trace | None = None
     waits_for: tuple[Found, ...] = ()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it may be replayed after all: what it came upon for the first time are leaks, so it has to run."""
+        found = self.nearest.found if self.nearest is not None else frozenset()
+        return bool(self.waits_for) and found.issuperset(self.waits_for)
+
 
 Decision = Hit | Miss

@@ -8,7 +8,7 @@ import importlib.metadata
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Self
 
@@ -247,10 +247,6 @@ class Outlook:
         decision = self._decide(node, everything=everything)
         return self._disturbed.get(node, decision) if isinstance(decision, Hit) else decision
 
-    def waits(self, node: NodeId, miss: Miss) -> bool:
-        """Whether it is not known yet if a test would run: those that it waits for have to run first."""
-        return bool(miss.waits_for) and node not in self._disturbed
-
     def _decide(self, node: NodeId, *, everything: bool = False) -> Decision | Uncached:
         """The same for a test by itself, without what others have leaked."""
         if self.drift:
@@ -267,8 +263,8 @@ class Outlook:
         return unstored if unstored.at > newest else decision
 
     @cached_property
-    def _disturbed(self) -> dict[NodeId, Miss]:
-        """The hits that would come upon a leak that is known, and those that leak it.
+    def _disturbed(self) -> dict[NodeId, Decision]:
+        """The hits that would come upon a leak that is known, and those that leak it; or by which other trace they hit.
 
         Does not see: what tests that would run may leak, results of a killed run, which the next one takes over, and
         another order of the files than by name. Cost: a look-up if nothing is known; else all tests are decided.
@@ -281,11 +277,17 @@ class Outlook:
         decisions = {node: self._decide(node) for node in order}
         hits = {node: found.trace for node, found in decisions.items() if isinstance(found, Hit)}
         leaks = Leaks(order, known, {}, lambda: hits, (), taken, self._traces_of)
-        found = leaks.disturbed(leaks.of_hits(), self.world.source, self._is_text)
+        leaked = leaks.of_hits()
+        found = leaks.disturbed(leaked, self.world.source, self._is_text)
         if not found or self._is_indexed():
             return {}
-        leaking = {one.filler for left in found.values() for one in left}
-        return {node: came_upon(hits[node], found.get(node, ())) for node in found.keys() | (leaking & hits.keys())}
+        others = leaks.undisturbed(found, leaked, self.world.source, self._is_text, self._decide_by)
+        leaking = {one.filler for node, left in found.items() if node not in others for one in left}
+        taken = (found.keys() - others.keys()) | (leaking & hits.keys())
+        return others | {node: came_upon(hits[node], found.get(node, ())) for node in taken}
+
+    def _decide_by(self, traces: Sequence[Trace]) -> Decision:
+        return self._verifier.decide(traces, now_s=time.time())
 
     def _is_text(self, node: NodeId) -> bool:
         source = self.world.source(node.partition("::")[0])

@@ -137,7 +137,7 @@ def _of_file(outlook: Outlook, path: str, causes: Counter[Input]) -> _Counts:
 def _count_miss(outlook: Outlook, node: NodeId, miss: Miss, counts: _Counts) -> None:
     """Count a test that would run, or wait; one that is new here may be known under another environment."""
     reason, nearest = miss.reason, miss.nearest
-    if outlook.waits(node, miss):
+    if miss.is_open:
         counts.waiting += 1
         return
     if reason is Reason.NEW and (other := outlook.elsewhere(node)) is not None:

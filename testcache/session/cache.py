@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -99,6 +99,10 @@ class Cache:
     def decide(self, path: str, node: NodeId, *, everything: bool = False) -> Decision:
         """Hit or miss for one test, with the reason."""
         return self._verifier.decide_test(self.manifest(path), node, now_s=time.time(), everything=everything)
+
+    def decide_by(self, traces: Sequence[Trace]) -> Decision:
+        """The same by some of its traces."""
+        return self._verifier.decide(traces, now_s=time.time())
 
     def _traces_of(self, node: NodeId) -> list[Trace]:
         """What is recorded of any test: one that left something may lie in a file that is not at hand."""

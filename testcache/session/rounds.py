@@ -10,13 +10,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pytest
 
 from testcache.errors import StoreError
-from testcache.leaks import Leaks, came_upon
+from testcache.leaks import Leaks, came_upon, replayed_by
 from testcache.model import STEP, Change, Decision, Found, Hit, Kind, Miss, NodeId, Result, Trace
 from testcache.session import environment, replay
 from testcache.session.crew import run_here
@@ -56,6 +56,7 @@ class Rounds:
         self._written: set[str] = set()
         self._taken: set[NodeId] = set()
         self._apart: set[NodeId] = set()
+        self._leaked: list[Leak] = []
         before = recorded(runner.decisions)
         self._leaks = Leaks(self._order, known, before, self._traces, recovered, taken, self._traces_of)
         self.waiting = {node: miss for node, miss in waiting(runner.decisions).items() if node not in runner.hits}
@@ -209,7 +210,10 @@ class Rounds:
         if runner.cache is not None:
             try:
                 taken = self._disturb(items, self._leaks.of_results(runner.results))
-                return taken | self._outdate(items) | self._abandon(items)
+                if not taken.isdisjoint(self.waiting):
+                    self._settle(runner.cache)
+                taken |= self._outdate(items) | self._abandon(items)
+                return taken - runner.hits.keys()
             except StoreError as problem:
                 runner.give_up(problem)
         return self.run_all(items)
@@ -233,17 +237,37 @@ class Rounds:
         return set(misses)
 
     def _disturb(self, items: list[pytest.Item], leaks: list[Leak]) -> set[NodeId]:
-        """Take back hits that would come upon these leaks, and the tests that leak, if these are hits; their nodes."""
+        """Take back hits that would come upon these leaks, and the tests that leak, if these are hits; their nodes.
+
+        A hit by another trace, that was recorded with the leaks, stays one; or waits.
+        """
         runner = self._runner
         texts = {node_id(item) for item in self._collected if not isinstance(item, (pytest.Function, CachedItem))}
+        self._leaked += leaks
         found = self._leaks.disturbed(leaks, runner.world.source, texts.__contains__)
         found |= dict.fromkeys(self._untraced() if leaks else (), ())
         found = {node: left for node, left in found.items() if self._is_to_replay(node)}
+        others = self._by_others(found, texts.__contains__) if found else {}
+        found = {node: left for node, left in found.items() if node not in others}
         for node in {one.filler for left in found.values() for one in left}:
             if self._is_to_replay(node):
                 found.setdefault(node, ())
         misses = {node: _miss(runner.decisions.get(node), left) for node, left in found.items()}
+        for node, decision in others.items():
+            if isinstance(decision, Hit):
+                runner.hits[node], runner.decisions[node] = decision.trace, decision
+            else:
+                misses[node] = self.waiting[node] = decision
         return self._take_back(items, misses)
+
+    def _by_others(self, nodes: Collection[NodeId], is_text: Callable[[NodeId], bool]) -> dict[NodeId, Decision]:
+        """What is decided about hits by those of their traces that were recorded with all leaks up to now."""
+        runner = self._runner
+        if runner.cache is None or runner.recording.totals is not None:  # not every trace has lines
+            return {}
+        found = self._leaks.undisturbed(nodes, self._leaked, runner.world.source, is_text, runner.cache.decide_by)
+        trusted = runner.proof.may_index
+        return {n: one for n, one in found.items() if (by := replayed_by(one)) is not None and trusted(n, by)}
 
     def _outdate(self, items: list[pytest.Item]) -> set[NodeId]:
         """Take back hits that read a file which a test of this process has changed since they were decided.

@@ -293,3 +293,34 @@ def test_a_file_that_was_written_meanwhile(project: Project, body: str, broken: 
     failed = {test for test, outcome in run.outcomes.items() if outcome == "failed"}
     assert failed == ({f"test_2.py::{broken}"} if broken else set())
     assert "test_2.py::test_far" not in run.executed or broken  # as a neighbour, for a try
+
+
+TOKENS = """
+class Token:
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        new = Token()
+        setattr(self, name, new)
+        return new
+TOKEN = Token()
+"""
+
+
+def test_what_a_file_that_is_left_out_would_have_made(project: Project) -> None:
+    """Once learnt, it is known: each hit is by that trace which was recorded with what is there."""
+    project.write("pytest.ini", "[pytest]\npythonpath = .\n")
+    project.write("tokens.py", TOKENS)
+    project.write("test_1.py", "import tokens\nMULTI = tokens.TOKEN.Multi\ndef test_it(): assert MULTI\n")
+    always = "import pytest, tokens\n@pytest.mark.xfail\ndef test_always(): assert tokens.TOKEN.Multi\n"
+    project.write("test_2.py", always)
+    project.write("test_3.py", "import tokens\ndef test_reads(): assert tokens.TOKEN.Multi\n")
+    always, reads = "test_2.py::test_always", "test_3.py::test_reads"
+    assert len(project.run().executed) == 3
+    assert project.run().executed == {always, reads}
+    for _ in range(3):
+        assert project.run().executed == {always}
+    project.edit("test_2.py", "assert tokens", "assert 1 and tokens")
+    assert project.run().executed == {always}
+    project.edit("test_2.py", "assert 1 and tokens.TOKEN.Multi", "tokens.TOKEN.Multi = 1")
+    assert project.run().executed == {always, reads}
