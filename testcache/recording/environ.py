@@ -15,6 +15,7 @@ from testcache.inputs.variables import Variables
 from testcache.model import Kind
 from testcache.recording.origin import Origin
 from testcache.recording.tape import Tape
+from testcache.recording.unseen import unseen
 
 
 class Environ:
@@ -46,6 +47,7 @@ class Environ:
         self._originals.clear()
 
     def _getitem(self, original: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+        @unseen
         def __getitem__(environ: Any, key: Any) -> Any:
             __tracebackhide__ = True
             if key is not self._yielded:
@@ -64,6 +66,7 @@ class Environ:
         return __iter__
 
     def _assigned(self, original: Callable[..., None]) -> Callable[..., None]:
+        @unseen
         def assign(environ: Any, key: Any, *value: Any) -> None:
             __tracebackhide__ = True
             original(environ, key, *value)

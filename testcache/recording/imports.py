@@ -29,6 +29,7 @@ from testcache.recording.context import Context, Problem
 from testcache.recording.origin import Origin
 from testcache.recording.strangers import Strangers
 from testcache.recording.tape import Tape
+from testcache.recording.unseen import unseen
 
 
 class Imports:
@@ -99,6 +100,7 @@ class Imports:
     # -- executing modules
 
     def _exec(self, original: Callable[[Any, ModuleType], None]) -> Callable[[Any, ModuleType], None]:
+        @unseen
         def exec_module(loader: Any, module: ModuleType) -> None:
             __tracebackhide__ = True
             spec = module.__spec__
@@ -120,6 +122,7 @@ class Imports:
         return exec_module
 
     def _exec_extension(self, original: Callable[[Any, ModuleType], None]) -> Callable[[Any, ModuleType], None]:
+        @unseen
         def exec_module(loader: Any, module: ModuleType) -> None:
             __tracebackhide__ = True
             original(loader, module)
@@ -129,6 +132,7 @@ class Imports:
 
     # -- import statements
 
+    @unseen
     def _statement(self, name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
         __tracebackhide__ = True
         importer = globals.get("__name__") if globals else None
@@ -201,6 +205,7 @@ class Imports:
             self._note_location(context, f"{full}.{part}")
 
     def _import_module(self, original: Callable[..., ModuleType]) -> Callable[..., ModuleType]:
+        @unseen
         def import_module(name: str, package: str | None = None) -> ModuleType:
             __tracebackhide__ = True
             context = self._tape.top
@@ -309,6 +314,7 @@ class Imports:
         return self._origin.first_party(frame) is not None
 
     def _from_name(self, original: Callable[..., Any]) -> classmethod[Any, Any, Any]:
+        @unseen
         def from_name(cls: type, name: str) -> Any:
             __tracebackhide__ = True
             if name and self._asks_for_itself():
@@ -319,6 +325,7 @@ class Imports:
         return classmethod(from_name)
 
     def _all_distributions(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        @unseen
         def listing(**options: Any) -> Any:
             __tracebackhide__ = True
             if self._asks_for_itself():

@@ -27,6 +27,7 @@ from testcache.recording.origin import Origin
 from testcache.recording.reads import Reads
 from testcache.recording.spool import Epoch, Reader, Writer
 from testcache.recording.tape import Tape
+from testcache.recording.unseen import unseen
 
 Spool = tuple[str, str]
 """The spool's folder, and this process's own key in it ("" in the process that owns it)."""
@@ -109,6 +110,7 @@ class Processes:
     # -- starting
 
     def _execute_child(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        @unseen
         def _execute_child(
             popen: Any, args: Any, executable: Any, preexec_fn: Any, close_fds: Any, pass_fds: Any,
             cwd: Any, env: Any, *rest: Any, **options: Any,
@@ -200,6 +202,7 @@ class Processes:
     def _fork_exec(self, original: Callable[..., int]) -> Callable[..., int]:
         """`multiprocessing` starts its children (spawn, forkserver) with the environment as it is."""
 
+        @unseen
         def fork_exec(args: Any, executables: Any, close: Any, fds: Any, cwd: Any, env: Any, *rest: Any) -> int:
             __tracebackhide__ = True
             words = " ".join(os.fsdecode(word) for word in args)

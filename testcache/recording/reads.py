@@ -19,6 +19,7 @@ from testcache.model import ABSENT, Kind
 from testcache.recording.context import Context
 from testcache.recording.origin import METADATA, Origin
 from testcache.recording.tape import Tape
+from testcache.recording.unseen import unseen
 
 _PRESENCE = frozenset(
     {"exists", "lexists", "isfile", "isdir", "islink", "ismount", "is_file", "is_dir", "is_symlink", "realpath",
@@ -233,6 +234,7 @@ class Reads:
     # -- wrapped calls
 
     def _stat(self, original: Callable[..., os.stat_result], *, follow: bool) -> Callable[..., os.stat_result]:
+        @unseen
         def asked(path: Any, *args: Any, **options: Any) -> os.stat_result:
             __tracebackhide__ = True
             followed = options.get("follow_symlinks", follow)
@@ -264,6 +266,7 @@ class Reads:
             self._tape.note(context, Kind.STAT, self._tape.roots.name(path), fs.stat_digest(seen))
 
     def _access(self, original: Callable[..., bool]) -> Callable[..., bool]:
+        @unseen
         def access(path: Any, *args: Any, **options: Any) -> bool:
             __tracebackhide__ = True
             answer = original(path, *args, **options)
@@ -279,6 +282,7 @@ class Reads:
             self._tape.note(context, Kind.STAT, self._tape.roots.name(path), fs.stat_of(path))
 
     def _readlink(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        @unseen
         def readlink(path: Any, *args: Any, **options: Any) -> Any:
             __tracebackhide__ = True
             charged = self.charged(self._at(path, options.get("dir_fd")), follow=False)
@@ -292,6 +296,7 @@ class Reads:
     def _open_at(self, original: Callable[..., int]) -> Callable[..., int]:
         """The audit event of `os.open` does not tell the folder that a name is meant in."""
 
+        @unseen
         def open(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
             __tracebackhide__ = True
             if dir_fd is None:
@@ -306,6 +311,7 @@ class Reads:
         return open
 
     def _times(self, original: Callable[[Any], float]) -> Callable[[Any], float]:
+        @unseen
         def times(path: Any) -> float:
             __tracebackhide__ = True
             charged = self.charged(path)
@@ -319,6 +325,7 @@ class Reads:
     def _lines(self, original: Callable[..., list[str]]) -> Callable[..., list[str]]:
         """`linecache` keeps lines between tests: its second reader opens nothing."""
 
+        @unseen
         def getlines(filename: str, module_globals: Any = None) -> list[str]:
             __tracebackhide__ = True
             charged = self.charged(filename) if filename and not filename.startswith("<") else None
