@@ -48,6 +48,7 @@ class Leaks:
         recovered: results of a run that was killed; it is not known what is new in them.
         taken: tests with results from elsewhere, of which that is not known, either.
         traces_of: asked about these.
+        is_indifferent: whether it does not matter to a trace of a test what libraries keep.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Leaks:
         recovered: Iterable[Result] = (),
         taken: Collection[NodeId] = (),
         traces_of: TracesOf = lambda _: (),
+        is_indifferent: Callable[[NodeId, Trace], bool] = lambda _, __: False,
     ) -> None:
         self._position = {node: position for position, node in enumerate(order)}
         self._known: dict[NodeId, list[Leak]] = {}
@@ -77,6 +79,7 @@ class Leaks:
         for result in recovered:
             self._leaking[result.node_id] = self._known[result.node_id] = self._fresh(result, None)
         self._traces_of = traces_of
+        self._is_indifferent = is_indifferent
         self._take(self._position.keys() & taken)
 
     def _take(self, taken: Collection[NodeId]) -> None:
@@ -245,6 +248,8 @@ class Leaks:
         if self._position[node] <= position or any(one in trace.found for one in leak.left):
             return False
         if trace.recorded_at > leak.at and leak not in self._fresh_ones:
+            return False
+        if leak.left[0].is_inside and self._is_indifferent(node, trace):
             return False
         if len(leak.left) > 1:  # a counter: the same value may have come about in another way
             return True

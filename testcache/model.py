@@ -72,6 +72,9 @@ class Read(NamedTuple):
 STEP: Final = "+"
 """Behind the name of a place: not what was left there, but by how much it was counted up or what was added."""
 
+INSIDE: Final = "!"
+"""Behind the place of an object: all that a library keeps in it for itself."""
+
 
 class Leftover(NamedTuple):
     """A place in memory that outlives a test, with the fingerprint of what a test left there."""
@@ -106,6 +109,11 @@ class Found(NamedTuple):
     @property
     def leftover(self) -> Leftover:
         return Leftover(self.place, self.value)
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether only a library knows what it is."""
+        return self.place.endswith(INSIDE)
 
 
 class Defined(NamedTuple):
@@ -234,13 +242,14 @@ class Miss:
     """No trace matches; `changes` are the differences from the nearest one, first or all.
 
     If every input of `nearest` is unchanged, `waits_for` is what it found that other tests must show to leave
-    again: they run first, and then it may be replayed after all.
+    again: they run first, and then it may be replayed after all. `indifferent` says that no interior matters to it.
     """
 
     reason: Reason
     changes: tuple[Change, ...] = ()
     nearest: Trace | None = None
     waits_for: tuple[Found, ...] = ()
+    indifferent: bool = False
 
     @property
     def is_open(self) -> bool:

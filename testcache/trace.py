@@ -1,10 +1,28 @@
-"""Checking recorded traces against the world; pure: no pytest, no store, no clock of its own."""
+"""Checking recorded traces against the world; pure: no pytest, no store, no clock of its own.
+
+A test that has passed with two states of what libraries keep (`testcache.recording.interiors`), all else being
+equal, is *indifferent* to it. That is a conclusion, not a proof: does not see a test to which a third state matters.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from testcache.model import Change, Decision, Digest, Found, Hit, Input, Kind, Manifest, Miss, NodeId, Read, Trace
+from testcache.model import (
+    Change,
+    Decision,
+    Digest,
+    Found,
+    Hit,
+    Input,
+    Kind,
+    Leftover,
+    Manifest,
+    Miss,
+    NodeId,
+    Read,
+    Trace,
+)
 from testcache.reasons import Reason
 
 DigestOf = Callable[[Input], Digest]
@@ -43,6 +61,7 @@ class Verifier:
         self._traces_of = traces_of
         self._traced: set[Found] = set()
         self._left_by: dict[Found, Trace] = {}
+        self._rests_on: dict[int, tuple[Trace, frozenset[Found]]] = {}
         self._fillers_of: dict[int, tuple[Trace, Mapping[int, Trace] | None]] = {}
         self._checked: dict[int, tuple[frozenset[Read], Read | None, tuple[Read, ...]]] = {}
         self._refined: dict[int, tuple[Trace, Mapping[Input, tuple[str, ...]]]] = {}
@@ -79,12 +98,33 @@ class Verifier:
             known = self._refined[id(trace)] = (trace, self._refine(trace, soft))
         return known[1]
 
-    def waits_for(self, trace: Trace, now_s: float = 0.0) -> tuple[Found, ...]:
-        """What a trace found that no trace of its filler that holds now has left; sorted."""
-        if not trace.found:
+    def rests_on(self, trace: Trace, traces: Sequence[Trace]) -> frozenset[Found]:
+        """What a trace found that matters to it; `traces` are all of this test. Cost: once a trace."""
+        known = self._rests_on.get(id(trace))
+        if known is None:
+            strict = frozenset(one for one in trace.found if not one.is_inside)
+            indifferent = len(strict) < len(trace.found) and self._is_indifferent(trace, traces)
+            known = self._rests_on[id(trace)] = (trace, strict if indifferent else trace.found)
+        return known[1]
+
+    def _is_indifferent(self, trace: Trace, traces: Sequence[Trace]) -> bool:
+        inside = _inside(trace)
+        return any(
+            other.outcome == trace.outcome and _inside(other) != inside and self.verify(other) is None
+            for other in traces
+        )
+
+    def is_indifferent(self, trace: Trace, traces: Sequence[Trace]) -> bool:
+        """Whether it does not matter to a trace what libraries keep."""
+        return len(self.rests_on(trace, traces)) < len(trace.found)
+
+    def waits_for(self, trace: Trace, traces: Sequence[Trace], now_s: float = 0.0) -> tuple[Found, ...]:
+        """What matters to a trace that no trace of its filler that holds now has left; sorted."""
+        found = self.rests_on(trace, traces)
+        if not found:
             return ()
-        self._trace_back(trace.found, now_s)
-        return tuple(sorted(trace.found.difference(self._left_by)))
+        self._trace_back(found, now_s)
+        return tuple(sorted(found.difference(self._left_by)))
 
     def is_left(self, found: Found, now_s: float = 0.0) -> bool:
         """Whether a trace of the filler that holds now has left this."""
@@ -129,17 +169,18 @@ class Verifier:
             if found in self._traced:
                 continue
             self._traced.add(found)
-            for trace in self._traces_of(found.filler):
+            traces = self._traces_of(found.filler)
+            for trace in traces:
                 if self._leaves(trace, found, now_s):
                     if id(trace) not in leaves:
                         leaves[id(trace)] = (trace, [])
-                        queue += trace.found
+                        queue += self.rests_on(trace, traces)
                     leaves[id(trace)][1].append(found)
         lacking: dict[int, int] = {}
         asked_by: dict[Found, list[int]] = {}
         ready = []
-        for key, (trace, _) in leaves.items():
-            lacks = trace.found.difference(self._left_by)
+        for key in leaves:
+            lacks = self._rests_on[key][1].difference(self._left_by)
             lacking[key] = len(lacks)
             for found in lacks:
                 asked_by.setdefault(found, []).append(key)
@@ -193,9 +234,10 @@ class Verifier:
                 if _is_expired(trace, now_s):
                     expired = expired or trace
                     continue
-                waits_for = self.waits_for(trace, now_s)
+                waits_for = self.waits_for(trace, traces, now_s)
                 if waits_for:
-                    waiting = waiting or Miss(Reason.LEFTOVER, (), trace, waits_for)
+                    indifferent = self.is_indifferent(trace, traces)
+                    waiting = waiting or Miss(Reason.LEFTOVER, (), trace, waits_for, indifferent)
                     continue
                 return Hit(trace)
         if waiting is not None:
@@ -217,6 +259,11 @@ class Verifier:
             names = known[1].get(read.input, ()) if known is not None else ()
             changes = (Change(read.input, read.digest, self._digest_of(read.input), names),)
         return Miss(changes[0].reason, changes, nearest)
+
+
+def _inside(trace: Trace) -> frozenset[Leftover]:
+    """What a test came upon in the objects of libraries."""
+    return frozenset(one.leftover for one in trace.found if one.is_inside)
 
 
 def _is_expired(trace: Trace, now_s: float) -> bool:

@@ -19,8 +19,9 @@ VALUES = st.recursive(
     max_leaves=6,
 )
 REPORTS = st.dictionaries(PLAIN, VALUES, max_size=4)
-LEFT = st.builds(Leftover, TEXTS, DIGESTS)
-FOUND = st.builds(Found, TEXTS.map(NodeId), TEXTS, DIGESTS)
+PLACES = TEXTS | st.sampled_from(["m.py::P!", "m.py::Q!"])
+LEFT = st.builds(Leftover, PLACES, DIGESTS)
+FOUND = st.builds(Found, TEXTS.map(NodeId), PLACES, DIGESTS)
 PARTS = st.lists(st.frozensets(READS, max_size=4), max_size=4).map(tuple)
 TRACES = st.builds(
     Trace,

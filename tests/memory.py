@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from testcache.recording.census import Census, Change
+from testcache.recording.interiors import Interiors
 
 numbers = itertools.count()
 
@@ -18,9 +19,15 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.interiors = Interiors(self._is_library)
         self.census = Census(
-            lambda path: Path(path).name.partition("_")[0] + ".py", lambda path: path.startswith(str(folder))
+            lambda path: Path(path).name.partition("_")[0] + ".py",
+            lambda path: path.startswith(str(folder)) and not Path(path).name.startswith("lib"),
+            self.interiors,
         )
+
+    def _is_library(self, module: str) -> bool:
+        return module.startswith("lib")
 
     def load(self, text: str, *, name: str = "m") -> Any:
         """Write a module, import it, and watch it from now on."""

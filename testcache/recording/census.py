@@ -23,6 +23,7 @@ from typing import Any, Final
 from testcache.recording import anatomy
 from testcache.recording.anatomy import MISSING, same
 from testcache.recording.identity import identity
+from testcache.recording.interiors import Interiors
 from testcache.recording.keepers import CACHE, MODULE, WHOLE, Found, Keeper, Key, Names, expand
 from testcache.recording.piles import begins_with, found_in, in_order, is_cache, is_pile, pile_up, results, spread
 from testcache.recording.snapshot import SIZE, Empties, Snapshot
@@ -76,14 +77,17 @@ class Census:
     Args:
         name: gives the stored name of a path.
         is_project: says whether a file is the project's own.
+        interiors: sums up what libraries keep.
     """
 
-    def __init__(self, name: Callable[[str], str], is_project: Callable[[str], bool]) -> None:
+    def __init__(self, name: Callable[[str], str], is_project: Callable[[str], bool], interiors: Interiors) -> None:
         self._name = name
         self._is_project = is_project
+        self._interiors = interiors
         self._modules: dict[str, str] = {}
         self._keepers: dict[int, Keeper] = {}
         self._met: dict[int, tuple[object, Names, Names]] = {}
+        self._inner: set[int] = set()
         self._late: set[int] = set()
         self._late_keepers: set[Keeper] = set()
         self._values: set[Found] = set()
@@ -137,7 +141,10 @@ class Census:
         changed += chain.from_iterable(snapshot.changed() for snapshot in self._snapshots)
         found += chain.from_iterable(map(self._compare, changed))
         found += (change for keeper in self._untold for change in self._compare(keeper))
-        return Look(found, self._sweep() if self._lost and self._may_sweep() else frozenset())
+        gone = self._sweep() if self._lost and self._may_sweep() else frozenset()
+        for place, total, names, files in self._interiors.touched():
+            found.append(Change(place, place, MISSING, total, names, files, not total, False))
+        return Look(found, gone)
 
     def hits(self) -> dict[str, int]:
         """How often each `functools.lru_cache` has given an earlier result, by its place. Cost: 0.5 us each."""
@@ -163,7 +170,7 @@ class Census:
             found = queue.pop()
             if not self._is_news(found, late=late):
                 continue
-            for part in expand(found, self._home):
+            for part in expand(found, self._home, self._interiors.is_library):
                 if isinstance(part, Found):
                     queue.append(part)
                     continue
@@ -171,34 +178,45 @@ class Census:
                 if keeper is not None:
                     keeper.names |= part.names
                     keeper.files |= part.files
+                    if keeper.inside and keeper.late and (not late or not part.inside):
+                        self._interiors.leave(keeper)
+                    if keeper.inside and not part.inside:
+                        keeper.inside, keeper.place = "", self._unique(part.place)
                     if not late:
                         keeper.late = False
                         self._late_keepers.discard(keeper)
                 elif len(self._keepers) < MOST_KEEPERS:
                     keeper = self._keepers[identity(part.thing)] = part
-                    keeper.place = self._unique(keeper.place)
+                    keeper.place = keeper.inside or self._unique(keeper.place)
                     keeper.base = keeper.last = self._look(keeper)
                     keeper.late = late
                     if late:
                         self._late_keepers.add(keeper)
+                        if keeper.inside:
+                            self._interiors.enter(keeper)
                     if keeper.kind is CACHE:
                         self._caches.append(keeper)
                     self._watch(keeper)
                 else:
                     continue
-                queue += keeper.below()
+                queue += keeper.below(self._interiors.of)
 
     def _is_news(self, found: Found, *, late: bool) -> bool:
-        """Whether an object has not been met, or not by these names, or only as a late one."""
+        """Whether an object has not been met, or not by these names, or only as a late or a library's one."""
         key = identity(found.thing)
         known = self._met.get(key)
         if known is None:
             self._met[key] = (found.thing, found.names, found.files)
             if late:
                 self._late.add(key)
+            if found.inside:
+                self._inner.add(key)
             return True
-        if found.names <= known[1] and found.files <= known[2] and (late or key not in self._late):
+        is_known = found.names <= known[1] and found.files <= known[2]
+        if is_known and (late or key not in self._late) and (found.inside or key not in self._inner):
             return False
+        if not found.inside:
+            self._inner.discard(key)
         self._met[key] = (found.thing, known[1] | found.names, known[2] | found.files)
         if not late:
             self._late.discard(key)
@@ -227,7 +245,7 @@ class Census:
         """The slots of a keeper that have changed; what they hold now is watched in place of what they held."""
         last, looked = keeper.last, self._look(keeper)
         whole = looked.get(WHOLE)
-        if type(whole) is tuple and type(last.get(WHOLE)) is tuple:
+        if type(whole) is tuple and type(last.get(WHOLE)) is tuple and not self._interiors.of(keeper, WHOLE):
             return self._compare_results(keeper, whole) if is_cache(keeper) else self._compare_whole(keeper, whole)
         known = {slot: slot for slot in last}  # keys are named once: what is unknown has another name each time
         now = {known.get(slot, slot): value for slot, value in looked.items()}
@@ -239,20 +257,24 @@ class Census:
             value, first = now.get(slot, MISSING), keeper.base.get(slot, MISSING)
             if first is MISSING and _is_submodule(value, slot):
                 continue
-            restored = same(value, first)
-            place, names = keeper.place_of(slot), keeper.names_of(slot)
-            before = last.get(slot, MISSING)
-            added = first is MISSING and not keeper.kind.named and slot is not WHOLE
-            found.append(Change(keeper.place, place, before, value, names, keeper.files, restored, added))
+            restored, before = same(value, first), last.get(slot, MISSING)
+            interior = self._interiors.of(keeper, slot)
+            if interior:
+                self._interiors.change(interior, keeper, slot, before, value)
+            else:
+                place, names = keeper.place_of(slot), keeper.names_of(slot)
+                added = first is MISSING and not keeper.kind.named and slot is not WHOLE
+                found.append(Change(keeper.place, place, before, value, names, keeper.files, restored, added))
             if keeper.grown.pop(slot, None) is not None or (keeper.late and slot in last):
                 self._lost = True
             if value is not MISSING and (keeper.late or not restored):
-                inside = keeper.found_in(slot)
+                inside = keeper.found_in(slot, interior)
                 if not keeper.late:
                     keeper.grown[slot] = inside
                     self._bearers.add(keeper)
                 self._grow(inside, late=True)
-        pile_up(keeper)
+        if not keeper.inside:
+            pile_up(keeper)
         return found
 
     def _compare_whole(self, keeper: Keeper, content: tuple[object, ...]) -> list[Change]:
@@ -321,14 +343,14 @@ class Census:
             if key not in self._late or key in reached:
                 continue
             reached.add(key)
-            for part in expand(found, self._home):
+            for part in expand(found, self._home, self._interiors.is_library):
                 if isinstance(part, Found):
                     queue.append(part)
                     continue
                 keeper = self._keepers.get(identity(part.thing))
                 if keeper is not None and keeper not in kept:
                     kept.add(keeper)
-                    queue += keeper.below()
+                    queue += keeper.below(self._interiors.of)
         gone = self._drop(self._late - reached, kept)
         self._swept = len(self._late)
         return gone
@@ -337,6 +359,7 @@ class Census:
         for key in met:
             del self._met[key]
         self._late -= met
+        self._inner -= met
         gone = frozenset(self._late_keepers - kept)
         self._late_keepers -= gone
         if gone:
@@ -348,7 +371,7 @@ class Census:
                 snapshot.drop(gone)
             self._untold = [keeper for keeper in self._untold if keeper not in gone]
             self._caches = [keeper for keeper in self._caches if keeper not in gone]
-        return frozenset(keeper.place for keeper in gone)
+        return frozenset(keeper.place for keeper in gone if not keeper.inside) | self._interiors.drop(gone)
 
 
 def _is_submodule(value: object, slot: object) -> bool:

@@ -117,6 +117,8 @@ class Keeper:
         late: whether it came in after the first look, and goes when nothing leads to it any more.
         grown: what is in the slots that hold something else than at first; only kept for what is not late.
         bearer: the object whose dict this is, if the garbage collector has to be asked about that, too.
+        library: whether its class is a library's, or rests on one.
+        inside: the place of the interior that it belongs to, "" if it is the project's to know.
     """
 
     thing: object
@@ -130,6 +132,8 @@ class Keeper:
     late: bool = False
     grown: dict[Any, Sequence[Found]] = field(default_factory=dict)
     bearer: object = None
+    library: bool = False
+    inside: str = ""
 
     def look(self) -> dict[Any, object]:
         return self.kind.look(self.owner)
@@ -144,8 +148,11 @@ class Keeper:
         """
         return self.names | {slot} if self.kind.named else self.names
 
-    def found_in(self, slot: Any) -> Sequence[Found]:
-        """What is in a slot, and an object that is its key, on the way into the census; plain values are not."""
+    def found_in(self, slot: Any, inside: str = "") -> Sequence[Found]:
+        """What is in a slot, and an object that is its key, on the way into the census; plain values are not.
+
+        `inside` is the place of the interior to which the slot belongs.
+        """
         value = self.last[slot]
         parts: list[tuple[int | None, object]] = [(None, value)]
         if slot is WHOLE and type(value) is tuple:  # made for the look
@@ -155,12 +162,14 @@ class Keeper:
         parts = [(at, part) for at, part in parts if type(part) not in ATOMS]
         if not parts:
             return ()
+        if inside:
+            return [Found(part, inside, self.names, self.files, inside=inside) for _, part in parts]
         place, names = self.place_of(slot), self.names_of(slot)
         return [Found(part, place if at is None else f"{place}[{at}]", names, self.files) for at, part in parts]
 
-    def below(self) -> list[Found]:
+    def below(self, inside: Callable[[Keeper, Any], str]) -> list[Found]:
         """All that this leads to."""
-        return [found for slot in self.last for found in self.found_in(slot)]
+        return [found for slot in self.last for found in self.found_in(slot, inside(self, slot))]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -173,9 +182,12 @@ class Found:
     files: Names
     kind: Kind | None = None
     owner: object = None
+    inside: str = ""
 
 
-def expand(found: Found, home: Callable[[Any], str | None]) -> Sequence[Keeper | Found]:
+def expand(
+    found: Found, home: Callable[[Any], str | None], is_library: Callable[[type], bool]
+) -> Sequence[Keeper | Found]:
     """The keepers that an object stands for, or what to look at in its place.
 
     `home` gives the place of a class or function that is the project's, None for others: they are not entered.
@@ -188,9 +200,11 @@ def expand(found: Found, home: Callable[[Any], str | None]) -> Sequence[Keeper |
         return []
     if issubclass(kind, type):
         place = home(thing)
-        return (
-            [] if place is None else [Keeper(anatomy.class_dict(thing), CLASS, thing, place, found.names, found.files)]
-        )
+        if place is None:
+            return []
+        cls = Keeper(anatomy.class_dict(thing), CLASS, thing, place, found.names, found.files)
+        cls.library = is_library(thing)
+        return [cls]
     if kind is types.FunctionType:
         place = home(thing)
         return [] if place is None else _function(thing, place, found)
@@ -218,11 +232,13 @@ def expand(found: Found, home: Callable[[Any], str | None]) -> Sequence[Keeper |
         return [_keeper(found, thing.data, WEAK, thing.data)]
     if anatomy.names_of(kind)[0].partition(".")[0] in _FOREIGN:
         return []
-    return _object(found)
+    if found.inside and home(kind) is not None:  # the project's again
+        found = replace(found, place=f"{found.inside}{anatomy.names_of(kind)[1]}", inside="")
+    return _object(found, library=is_library(kind))
 
 
 def _keeper(found: Found, thing: object, kind: Kind, owner: object) -> Keeper:
-    return Keeper(thing, kind, owner, found.place, found.names, found.files)
+    return Keeper(thing, kind, owner, found.place, found.names, found.files, inside=found.inside)
 
 
 def _borne(keeper: Keeper, bearer: object) -> Keeper:
@@ -243,7 +259,7 @@ def _function(function: Any, place: str, found: Found) -> list[Found]:
     return parts
 
 
-def _object(found: Found) -> list[Keeper]:
+def _object(found: Found, *, library: bool) -> list[Keeper]:
     """Elements, attributes and slots; of what may have other parts, all that it refers to."""
     thing = found.thing
     kind = type(thing)
@@ -259,6 +275,8 @@ def _object(found: Found) -> list[Keeper]:
         keepers.append(_keeper(found, thing, SLOTS, thing))
     elif not anatomy.is_transparent(kind) and gc.is_tracked(thing):
         keepers.append(_keeper(found, thing, PARTS, thing))
+    for keeper in keepers:
+        keeper.library = library
     return keepers
 
 

@@ -25,10 +25,12 @@ from types import ModuleType
 
 from testcache.digest import of_fields
 from testcache.model import ABSENT, EVERY, STEP, Access, Digest, Found, Kind, Leftover, NodeId
+from testcache.recording import anatomy
 from testcache.recording.ambience import Ambience, slot
 from testcache.recording.anatomy import MISSING
 from testcache.recording.census import Census, Change
 from testcache.recording.context import Context
+from testcache.recording.interiors import Interiors
 from testcache.recording.keepers import Found as Watched
 from testcache.recording.ledger import Account, Ledger
 from testcache.recording.portrait import portrait
@@ -57,7 +59,10 @@ class Leftovers:
         self._tape = tape
         self._ambience = ambience
         self._ledger = ledger
-        self._census = Census(tape.place_name, is_project)
+        self._interiors = Interiors(self._is_library)
+        self._census = Census(tape.place_name, is_project, self._interiors)
+        self._is_project = is_project
+        self._read: set[str] = set()
         self.overlooked: frozenset[str] = frozenset()
         self.failure = ""
         self._test: NodeId | None = None
@@ -76,7 +81,7 @@ class Leftovers:
     def begin(self, test: NodeId) -> None:
         """A test begins; before the first one all modules of the project are taken as they are."""
         if self._tape.watcher is None:
-            self._safely(lambda: self._census.adopt([*self._tape.executed, *list(sys.modules.values())]))
+            self._safely(lambda: self._adopt([*self._tape.executed, *list(sys.modules.values())]))
             self._tape.executed.clear()
             self._ambience.adopt()
             self._tape.watcher = self
@@ -157,6 +162,19 @@ class Leftovers:
         variables = (slot(asked.name) for asked in context.reads if asked.kind is Kind.VARIABLE)
         return self._remains.reached(context.places, self._ledger.mentions, variables, silent)
 
+    # -- modules
+
+    def _adopt(self, modules: Iterable[ModuleType]) -> None:
+        for file in self._tape.loaded.keys() - self._read:
+            self._interiors.mentioned.update(*self._tape.loaded[file].source.mentions.values())
+            self._read.add(file)
+        self._census.adopt(modules)
+
+    def _is_library(self, module: str) -> bool:
+        """Whether a module is installed, and not the project's."""
+        file = (anatomy.dict_of(sys.modules.get(module)) or {}).get("__file__")
+        return type(file) is str and self._tape.roots.is_installed(file) and not self._is_project(file)
+
     # -- what happens within one
 
     def import_begins(self, file: str) -> None:
@@ -171,7 +189,7 @@ class Leftovers:
             loaded = self._tape.loaded.get(module.__file__ or "")
             if loaded is not None:
                 self._late.add(loaded.context)
-            self._safely(lambda: self._census.adopt([module]))
+            self._safely(lambda: self._adopt([module]))
         file = self._importing.pop()
         if not self._importing:
             self.look(importing=file)

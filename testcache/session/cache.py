@@ -104,6 +104,10 @@ class Cache:
         """The same by some of its traces."""
         return self._verifier.decide(traces, now_s=time.time())
 
+    def is_indifferent(self, node: NodeId, trace: Trace) -> bool:
+        """Whether it does not matter to a trace of a test what libraries keep."""
+        return self._verifier.is_indifferent(trace, self.manifest(path_of(node)).traces.get(node, ()))
+
     def _traces_of(self, node: NodeId) -> list[Trace]:
         """What is recorded of any test: one that left something may lie in a file that is not at hand."""
         path = path_of(node)

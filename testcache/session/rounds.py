@@ -58,7 +58,9 @@ class Rounds:
         self._apart: set[NodeId] = set()
         self._leaked: list[Leak] = []
         before = recorded(runner.decisions)
-        self._leaks = Leaks(self._order, known, before, self._traces, recovered, taken, self._traces_of)
+        self._leaks = Leaks(
+            self._order, known, before, self._traces, recovered, taken, self._traces_of, self._is_indifferent
+        )
         self.waiting = {node: miss for node, miss in waiting(runner.decisions).items() if node not in runner.hits}
 
     def sort(self, items: list[pytest.Item]) -> None:
@@ -200,6 +202,10 @@ class Rounds:
         cache = self._runner.cache
         return cache.manifest(path_of(node)).traces.get(node, ()) if cache is not None else ()
 
+    def _is_indifferent(self, node: NodeId, trace: Trace) -> bool:
+        cache = self._runner.cache
+        return cache is not None and cache.is_indifferent(node, trace)
+
     def _untraced(self) -> set[NodeId]:
         """Hits of the index of which the store knows nothing any more: what they read cannot be looked up."""
         return {node for node in self._order if self._is_to_replay(node)} - self._traces().keys()
@@ -306,6 +312,8 @@ class Rounds:
         misses = {}
         for node, trace in self._traces().items():
             gone = tuple(one for one in trace.found if one.filler in ran and not self._is_left_again(one))
+            if any(one.is_inside for one in gone) and self._is_indifferent(node, trace):
+                gone = tuple(one for one in gone if not one.is_inside)
             if gone and self._is_to_replay(node):
                 misses[node] = _miss(runner.decisions.get(node), gone)
         return self._take_back(items, misses)

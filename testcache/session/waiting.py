@@ -144,7 +144,8 @@ class _Settlement:
         trace = miss.nearest
         if node in self._hits or trace is None or not all(map(self._is_left_again, miss.waits_for)):
             return False
-        if any(self._is_changed(found, node, trace.found) for found in trace.found):
+        matters = [found for found in trace.found if not (miss.indifferent and found.is_inside)]
+        if any(self._is_changed(found, node, trace.found) for found in matters):
             return False
         self._hits[node] = trace
         return True

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from testcache.model import TRACES_PER_TEST, Manifest, NodeId, Trace
+from testcache.model import INSIDE, TRACES_PER_TEST, Found, Manifest, NodeId, Trace
 from testcache.storage.codec import encode_manifest
+
+_VARIANTS = 2
+"""Traces that differ in nothing but what libraries kept in their objects: two of them show that it does not matter."""
 
 
 def merge_manifests(old: Manifest, new: Manifest, *, limit: int = TRACES_PER_TEST) -> Manifest:
     """Return what both know: every trace once, newest first, at most `limit` a test.
 
-    Traces with the same reads, leftovers and outcome are one, as it was recorded last, since it was first. A test
+    Traces with the same reads, leftovers and outcome are one, as it was recorded last, since it was first; two, if they
+    differ in what libraries kept. A test
     counts as failed unless a trace was recorded after the failure. The order of the arguments does not matter,
     merging again changes nothing, and traces recorded at the same moment are ordered by their bytes.
     """
@@ -30,11 +34,18 @@ def merge_manifests(old: Manifest, new: Manifest, *, limit: int = TRACES_PER_TES
 
 def _newest(traces: list[Trace], limit: int) -> list[Trace]:
     kept: dict[tuple[object, ...], Trace] = {}
+    variants: dict[tuple[object, ...], set[frozenset[Found]]] = {}
     for trace in _ordered(_distinct(traces)):
-        identity = (trace.reads, trace.outcome, trace.left, trace.found)
-        known = kept.setdefault(identity, trace)
-        if trace.since < known.since:
-            kept[identity] = replace(known, since=trace.since)
+        inside = frozenset(one for one in trace.found if one.is_inside)
+        own = frozenset(one for one in trace.left if not one.place.endswith(INSIDE))
+        without = (trace.reads, trace.outcome, own, trace.found - inside)
+        known = variants.setdefault(without, set())
+        if inside not in known and len(known) == _VARIANTS:
+            continue
+        known.add(inside)
+        newest = kept.setdefault((*without, inside), trace)
+        if trace.since < newest.since and not inside:
+            kept[(*without, inside)] = replace(newest, since=trace.since)
     return [*kept.values()][:limit]
 
 

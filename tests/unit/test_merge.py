@@ -56,6 +56,19 @@ class TestMerge:
         )
         assert self.merged([plain, left], [found]) == [found, left, plain]
 
+    def test_what_libraries_kept_makes_two_traces_at_most(self) -> None:
+        """They show that it does not matter; more would push out those of other branches."""
+        traces = [
+            dataclasses.replace(
+                self.trace(float(at)),
+                left=frozenset({Leftover("m.py::P!", Digest(bytes([at]) * 16))}),
+                found=frozenset({Found(NodeId("t"), "m.py::P!", Digest(bytes([max(at, 4)]) * 16))}),
+            )
+            for at in range(1, 6)
+        ]
+        other = self.trace(0.5, b"2")
+        assert self.merged([other, *traces[:2]], traces[2:]) == [traces[4], traces[3], other]
+
     def test_the_same_execution_is_known_since_the_first(self) -> None:
         """Recorded again, it holds as of the last time, and was there from the first."""
         old, new = (dataclasses.replace(self.trace(at), since=at - 0.5) for at in (1.0, 2.0))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from testcache.model import Digest, Found, Hit, Input, Kind, Leftover, Miss, NodeId, Read, Trace
@@ -104,6 +107,43 @@ class TestWaiting:
         waiting = [trace(found=(found(A, "P"),))]
         assert isinstance(decide({A: [fresh], B: waiting}, B), Hit)
         assert isinstance(decide({A: [old], B: waiting}, B), Miss)
+
+
+class TestIndifferent:
+    """Who has passed with two states of what libraries keep does not wait for a third."""
+
+    ran = trace("x", left=(leftover("P!", "3"),))
+
+    @pytest.mark.parametrize(
+        ("other", "is_hit"),
+        [
+            ({"reads": "y", "found": (found(A, "P!", "2"),)}, True),
+            ({"reads": "yz", "found": (found(A, "P!", "2"),)}, True),
+            ({"reads": "y"}, True),
+            ({"reads": "y", "found": (found(C, "P!", "1"),)}, False),
+            ({"reads": "Y", "found": (found(A, "P!", "2"),)}, False),
+            ({"reads": "y", "found": (found(A, "P!", "2"),), "outcome": "skipped"}, False),
+        ],
+        ids=["another state", "other reads that hold", "nothing", "the same state", "other code", "another outcome"],
+    )
+    def test_two_states(self, other: dict[str, Any], is_hit: bool) -> None:
+        """Both traces hold, and ended in the same way."""
+        first = trace("y", found=(found(A, "P!", "1"),))
+        second = replace(trace(other["reads"], found=other.get("found", ())), outcome=other.get("outcome", "passed"))
+        assert verifier({A: [self.ran], C: [trace("X")]}).is_indifferent(first, [first, second]) is is_hit
+
+    def test_what_the_project_knows_matters_all_the_same(self) -> None:
+        """The miss says that it does not wait for the rest."""
+        traces = [trace("y", found=(found(A, "P!", text), found(A, "Q"))) for text in "12"]
+        assert decide({A: [self.ran], B: traces}, B) == Miss(
+            Reason.LEFTOVER, (), traces[0], (found(A, "Q"),), indifferent=True
+        )
+
+    def test_a_filler_that_is_indifferent(self) -> None:
+        """What it left is there, whatever it had found."""
+        fillers = [trace("y", left=(leftover("Q"),), found=(found(A, "P!", text),)) for text in "12"]
+        traces = {A: [self.ran], B: fillers, C: [trace("z", found=(found(B, "Q"),))]}
+        assert decide(traces, C) == Hit(traces[C][0])
 
 
 class TestCycles:

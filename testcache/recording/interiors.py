@@ -1,0 +1,124 @@
+"""Interiors: what libraries keep in their own objects, summed up by the object of the project that leads there.
+
+An ORM, a web framework or a client fills hundreds of attributes as tests go by: memos, counters, compiled
+statements. An attribute that no code of the project mentions is read and set by the library alone, so that nobody
+needs to know them one by one: all that an engine keeps is one place, `database.py::engine!`. What it holds is the
+sum of all that is not as it was at first, where the order in which that came about does not count.
+Who comes upon it rests on it, until that is shown not to matter (`testcache.trace`).
+Does not see: which of two equal plain values is where; the order of elements in a list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from testcache.digest import of_text
+from testcache.model import INSIDE
+from testcache.recording import anatomy
+from testcache.recording.anatomy import ATOMS, MISSING
+from testcache.recording.identity import identity
+from testcache.recording.keepers import ATTRIBUTES, CLASS, PARTS, SLOTS, Keeper, Key, Names
+
+_OF_NAMES: Final = frozenset({ATTRIBUTES, CLASS, PARTS, SLOTS})
+"""How objects are looked at whose slots have names; the keys of a library's table are the project's."""
+
+_NOTHING: tuple[Names, Names] = (frozenset(), frozenset())
+
+
+class Interiors:
+    """The interiors of one process.
+
+    Attributes:
+        mentioned: the names that code of the project mentions.
+
+    Args:
+        is_library: whether a module, by its name, is a library's.
+    """
+
+    def __init__(self, is_library: Callable[[str], bool]) -> None:
+        self.mentioned: set[str] = set()
+        self._is_library = is_library
+        self._libraries: dict[int, tuple[type, bool]] = {}
+        self._sums: dict[str, int] = {}
+        self._access: dict[str, tuple[Names, Names]] = {}
+        self._touched: set[str] = set()
+
+    def of(self, keeper: Keeper, slot: Any) -> str:
+        """The place of the interior to which a slot belongs; "" if it is a place of its own."""
+        if keeper.inside:
+            return keeper.inside
+        is_inner = keeper.library and keeper.kind in _OF_NAMES and slot not in self.mentioned
+        return keeper.place + INSIDE if is_inner else ""
+
+    def is_library(self, kind: type) -> bool:
+        """Whether a class is a library's, or rests on one."""
+        known = self._libraries.get(identity(kind))
+        if known is None:
+            found = any(self._is_library(anatomy.names_of(base)[0]) for base in anatomy.mro(kind))
+            known = self._libraries[identity(kind)] = (kind, found)
+        return known[1]
+
+    # -- sums
+
+    def enter(self, keeper: Keeper) -> None:
+        """All that a late object of an interior holds counts from now on."""
+        self._add(keeper.inside, sum(_weight(slot, value) for slot, value in keeper.last.items()))
+
+    def leave(self, keeper: Keeper) -> None:
+        """Nothing leads to it any more, or it turns out to have been there at first."""
+        self._add(keeper.inside, -sum(_weight(slot, value) for slot, value in keeper.last.items()))
+
+    def change(self, place: str, keeper: Keeper, slot: Any, before: object, value: object) -> None:
+        """A slot holds something else."""
+        self._add(place, _weight(slot, value) - _weight(slot, before))
+        names, files = self._access.get(place, _NOTHING)
+        self._access[place] = (names | keeper.names, files | keeper.files)
+        self._touched.add(place)
+
+    def _add(self, place: str, weight: int) -> None:
+        self._sums[place] = (self._sums.get(place, 0) + weight) % 2**128
+
+    def touched(self) -> list[tuple[str, bytes, Names, Names]]:
+        """The interiors that have changed since the last look: place, sum, and how code comes upon them.
+
+        The sum is empty if all is as it was at first.
+        """
+        found = []
+        for place in sorted(self._touched):
+            total = self._sums.get(place, 0)
+            found.append((place, total.to_bytes(16, "big") if total else b"", *self._access[place]))
+        self._touched.clear()
+        return found
+
+    def drop(self, gone: Iterable[Keeper]) -> frozenset[str]:
+        """Nothing leads to these objects any more; the interiors that are gone, or as they were at first."""
+        left = set()
+        for keeper in gone:
+            if keeper.inside:
+                self.leave(keeper)
+                left.add(keeper.inside)
+            elif self._sums.pop(keeper.place + INSIDE, 0):
+                left.add(keeper.place + INSIDE)
+        return frozenset(place for place in left if not self._sums.get(place))
+
+
+def _weight(slot: Any, value: object) -> int:
+    """A number for what a slot holds. Cost: 2 us; a list, 1 us an element."""
+    if value is MISSING:
+        return 0
+    label = _label(slot.key if type(slot) is Key else slot)
+    if type(value) is tuple:
+        return sum(int.from_bytes(of_text(f"{label}\n{_label(part)}"), "big") for part in anatomy.content(value) or ())
+    return int.from_bytes(of_text(f"{label}\n{_label(value)}"), "big")
+
+
+def _label(thing: Any) -> str:
+    """A plain value as it is, a class or function by its name, anything else by its class."""
+    kind = type(thing)
+    if kind in ATOMS:
+        return f"{kind.__name__}:{thing!r}"
+    if issubclass(kind, type):
+        return ".".join(anatomy.names_of(thing))
+    name = anatomy.names_of(kind)
+    return f"{'.'.join(name)} {thing.__qualname__}" if name == ("builtins", "function") else ".".join(name)

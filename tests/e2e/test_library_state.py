@@ -1,0 +1,101 @@
+"""What libraries keep in their objects: who came upon it rests on it, until it is shown not to matter."""
+
+from __future__ import annotations
+
+import pytest
+from harness import Project
+
+LIBRARY = """
+class Engine:
+    def __init__(self):
+        self._compiled, self._counter, self._cookies, self.headers = {}, 0, {}, {}
+    def run(self, statement):
+        self._counter += 1
+        return self._compiled.setdefault(statement, [statement, self._counter])[0]
+    def login(self, name): self._cookies["user"] = name
+    def me(self): return self._cookies.get("user")
+"""
+SHOP = """
+from store import Engine
+engine = Engine()
+def ask(statement): return engine.run(statement)
+def login(name): return engine.login(name)
+def me(): return engine.me()
+"""
+TESTS = """
+import shop
+def test_first(): assert shop.ask("select 1")
+"""
+EDITED = """
+import shop
+def test_edited(): assert shop.ask("select 2")
+"""
+OTHERS = """
+import pytest, shop
+@pytest.mark.parametrize("number", range(4))
+def test_asks(number): assert shop.ask(f"select {number}")
+def test_far(): assert True
+"""
+ASKS = {f"test_3.py::test_asks[{number}]" for number in range(4)}
+
+
+@pytest.fixture
+def recorded(project: Project) -> Project:
+    """A project with an object of an installed library that all of its tests share."""
+    project.write("pytest.ini", "[pytest]\npythonpath = . lib/site-packages\n")
+    project.write("lib/site-packages/store.py", LIBRARY)
+    project.write("lib/site-packages/store-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: store\nVersion: 1\n")
+    project.write("lib/site-packages/store-1.dist-info/RECORD", "store.py,sha256=of1,1\n")
+    project.write("shop.py", SHOP)
+    project.write("test_1.py", TESTS)
+    project.write("test_2.py", EDITED)
+    project.write("test_3.py", OTHERS)
+    assert project.run().exit == 0
+    assert project.run().executed == set()
+    return project
+
+
+def test_who_passes_with_two_states_runs_for_them_once(recorded: Project) -> None:
+    """After that, only the edited test does; also if it leaves something else each time."""
+    recorded.edit("test_2.py", "select 2", "select 5")
+    assert recorded.run().executed == {"test_2.py::test_edited", *ASKS}
+    for number in range(6, 9):
+        recorded.edit("test_2.py", f"select {number - 1}", f"select {number}")
+        assert recorded.run().executed == {"test_2.py::test_edited"}
+        assert recorded.run().executed == set()
+    recorded.write("test_0.py", TESTS.replace("select 1", "select 9"))
+    firsts = {f"test_{number}.py::test_first" for number in range(2)}
+    assert recorded.run().executed == {*firsts, "test_2.py::test_edited"}
+    assert recorded.run("-n", "2").executed == set()
+
+
+def test_who_fails_without_it_runs_each_time(recorded: Project) -> None:
+    """It has never passed in another way."""
+    recorded.write("test_2.py", "import shop\ndef test_edited(): shop.login('ada')\n")
+    recorded.write("test_3.py", "import shop\ndef test_me(): assert shop.me() == 'ada'\n")
+    assert recorded.run().exit == 0
+    assert recorded.run().executed == set()
+    for before, name in (("ada", "bob"), ("bob", "eve")):
+        recorded.edit("test_2.py", f"'{before}'", f"'{name}'")
+        assert recorded.run().outcomes["test_3.py::test_me"] == "failed"
+    recorded.edit("test_2.py", "'eve'", "'ada'")
+    run = recorded.run()
+    assert run.exit == 0
+    assert recorded.run().executed == set()
+
+
+def test_what_the_project_mentions_is_its_own(recorded: Project) -> None:
+    """Another value is another input, however often it did not matter."""
+    recorded.write("test_2.py", "import shop\ndef test_edited(): shop.engine.headers['user'] = 0\n")
+    recorded.write("test_3.py", "import shop\ndef test_user(): assert shop.engine.headers['user'] < 5\n")
+    recorded.run()
+    for number in range(3):
+        recorded.edit("test_2.py", f"= {number}", f"= {number + 1}")
+        assert recorded.run().executed == {"test_2.py::test_edited", "test_3.py::test_user"}
+
+
+def test_explain_says_whose_it_is(recorded: Project) -> None:
+    """And who has left it."""
+    recorded.edit("test_2.py", "select 2", "select 5")
+    run = recorded.run("-v")
+    assert "inside shop.py::engine, left by test_" in run.text

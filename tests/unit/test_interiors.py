@@ -1,0 +1,121 @@
+"""What libraries keep in their objects: one sum for each object of the project, and no place for each attribute."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from memory import World
+
+LIBRARY = """
+class Engine:
+    def __init__(self):
+        self._compiled = {}
+        self._counter = 0
+        self.headers = {}
+        self.pool = Pool()
+class Pool:
+    def __init__(self): self.free = [1, 2]
+class Model: pass
+"""
+OWN = """
+import {lib} as lib
+ENGINE = lib.Engine()
+ENGINE.headers
+class Order(lib.Model): total = 1
+"""
+INTERIOR = "m.py::ENGINE!"
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+@pytest.fixture
+def shop(world: World) -> Any:
+    library = world.load(LIBRARY, name="lib")
+    world.interiors.mentioned |= {"ENGINE", "headers", "Order", "total"}
+    return world.load(OWN.format(lib=library.__name__))
+
+
+def sums(world: World) -> dict[str, object]:
+    """The sums of the interiors that have changed."""
+    return {place: change.value for place, change in world.changes().items() if place.endswith("!")}
+
+
+def test_all_that_is_not_mentioned_is_one_place(world: World, shop: Any) -> None:
+    """An attribute, a key of a table in it, and what another object of the library holds."""
+    shop.ENGINE._counter += 1
+    shop.ENGINE._compiled["select"] = [object()]
+    shop.ENGINE.pool.free.append(3)
+    (change,) = world.changes().values()
+    assert (change.place, change.holder) == (INTERIOR, INTERIOR)
+    assert "ENGINE" in change.names
+    assert world.changes() == {}
+
+
+def test_what_is_mentioned_has_a_place_of_its_own(world: World, shop: Any) -> None:
+    """The project may read it itself."""
+    shop.ENGINE.headers["user"] = "ada"
+    (place,) = world.places()
+    assert place.startswith("m.py::ENGINE.headers[#")
+
+
+def test_a_library_class_that_the_project_has_made_its_own(world: World, shop: Any) -> None:
+    """What the library adds to it is inside; what the project mentions is not."""
+    shop.Order._registry = {}
+    shop.Order.total = 2
+    assert world.places() == {"m.py::Order!", "m.py::Order.total"}
+
+
+def test_the_order_does_not_count(world: World, shop: Any) -> None:
+    """The same in another order is the same; as it was at first is nothing."""
+    compiled = shop.ENGINE._compiled
+    compiled.update(a=1, b=2)
+    first = sums(world)
+    compiled.clear()
+    compiled.update(b=2, a=1)
+    assert sums(world) == {}
+    compiled["a"] = 2
+    assert sums(world) != first
+    compiled["a"] = 1
+    assert sums(world) == first
+    compiled.clear()
+    (change,) = world.changes().values()
+    assert change.restored
+
+
+def test_what_an_object_that_came_later_holds_counts(world: World, shop: Any) -> None:
+    """Until nothing leads to it any more."""
+    shop.ENGINE._session = session = type(shop.ENGINE)()
+    first = sums(world)
+    session._counter = 5
+    assert sums(world) != first
+    session._counter = 0
+    assert sums(world) == first
+    del shop.ENGINE._session
+    (change,) = world.changes().values()
+    assert change.restored
+
+
+def test_an_object_of_the_project_inside_is_the_projects(world: World, shop: Any) -> None:
+    """What it holds is compared by name again."""
+    order = shop.Order()
+    shop.ENGINE._identity = {1: order}
+    sums(world)
+    order.total = 3
+    assert world.places() == {"m.py::ENGINE!Order.total"}
+    order._state = 1
+    assert world.places() == {"m.py::ENGINE!Order!"}
+
+
+def test_by_a_way_without_a_library_it_is_the_projects(world: World, shop: Any) -> None:
+    """A list that is found inside first, and by a name of the project later."""
+    shop.ENGINE._rows = rows = [1]
+    sums(world)
+    shop.ROWS = rows
+    world.changes()
+    rows.append(2)
+    assert world.places() == {"m.py::ROWS"}
