@@ -131,12 +131,12 @@ class Verifier:
         self._trace_back((found,), now_s)
         return found in self._left_by
 
-    def fillers(self, traces: Iterable[Trace]) -> tuple[Trace, ...] | None:
-        """The traces that left what these found, and what those found in turn; None if one is missing."""
-        start = list(traces)
-        self._trace_back([found for trace in start for found in trace.found], 0.0)
+    def fillers(self, traces: Mapping[NodeId, Trace]) -> tuple[Trace, ...] | None:
+        """The traces that left what these tests found, and what those found in turn; None if one is missing."""
+        rests_on = [self.rests_on(trace, self._traces_of(node)) for node, trace in traces.items()]
+        self._trace_back([found for each in rests_on for found in each], 0.0)
         fillers: dict[int, Trace] = {}
-        queue = start
+        queue = [*traces.values()]
         while queue:
             filled = self._filled_by(queue.pop())
             if filled is None:
@@ -150,7 +150,7 @@ class Verifier:
         """The traces that left what this one found, by identity; None if one is missing. Cost: once a trace."""
         known = self._fillers_of.get(id(trace))
         if known is None:
-            left = [self._left_by.get(found) for found in trace.found]
+            left = [self._left_by.get(found) for found in self._rests_on[id(trace)][1]]
             fillers = None if None in left else {id(filler): filler for filler in left if filler is not None}
             known = self._fillers_of[id(trace)] = (trace, fillers)
         return known[1]

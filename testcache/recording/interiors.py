@@ -19,9 +19,13 @@ from testcache.recording import anatomy
 from testcache.recording.anatomy import ATOMS, MISSING
 from testcache.recording.identity import identity
 from testcache.recording.keepers import ATTRIBUTES, CLASS, PARTS, SLOTS, Keeper, Key, Names
+from testcache.recording.portrait import atom
 
 _OF_NAMES: Final = frozenset({ATTRIBUTES, CLASS, PARTS, SLOTS})
 """How objects are looked at whose slots have names; the keys of a library's table are the project's."""
+
+_FEW: Final = 8
+"""Elements of a key that are told apart."""
 
 _NOTHING: tuple[Names, Names] = (frozenset(), frozenset())
 
@@ -117,7 +121,10 @@ def _label(thing: Any) -> str:
     """A plain value as it is, a class or function by its name, anything else by its class."""
     kind = type(thing)
     if kind in ATOMS:
-        return f"{kind.__name__}:{thing!r}"
+        return atom(thing)
+    if kind is tuple:  # a key, mostly
+        parts = thing[:_FEW]
+        return "(" + ",".join(_label(part) if type(part) is not tuple else "tuple" for part in parts) + ")"
     if issubclass(kind, type):
         return ".".join(anatomy.names_of(thing))
     name = anatomy.names_of(kind)

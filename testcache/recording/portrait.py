@@ -79,7 +79,7 @@ class _Painter:
                 words.append(thing.text)  # type: ignore[attr-defined]
                 continue
             if kind in ATOMS:
-                words.append(_atom(thing))
+                words.append(atom(thing))
                 continue
             number = self._numbers.get(identity(thing))
             if number is not None:
@@ -192,7 +192,7 @@ _PLAIN: Final[dict[type, Callable[[Any], str]]] = {
 }
 
 
-def _atom(thing: object) -> str:
+def atom(thing: object) -> str:
     """A plain value with its type; numbers in hexadecimal, for long ones have no other text."""
     if type(thing) is int:
         return f"int:{thing:x}"

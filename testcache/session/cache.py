@@ -125,8 +125,8 @@ class Cache:
         """Whether a test that is replayed has left this."""
         return self._verifier.is_left(found, time.time())
 
-    def fillers(self, traces: Iterable[Trace]) -> tuple[Trace, ...] | None:
-        """After the run: the traces that left what these found, and so on; None if one is not known."""
+    def fillers(self, traces: Mapping[NodeId, Trace]) -> tuple[Trace, ...] | None:
+        """After the run: the traces that left what these tests found, and so on; None if one is not known."""
         return self._after.fillers(traces)
 
     # -- during

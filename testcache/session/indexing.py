@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import time
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from testcache.inputs.world import World
-from testcache.model import ABSENT, EnvironmentKey, Input, Kind, Read, Trace
+from testcache.model import ABSENT, EnvironmentKey, Input, Kind, NodeId, Read, Trace
 from testcache.recording.identity import identity
 from testcache.storage.index import INDEX_FORMAT, Content, Fact, Index, IndexedFile, IndexedTest
 
 _OF_CONTENT = frozenset({Kind.BODY, Kind.BLOCK, Kind.FILE, Kind.WHOLE, Kind.DEFINITIONS, Kind.EXPORTS})
-Fillers = Callable[[Iterable[Trace]], tuple[Trace, ...] | None]
+Fillers = Callable[[Mapping[NodeId, Trace]], tuple[Trace, ...] | None]
 
 _PLAIN = frozenset({"$report_type", "when", "duration"})
 
@@ -42,7 +42,7 @@ class Indexer:
         """Begin.
 
         Args:
-            fillers: gives the traces that left what these found, and so on; None if one is not known.
+            fillers: gives the traces that left what these tests found, and so on; None if one is not known.
             decided: traces that hold: which of their definitions have changed did not matter to them.
         """
         self._fillers = fillers
@@ -60,8 +60,9 @@ class Indexer:
 
     def add(self, file: Collected) -> None:
         """Write a test file down; it is held if each of its tests has a trace that holds now."""
-        traces = [trace for _, _, _, trace in file.tests if trace is not None]
-        fillers = self._fillers(traces) if len(traces) == len(file.tests) else None
+        by_node = {NodeId(f"{file.path}::{name}"): trace for name, _, _, trace in file.tests if trace is not None}
+        traces = by_node.values()
+        fillers = self._fillers(by_node) if len(traces) == len(file.tests) else None
         numbers = None
         if fillers is not None and not any(trace.max_age_s or trace.labels for trace in (*traces, *fillers)):
             parts = {id(part): part for trace in (*traces, *fillers) for part in trace.parts}

@@ -11,7 +11,7 @@ from testcache.model import Digest, Found, Hit, Input, Kind, Leftover, Miss, Nod
 from testcache.reasons import Reason
 from testcache.trace import Verifier
 
-A, B, C = (NodeId(f"t.py::{name}") for name in "abc")
+A, B, C, D = (NodeId(f"t.py::{name}") for name in "abcd")
 
 
 def value(text: str) -> Digest:
@@ -201,23 +201,23 @@ class TestFillers:
         first = trace("x", left=(leftover("P"),))
         left, right = (trace(name, left=(leftover(name),), found=(found(A, "P"),)) for name in "qr")
         last = trace(found=(found(B, "q"), found(C, "r")))
-        fillers = verifier({A: [first], B: [left], C: [right]}).fillers([last])
+        fillers = verifier({A: [first], B: [left], C: [right]}).fillers({D: last})
         assert fillers is not None
         assert sorted(map(id, fillers)) == sorted(map(id, (first, left, right)))
 
     def test_a_missing_one_makes_the_whole_unknown(self) -> None:
         """Then it has to be looked at in full the next time."""
         second = trace("y", left=(leftover("Q"),), found=(found(A, "P"),))
-        assert verifier({B: [second]}).fillers([trace(found=(found(B, "Q"),))]) is None
+        assert verifier({B: [second]}).fillers({D: trace(found=(found(B, "Q"),))}) is None
 
     def test_without_anything_found_there_are_none(self) -> None:
         """Most tests."""
-        assert verifier({}).fillers([trace("x")]) == ()
+        assert verifier({}).fillers({D: trace("x")}) == ()
 
     def test_in_a_cycle_the_trace_that_began_it_is_given(self) -> None:
         """Whatever is given leads to traces that found nothing."""
         first, later = trace("y", left=(leftover("Q"),)), trace("y", left=(leftover("Q"),), found=(found(A, "P"),))
         second = trace("x", left=(leftover("P"),), found=(found(B, "Q"),))
-        fillers = verifier({A: [second], B: [later, first]}).fillers([trace(found=(found(A, "P"),))])
+        fillers = verifier({A: [second], B: [later, first]}).fillers({D: trace(found=(found(A, "P"),))})
         assert fillers is not None
         assert first in fillers
