@@ -75,6 +75,9 @@ STEP: Final = "+"
 INSIDE: Final = "!"
 """Behind the place of an object: all that a library keeps in it for itself."""
 
+OPAQUE: Final = "?"
+"""Behind that, if some of it cannot be looked at."""
+
 
 class Leftover(NamedTuple):
     """A place in memory that outlives a test, with the fingerprint of what a test left there."""

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from testcache.model import EVERY, INSIDE, Change, Digest, Hit, Input, Kind, Miss, NodeId
+from testcache.model import EVERY, INSIDE, OPAQUE, Change, Digest, Hit, Input, Kind, Miss, NodeId
 from testcache.reasons import Group, Reason
 
 NOUNS = {
@@ -197,7 +197,8 @@ def decision_lines(node: NodeId, decision: Hit | Miss, *, limit: int = 3) -> Ite
 def waiting_lines(miss: Miss, *, limit: int) -> Iterable[str]:
     """What a test found that others had left, and who."""
     for found in miss.waits_for[:limit]:
-        where = f"inside {found.place.removesuffix(INSIDE)}" if found.is_inside else found.place
+        inside = found.place.removesuffix(OPAQUE).removesuffix(INSIDE)
+        where = f"inside {inside}" if inside != found.place else found.place
         yield f"    {where}, left by {found.filler}"
     if len(miss.waits_for) > limit:
         yield f"    and {len(miss.waits_for) - limit} more"

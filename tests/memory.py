@@ -27,7 +27,7 @@ class World:
         )
 
     def _is_library(self, module: str) -> bool:
-        return module.startswith("lib")
+        return module.startswith(("lib", "msgspec", "backports"))
 
     def load(self, text: str, *, name: str = "m") -> Any:
         """Write a module, import it, and watch it from now on."""

@@ -4,25 +4,31 @@ An ORM, a web framework or a client fills hundreds of attributes as tests go by:
 statements. An attribute that no code of the project mentions is read and set by the library alone, so that nobody
 needs to know them one by one: all that an engine keeps is one place, `database.py::engine!`. What it holds is the
 sum of all that is not as it was at first, where the order in which that came about does not count.
-Who comes upon it rests on it, until that is shown not to matter (`testcache.trace`).
-Does not see: which of two equal plain values is where; the order of elements in a list.
+Who comes upon it rests on it, until that is shown not to matter (`testcache.trace`). An object written in C that holds
+something nobody can look at, such as a table of data, makes the interior *opaque*: it is never the same again.
+Does not see: which of two equal plain values is where; the order of elements in a list; what is in a connection, a
+lock or another object of the interpreter's own that stands for a resource.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from testcache.digest import of_text
-from testcache.model import INSIDE
+from testcache.digest import of_bytes, of_text
+from testcache.model import INSIDE, OPAQUE
 from testcache.recording import anatomy
 from testcache.recording.anatomy import ATOMS, MISSING
 from testcache.recording.identity import identity
 from testcache.recording.keepers import ATTRIBUTES, CLASS, PARTS, SLOTS, Keeper, Key, Names
-from testcache.recording.portrait import atom
+from testcache.recording.portrait import atom, can_be_looked_into
 
 _OF_NAMES: Final = frozenset({ATTRIBUTES, CLASS, PARTS, SLOTS})
 """How objects are looked at whose slots have names; the keys of a library's table are the project's."""
+
+_DATA: Final = frozenset({"__len__", "__iter__", "__getitem__", "__next__", "__array__", "__arrow_c_stream__"})
+"""What an object written in C has that holds elements."""
 
 _FEW: Final = 8
 """Elements of a key that are told apart."""
@@ -47,6 +53,7 @@ class Interiors:
         self._sums: dict[str, int] = {}
         self._access: dict[str, tuple[Names, Names]] = {}
         self._touched: set[str] = set()
+        self._opaque: set[str] = set()
 
     def of(self, keeper: Keeper, slot: Any) -> str:
         """The place of the interior to which a slot belongs; "" if it is a place of its own."""
@@ -67,21 +74,39 @@ class Interiors:
 
     def enter(self, keeper: Keeper) -> None:
         """All that a late object of an interior holds counts from now on."""
-        self._add(keeper.inside, sum(_weight(slot, value) for slot, value in keeper.last.items()))
+        self._add(keeper.inside, self._weights(keeper))
 
     def leave(self, keeper: Keeper) -> None:
         """Nothing leads to it any more, or it turns out to have been there at first."""
-        self._add(keeper.inside, -sum(_weight(slot, value) for slot, value in keeper.last.items()))
+        self._add(keeper.inside, -self._weights(keeper))
 
     def change(self, place: str, keeper: Keeper, slot: Any, before: object, value: object) -> None:
         """A slot holds something else."""
-        self._add(place, _weight(slot, value) - _weight(slot, before))
+        self._add(place, self._weight(place, slot, value) - self._weight(place, slot, before))
         names, files = self._access.get(place, _NOTHING)
         self._access[place] = (names | keeper.names, files | keeper.files)
         self._touched.add(place)
 
     def _add(self, place: str, weight: int) -> None:
         self._sums[place] = (self._sums.get(place, 0) + weight) % 2**128
+
+    def _weights(self, keeper: Keeper) -> int:
+        return sum(self._weight(keeper.inside, slot, value) for slot, value in keeper.last.items())
+
+    def _weight(self, place: str, slot: Any, value: object) -> int:
+        """A number for what a slot holds. Cost: 2 us; a list, 1 us an element."""
+        if value is MISSING:
+            return 0
+        label = _label(slot.key if type(slot) is Key else slot)
+        parts = (anatomy.content(value) or ()) if type(value) is tuple else (value,)
+        if not all(map(self._is_known, parts)):
+            self._opaque.add(place)
+        return sum(int.from_bytes(of_text(f"{label}\n{_label(part)}"), "big") for part in parts)
+
+    def _is_known(self, value: object) -> bool:
+        """Whether an object is told by its label, and by what it leads to."""
+        kind = type(value)
+        return can_be_looked_into(kind) or not (self.is_library(kind) and _has_data(kind)) or _has_bytes(value)
 
     def touched(self) -> list[tuple[str, bytes, Names, Names]]:
         """The interiors that have changed since the last look: place, sum, and how code comes upon them.
@@ -91,7 +116,11 @@ class Interiors:
         found = []
         for place in sorted(self._touched):
             total = self._sums.get(place, 0)
-            found.append((place, total.to_bytes(16, "big") if total else b"", *self._access[place]))
+            value = total.to_bytes(16, "big") if total else b""
+            if place in self._opaque:
+                found.append((place + OPAQUE, os.urandom(16), *self._access[place]))
+            else:
+                found.append((place, value, *self._access[place]))
         self._touched.clear()
         return found
 
@@ -107,14 +136,20 @@ class Interiors:
         return frozenset(place for place in left if not self._sums.get(place))
 
 
-def _weight(slot: Any, value: object) -> int:
-    """A number for what a slot holds. Cost: 2 us; a list, 1 us an element."""
-    if value is MISSING:
-        return 0
-    label = _label(slot.key if type(slot) is Key else slot)
-    if type(value) is tuple:
-        return sum(int.from_bytes(of_text(f"{label}\n{_label(part)}"), "big") for part in anatomy.content(value) or ())
-    return int.from_bytes(of_text(f"{label}\n{_label(value)}"), "big")
+def _has_data(kind: type) -> bool:
+    """Whether objects of a class hold elements, and do not only act, as a compiled validator does."""
+    return any(not _DATA.isdisjoint(anatomy.namespace(base)) for base in anatomy.mro(kind))
+
+
+def _has_bytes(value: object) -> bool:
+    """Whether an object written in C gives its content as bytes, as an array does."""
+    if anatomy.is_of_python(type(value)):
+        return False
+    try:
+        with memoryview(value):  # type: ignore[arg-type]
+            return True
+    except (TypeError, ValueError, BufferError):
+        return False
 
 
 def _label(thing: Any) -> str:
@@ -127,5 +162,8 @@ def _label(thing: Any) -> str:
         return "(" + ",".join(_label(part) if type(part) is not tuple else "tuple" for part in parts) + ")"
     if issubclass(kind, type):
         return ".".join(anatomy.names_of(thing))
+    if not can_be_looked_into(kind) and _has_bytes(thing):
+        with memoryview(thing) as view:
+            return f"{'.'.join(anatomy.names_of(kind))} {view.format}{view.shape} {of_bytes(view.tobytes()).hex()}"
     name = anatomy.names_of(kind)
     return f"{'.'.join(name)} {thing.__qualname__}" if name == ("builtins", "function") else ".".join(name)

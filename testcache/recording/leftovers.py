@@ -171,9 +171,9 @@ class Leftovers:
         self._census.adopt(modules)
 
     def _is_library(self, module: str) -> bool:
-        """Whether a module is installed, and not the project's."""
+        """Whether a module is neither the project's nor the interpreter's."""
         file = (anatomy.dict_of(sys.modules.get(module)) or {}).get("__file__")
-        return type(file) is str and self._tape.roots.is_installed(file) and not self._is_project(file)
+        return type(file) is str and not self._tape.roots.is_stdlib(file) and not self._is_project(file)
 
     # -- what happens within one
 

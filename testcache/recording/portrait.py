@@ -332,6 +332,10 @@ _SUBCLASSES: Final[tuple[tuple[type, Callable[[Any], Iterator[object]]], ...]] =
 """What holds for all that is made by a class statement from one of these, too."""
 
 
+def _hidden(_: object) -> Iterable[object]:
+    return (_Word(_unknown()),)
+
+
 def _sort(kind: type) -> Callable[[Any], Iterable[object]] | None:
     """How objects of a class come down to parts; None for elements, attributes and slots."""
     if kind in _WRITTEN_OUT:
@@ -341,7 +345,12 @@ def _sort(kind: type) -> Callable[[Any], Iterable[object]] | None:
     special = _SPECIAL.get(identity(kind)) or next((p for base, p in _SUBCLASSES if issubclass(kind, base)), None)
     if special is not None or anatomy.is_transparent(kind):
         return special
-    return lambda _: (_Word(_unknown()),)
+    return _hidden
+
+
+def can_be_looked_into(kind: type) -> bool:
+    """Whether nothing that an object of a class holds escapes a portrait."""
+    return kind in ATOMS or _sort(kind) is not _hidden
 
 
 _sorts: dict[int, tuple[type, _Word, Callable[[Any], Iterable[object]] | None]] = {}

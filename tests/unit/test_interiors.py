@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from memory import World
 
@@ -119,3 +120,26 @@ def test_by_a_way_without_a_library_it_is_the_projects(world: World, shop: Any) 
     world.changes()
     rows.append(2)
     assert world.places() == {"m.py::ROWS"}
+
+
+def test_bytes_of_an_object_written_in_c_count(world: World, shop: Any) -> None:
+    """Such as those of an array."""
+    shop.ENGINE._column = msgspec.Raw(b"1 2 3")
+    first = sums(world)
+    shop.ENGINE._column = msgspec.Raw(b"1 2 4")
+    assert sums(world) != first
+    shop.ENGINE._column = msgspec.Raw(b"1 2 3")
+    assert sums(world) == first
+
+
+def test_what_holds_elements_that_nobody_can_look_at_is_never_the_same(world: World, shop: Any) -> None:
+    """The interior is opaque from then on: no state of it shows anything about another one."""
+    table = pytest.importorskip("backports.zstd").ZstdDict(bytes(20), is_raw=True)
+    shop.ENGINE._table = table
+    (change,) = world.changes().values()
+    assert change.place == f"{INTERIOR}?"
+    del shop.ENGINE._table
+    (again,) = world.changes().values()
+    assert again.place == f"{INTERIOR}?"
+    assert again.value != change.value
+    assert not again.restored
