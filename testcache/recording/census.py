@@ -123,7 +123,9 @@ class Census:
         """
         found = Found(value, f"{file}::{name}()", frozenset((name,)), frozenset((file,) if file else ()))
         self._values.add(found)
+        self._interiors.adopting = True
         self._grow([found], late=True)
+        self._interiors.adopting = False
         return found
 
     def forget(self, value: Found) -> frozenset[str]:

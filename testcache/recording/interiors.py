@@ -13,7 +13,7 @@ lock or another object of the interpreter's own that stands for a resource.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
 from testcache.digest import of_bytes, of_text
@@ -41,6 +41,7 @@ class Interiors:
 
     Attributes:
         mentioned: the names that code of the project mentions.
+        adopting: whether what enters now was there at first.
 
     Args:
         is_library: whether a module, by its name, is a library's.
@@ -48,9 +49,10 @@ class Interiors:
 
     def __init__(self, is_library: Callable[[str], bool]) -> None:
         self.mentioned: set[str] = set()
+        self.adopting = False
         self._is_library = is_library
         self._libraries: dict[int, tuple[type, bool]] = {}
-        self._sums: dict[str, int] = {}
+        self._sums: dict[str, int] = {}  # zero if all is as it was at first
         self._access: dict[str, tuple[Names, Names]] = {}
         self._touched: set[str] = set()
         self._opaque: set[str] = set()
@@ -74,7 +76,8 @@ class Interiors:
 
     def enter(self, keeper: Keeper) -> None:
         """All that a late object of an interior holds counts from now on."""
-        self._add(keeper.inside, self._weights(keeper))
+        if not self.adopting:
+            self._add(keeper.inside, self._weights(keeper))
 
     def leave(self, keeper: Keeper) -> None:
         """Nothing leads to it any more, or it turns out to have been there at first."""
@@ -124,16 +127,15 @@ class Interiors:
         self._touched.clear()
         return found
 
-    def drop(self, gone: Iterable[Keeper]) -> frozenset[str]:
+    def drop(self, gone: Collection[Keeper]) -> frozenset[str]:
         """Nothing leads to these objects any more; the interiors that are gone, or as they were at first."""
-        left = set()
-        for keeper in gone:
-            if keeper.inside:
-                self.leave(keeper)
-                left.add(keeper.inside)
-            elif self._sums.pop(keeper.place + INSIDE, 0):
-                left.add(keeper.place + INSIDE)
-        return frozenset(place for place in left if not self._sums.get(place))
+        inner = [keeper for keeper in gone if keeper.inside]
+        for keeper in inner:
+            self.leave(keeper)
+        ended = [place for keeper in gone if (place := keeper.place + INSIDE) in self._sums and not keeper.inside]
+        for place in ended:
+            del self._sums[place]
+        return frozenset(place for place in (*(one.inside for one in inner), *ended) if not self._sums.get(place))
 
 
 def _has_data(kind: type) -> bool:

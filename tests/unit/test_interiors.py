@@ -101,6 +101,21 @@ def test_what_an_object_that_came_later_holds_counts(world: World, shop: Any) ->
     assert change.restored
 
 
+def test_the_value_of_a_fixture_begins_as_it_is(world: World, shop: Any) -> None:
+    """What it holds at first is nothing that a test has left; with the value its interior is gone."""
+    engine = type(shop.ENGINE)()
+    value = world.census.adopt_value("engine", engine, "m.py")
+    engine.pool.free.append(3)
+    assert sums(world).keys() == {"m.py::engine()!"}
+    engine.pool.free.pop()
+    (change,) = world.changes().values()
+    assert change.restored
+    engine.pool.free.append(3)
+    world.changes()
+    assert "m.py::engine()!" in world.census.forget(value)
+    assert world.changes() == {}
+
+
 def test_an_object_of_the_project_inside_is_the_projects(world: World, shop: Any) -> None:
     """What it holds is compared by name again."""
     order = shop.Order()
