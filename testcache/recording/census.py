@@ -88,6 +88,7 @@ class Census:
         self._keepers: dict[int, Keeper] = {}
         self._met: dict[int, tuple[object, Names, Names]] = {}
         self._inner: set[int] = set()
+        self._apart: dict[tuple[Keeper, str], str] = {}
         self._late: set[int] = set()
         self._late_keepers: set[Keeper] = set()
         self._values: set[Found] = set()
@@ -261,10 +262,10 @@ class Census:
                 continue
             restored, before = same(value, first), last.get(slot, MISSING)
             interior = self._interiors.of(keeper, slot)
-            if interior:
+            if interior and not self._interiors.tells_apart(keeper, slot, before, value):
                 self._interiors.change(interior, keeper, slot, before, value)
             else:
-                place, names = keeper.place_of(slot), keeper.names_of(slot)
+                place, names = self._place_of(keeper, slot), keeper.names_of(slot)
                 added = first is MISSING and not keeper.kind.named and slot is not WHOLE
                 found.append(Change(keeper.place, place, before, value, names, keeper.files, restored, added))
             if keeper.grown.pop(slot, None) is not None or (keeper.late and slot in last):
@@ -278,6 +279,15 @@ class Census:
         if not keeper.inside:
             pile_up(keeper)
         return found
+
+    def _place_of(self, keeper: Keeper, slot: Any) -> str:
+        """The place of a slot; of one in an interior, where no object has a place of its own, a new one."""
+        if not keeper.inside:
+            return keeper.place_of(slot)
+        known = self._apart.get((keeper, slot))
+        if known is None:
+            known = self._apart[keeper, slot] = self._unique(f"{keeper.inside}.{slot}")
+        return known
 
     def _compare_whole(self, keeper: Keeper, content: tuple[object, ...]) -> list[Change]:
         """The same for a list or a pile: what is added at its end is looked at alone."""

@@ -3,7 +3,8 @@
 An ORM, a web framework or a client fills hundreds of attributes as tests go by: memos, counters, compiled
 statements. An attribute that no code of the project mentions is read and set by the library alone, so that nobody
 needs to know them one by one: all that an engine keeps is one place, `database.py::engine!`. What it holds is the
-sum of all that is not as it was at first, where the order in which that came about does not count.
+sum of all that is not as it was at first, where the order in which that came about does not count. Plain values under
+a name that is mentioned are told apart even there: `app.state.debug = True` is a key in a dict of the library.
 Who comes upon it rests on it, until that is shown not to matter (`testcache.trace`). An object written in C that holds
 something nobody can look at, such as a table of data, makes the interior *opaque*: it is never the same again.
 Does not see: which of two equal plain values is where; the order of elements in a list; what is in a connection, a
@@ -63,6 +64,11 @@ class Interiors:
             return keeper.inside
         is_inner = keeper.library and keeper.kind in _OF_NAMES and slot not in self.mentioned
         return keeper.place + INSIDE if is_inner else ""
+
+    def tells_apart(self, keeper: Keeper, slot: Any, *values: object) -> bool:
+        """Whether a slot of an interior is one that the project sets or reads by a roundabout way."""
+        is_named = type(slot) is str and slot in self.mentioned and not keeper.late
+        return is_named and all(value is MISSING or type(value) in ATOMS for value in values)
 
     def is_library(self, kind: type) -> bool:
         """Whether a class is a library's, or rests on one."""
@@ -135,7 +141,8 @@ class Interiors:
         ended = [place for keeper in gone if (place := keeper.place + INSIDE) in self._sums and not keeper.inside]
         for place in ended:
             del self._sums[place]
-        return frozenset(place for place in (*(one.inside for one in inner), *ended) if not self._sums.get(place))
+        places = (*(one.inside for one in inner), *ended)
+        return frozenset(place for place in places if not self._sums.get(place)).union(p + OPAQUE for p in ended)
 
 
 def _has_data(kind: type) -> bool:

@@ -99,11 +99,7 @@ class _Painter:
 
     def _parts_of(self, thing: object) -> tuple[object, ...]:
         """The words and values that an object comes down to."""
-        kind = type(thing)
-        known = _sorts.get(identity(kind))
-        if known is None:
-            known = _sorts[identity(kind)] = (kind, _Word(".".join(anatomy.names_of(kind))), _sort(kind))
-        _, word, parts = known
+        _, word, parts = _sort_of(type(thing))
         try:
             return (word, *(self._own(thing) if parts is None else parts(thing)))
         except (
@@ -348,9 +344,16 @@ def _sort(kind: type) -> Callable[[Any], Iterable[object]] | None:
     return _hidden
 
 
+def _sort_of(kind: type) -> tuple[type, _Word, Callable[[Any], Iterable[object]] | None]:
+    known = _sorts.get(identity(kind))
+    if known is None:
+        known = _sorts[identity(kind)] = (kind, _Word(".".join(anatomy.names_of(kind))), _sort(kind))
+    return known
+
+
 def can_be_looked_into(kind: type) -> bool:
     """Whether nothing that an object of a class holds escapes a portrait."""
-    return kind in ATOMS or _sort(kind) is not _hidden
+    return kind in ATOMS or _sort_of(kind)[2] is not _hidden
 
 
 _sorts: dict[int, tuple[type, _Word, Callable[[Any], Iterable[object]] | None]] = {}

@@ -16,8 +16,13 @@ class Engine:
         self._counter = 0
         self.headers = {}
         self.pool = Pool()
+        self.state = State()
 class Pool:
     def __init__(self): self.free = [1, 2]
+class State:
+    def __init__(self): self.__dict__["_held"] = {}
+    def __setattr__(self, name, value): self._held[name] = value
+    def __getattr__(self, name): return self._held[name]
 class Model: pass
 """
 OWN = """
@@ -69,6 +74,16 @@ def test_a_library_class_that_the_project_has_made_its_own(world: World, shop: A
     shop.Order._registry = {}
     shop.Order.total = 2
     assert world.places() == {"m.py::Order!", "m.py::Order.total"}
+
+
+def test_a_plain_value_by_a_roundabout_way_has_a_place_of_its_own(world: World, shop: Any) -> None:
+    """The project names what a dict of the library keeps; objects, and other names, are inside."""
+    world.interiors.mentioned.add("debug")
+    shop.ENGINE.state.debug = True
+    assert world.places() == {f"{INTERIOR}.debug"}
+    shop.ENGINE.state.other = True
+    shop.ENGINE.state.debug = object()
+    assert world.places() == {INTERIOR}
 
 
 def test_the_order_does_not_count(world: World, shop: Any) -> None:
