@@ -269,9 +269,9 @@ def test_the_plan_of_the_command_is_that_of_the_run(project: Project) -> None:
     project.edit("test_sleeps.py", "import time", "import time, os")
     shown = project.cli("shard", "--plan", "2", "--all")
     assert shown.returncode == 0, shown.stderr
-    found = re.search(r"plan (\w{8}): 4 tests must run, about 0\.8 s", shown.stdout)
+    found = re.search(r"plan (\w{8}): 4 tests must run, about [\d.]+ s", shown.stdout)
     assert found is not None, shown.stdout
-    assert re.findall(r"(\d)/2 +2 tests +about 0\.4 s", shown.stdout) == ["1", "2"]
+    assert re.findall(r"(\d)/2 +2 tests +about [\d.]+ s", shown.stdout) == ["1", "2"]
     first, second = shown.stdout.split("\n1/2\n")[1].split("\n2/2\n")
     for number, text in ((1, first), (2, second)):
         run = project.run("--cached=read", f"--shard={number}/2@{found[1]}")
