@@ -30,8 +30,8 @@ SourceOf = Callable[[str], Source | None]
 TracesOf = Callable[[NodeId], Sequence[Trace]]
 """The past traces of any test."""
 
-DecideBy = Callable[[Sequence[Trace]], Decision]
-"""What is decided about a test with these traces."""
+DecideBy = Callable[[NodeId, Sequence[Trace]], Decision]
+"""What is decided about a test by some of its traces."""
 
 
 class Leaks:
@@ -232,7 +232,7 @@ class Leaks:
         found: dict[NodeId, Decision] = {}
         others = {node: [one for one in self._traces_of(node) if one != hits[node]] for node in nodes if node in hits}
         while others:
-            decisions = {node: decide(traces) for node, traces in others.items()}
+            decisions = {node: decide(node, traces) for node, traces in others.items()}
             traces = {node: trace for node, one in decisions.items() if (trace := replayed_by(one)) is not None}
             again = self.disturbed(leaks, source_of, is_text, traces)
             found |= {node: decisions[node] for node in traces.keys() - again.keys()}

@@ -289,8 +289,8 @@ class Outlook:
     def _is_indifferent(self, node: NodeId, trace: Trace) -> bool:
         return self._verifier.is_indifferent(trace, self._traces_of(node))
 
-    def _decide_by(self, traces: Sequence[Trace]) -> Decision:
-        return self._verifier.decide(traces, now_s=time.time())
+    def _decide_by(self, node: NodeId, traces: Sequence[Trace]) -> Decision:
+        return self._verifier.decide(traces, now_s=time.time(), recorded=self._traces_of(node))
 
     def _is_text(self, node: NodeId) -> bool:
         source = self.world.source(node.partition("::")[0])

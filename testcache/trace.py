@@ -215,13 +215,21 @@ class Verifier:
             return Miss(Reason.NOT_PASSED, decision.changes, decision.nearest)
         return decision
 
-    def decide(self, traces: Sequence[Trace], *, now_s: float, everything: bool = False) -> Decision:
+    def decide(
+        self,
+        traces: Sequence[Trace],
+        *,
+        now_s: float,
+        everything: bool = False,
+        recorded: Sequence[Trace] | None = None,
+    ) -> Decision:
         """Find a trace that holds, or say why none does.
 
         Args:
             traces: of one test, newest first.
             now_s: seconds since the epoch, for traces that declare a `max_age_s`.
             everything: on a miss, collect all changes of the nearest trace instead of one.
+            recorded: all traces of the test, if `traces` are only some of them.
 
         Returns:
             Hit, or Miss with the reason of the nearest trace: the one with the fewest changes if
@@ -234,9 +242,9 @@ class Verifier:
                 if _is_expired(trace, now_s):
                     expired = expired or trace
                     continue
-                waits_for = self.waits_for(trace, traces, now_s)
+                waits_for = self.waits_for(trace, recorded or traces, now_s)
                 if waits_for:
-                    indifferent = self.is_indifferent(trace, traces)
+                    indifferent = self.is_indifferent(trace, recorded or traces)
                     waiting = waiting or Miss(Reason.LEFTOVER, (), trace, waits_for, indifferent)
                     continue
                 return Hit(trace)

@@ -24,7 +24,8 @@ from testcache.recording import anatomy
 from testcache.recording.anatomy import MISSING, same
 from testcache.recording.identity import identity
 from testcache.recording.interiors import Interiors
-from testcache.recording.keepers import CACHE, MODULE, WHOLE, Found, Keeper, Key, Names, expand
+from testcache.recording.keepers import Found, Keeper, Names, expand
+from testcache.recording.kinds import CACHE, MODULE, WHOLE, Key
 from testcache.recording.piles import begins_with, found_in, in_order, is_cache, is_pile, pile_up, results, spread
 from testcache.recording.snapshot import SIZE, Empties, Snapshot
 

@@ -22,7 +22,8 @@ from testcache.model import INSIDE, OPAQUE
 from testcache.recording import anatomy
 from testcache.recording.anatomy import ATOMS, MISSING
 from testcache.recording.identity import identity
-from testcache.recording.keepers import ATTRIBUTES, CLASS, PARTS, SLOTS, Keeper, Key, Names
+from testcache.recording.keepers import Keeper, Names
+from testcache.recording.kinds import ATTRIBUTES, CLASS, PARTS, SLOTS, Key
 from testcache.recording.portrait import atom, can_be_looked_into
 
 _OF_NAMES: Final = frozenset({ATTRIBUTES, CLASS, PARTS, SLOTS})

@@ -16,7 +16,8 @@ from typing import Any, Final
 
 from testcache.recording import anatomy
 from testcache.recording.identity import identity
-from testcache.recording.keepers import CACHE, ELEMENTS, PAIRS, WHOLE, Found, Keeper, Key, Kind, slot_of
+from testcache.recording.keepers import Found, Keeper
+from testcache.recording.kinds import CACHE, ELEMENTS, PAIRS, WHOLE, Key, Kind, slot_of
 
 MOST_KEYS: Final = 256
 """Keys that tests have added to a table before it is a pile: 30 KB a test that mentions it, in memory."""

@@ -96,17 +96,21 @@ class Cache:
         """A loaded manifest; empty if there is none."""
         return self._manifests.get(path) or Manifest()
 
+    def traces(self, node: NodeId) -> Sequence[Trace]:
+        """The recorded traces of a test, newest first."""
+        return self.manifest(path_of(node)).traces.get(node, ())
+
     def decide(self, path: str, node: NodeId, *, everything: bool = False) -> Decision:
         """Hit or miss for one test, with the reason."""
         return self._verifier.decide_test(self.manifest(path), node, now_s=time.time(), everything=everything)
 
-    def decide_by(self, traces: Sequence[Trace]) -> Decision:
+    def decide_by(self, node: NodeId, traces: Sequence[Trace]) -> Decision:
         """The same by some of its traces."""
-        return self._verifier.decide(traces, now_s=time.time())
+        return self._verifier.decide(traces, now_s=time.time(), recorded=self.traces(node))
 
     def is_indifferent(self, node: NodeId, trace: Trace) -> bool:
         """Whether it does not matter to a trace of a test what libraries keep."""
-        return self._verifier.is_indifferent(trace, self.manifest(path_of(node)).traces.get(node, ()))
+        return self._verifier.is_indifferent(trace, self.traces(node))
 
     def _traces_of(self, node: NodeId) -> list[Trace]:
         """What is recorded of any test: one that left something may lie in a file that is not at hand."""

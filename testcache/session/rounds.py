@@ -200,7 +200,7 @@ class Rounds:
 
     def _traces_of(self, node: NodeId) -> Sequence[Trace]:
         cache = self._runner.cache
-        return cache.manifest(path_of(node)).traces.get(node, ()) if cache is not None else ()
+        return cache.traces(node) if cache is not None else ()
 
     def _is_indifferent(self, node: NodeId, trace: Trace) -> bool:
         cache = self._runner.cache

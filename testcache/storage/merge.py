@@ -14,10 +14,10 @@ _VARIANTS = 2
 def merge_manifests(old: Manifest, new: Manifest, *, limit: int = TRACES_PER_TEST) -> Manifest:
     """Return what both know: every trace once, newest first, at most `limit` a test.
 
-    Traces with the same reads, leftovers and outcome are one, as it was recorded last, since it was first; two, if they
-    differ in what libraries kept. A test
-    counts as failed unless a trace was recorded after the failure. The order of the arguments does not matter,
-    merging again changes nothing, and traces recorded at the same moment are ordered by their bytes.
+    Traces with the same reads, leftovers and outcome are one, as it was recorded last, since it was first; two, if
+    they differ in what libraries kept. A test counts as failed unless a trace was recorded after the failure. The
+    order of the arguments does not matter, merging again changes nothing, and traces recorded at the same moment are
+    ordered by their bytes.
     """
     merged = Manifest()
     for node in sorted({*old.traces, *new.traces}):

@@ -1,0 +1,210 @@
+"""Kinds: how long-lived objects of each sort are looked at.
+
+What an object holds is a dict of slots: the names of a module, the keys of a dict, the elements of a set. A list, a
+closure or an object written in C has one slot for all that it holds. A label is a slot in the name of a place.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import gc
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from testcache.recording import anatomy
+from testcache.recording.anatomy import ATOMS, MISSING
+from testcache.recording.identity import identity
+from testcache.recording.portrait import identify
+
+_NOT_ATTRIBUTES: Final = frozenset(
+    {"__builtins__", "__spec__", "__loader__", "__cached__", "__file__", "__warningregistry__", "__annotations__",
+     "__doc__", "__slotnames__", "@py_builtins", "@pytest_ar",
+     "tearDown_exceptions", "_class_cleanups", "_classSetupFailed"}
+)  # fmt: skip
+"""What Python, pytest and unittest keep in modules and classes for themselves."""
+
+_OF_A_LOGGER: Final = ("level", "disabled", "propagate", "handlers", "filters")
+"""What tests set; the rest is a cache, and the way to all other loggers."""
+
+
+WHOLE: Final = type("Whole", (), {})()
+"""The one slot of what is compared as a whole."""
+
+
+class Key:
+    """A key of a dict as a slot: looked up by identity, so that no `__hash__` of a project runs."""
+
+    __slots__ = ("_label", "key")
+
+    def __init__(self, key: object) -> None:
+        self.key = key
+        self._label = ""
+
+    @property
+    def label(self) -> str:
+        """The key in the name of a place; written once, as what is unknown is written differently each time."""
+        if not self._label:
+            self._label = identify(self.key)
+        return self._label
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is Key and self.key is other.key
+
+    def __hash__(self) -> int:
+        return identity(self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How an object of one sort is looked at.
+
+    Attributes:
+        look: what an object holds, by slot.
+        label: a slot as part of a place.
+        named: whether code writes the slot as a name.
+        told: whether the garbage collector tells what it refers to.
+        fixed: whether it can never refer to anything else.
+        weak: whether its keys are weak references.
+    """
+
+    look: Callable[[Any], dict[Any, object]]
+    label: Callable[[Any], str]
+    named: bool = False
+    told: bool = True
+    fixed: bool = False
+    weak: bool = False
+
+
+# -- looks
+
+
+def _module(held: dict[str, object]) -> dict[Any, object]:
+    return {name: value for name, value in list(held.items()) if name not in _NOT_ATTRIBUTES}
+
+
+def _class(cls: type) -> dict[Any, object]:
+    return {name: value for name, value in anatomy.attributes(cls) if name not in _NOT_ATTRIBUTES}
+
+
+def _attributes(held: dict[Any, object]) -> dict[Any, object]:
+    """But not what hypothesis writes on test functions for itself: a random seed, say."""
+    found = dict(held)
+    for name in [name for name in found if type(name) is str and name.startswith("_hypothesis_internal_use")]:
+        del found[name]
+    return found
+
+
+def _pairs(thing: dict[Any, object]) -> dict[Any, object]:
+    return {slot_of(key): value for key, value in anatomy.items(thing)}
+
+
+def slot_of(key: object) -> object:
+    """The slot of a key."""
+    return key if type(key) in ATOMS else Key(key)
+
+
+def _elements(thing: object) -> dict[Any, object]:
+    content = anatomy.content(thing)
+    if issubclass(type(thing), (set, frozenset)) and content is not None:
+        return {slot_of(element): element for element in content}
+    return {WHOLE: content}
+
+
+def _tuple(thing: object) -> dict[Any, object]:
+    return dict(enumerate(anatomy.content(thing) or ()))
+
+
+def _slots(thing: object) -> dict[Any, object]:
+    pairs = ((name, anatomy.value_of(slot, thing)) for name, slot in anatomy.slots_of(thing))
+    return {name: value for name, value in pairs if value is not MISSING}
+
+
+def _cell(cell: Any) -> dict[Any, object]:
+    try:
+        return {WHOLE: cell.cell_contents}
+    except ValueError:
+        return {}
+
+
+def _cache(cached: object) -> dict[Any, object]:
+    return {slot_of(key): value for key, value in anatomy.cached_pairs(cached)}
+
+
+def _logger(logger: object) -> dict[Any, object]:
+    held = anatomy.dict_of(logger) or {}
+    return {name: held[name] for name in _OF_A_LOGGER if name in held}
+
+
+def _variable(variable: Any) -> dict[Any, object]:
+    value = contextvars.copy_context().get(variable, MISSING)
+    return {} if value is MISSING else {WHOLE: value}
+
+
+def _bytes(thing: Any) -> dict[Any, object]:
+    return {WHOLE: bytes(thing)}
+
+
+def _count(counter: object) -> dict[Any, object]:
+    text = repr(counter)  # `count(7)`: the only thing that tells how far it is
+    number = text[len("count(") : -1]
+    return {WHOLE: int(number) if number.isdecimal() else text}
+
+
+def _generator(generator: Any) -> dict[Any, object]:
+    frame = generator.gi_frame
+    return {WHOLE: (frame.f_lasti if frame is not None else None, *gc.get_referents(generator))}
+
+
+def _parts(thing: object) -> dict[Any, object]:
+    return {WHOLE: tuple(part for part in gc.get_referents(thing) if not issubclass(type(part), type))}
+
+
+# -- labels
+
+
+def _top(slot: object) -> str:
+    return f"::{slot}"
+
+
+def _dotted(slot: object) -> str:
+    return f".{slot}"
+
+
+def _named(slot: object) -> str:
+    return slot.label if isinstance(slot, Key) else identify(slot)
+
+
+def _subscript(slot: object) -> str:
+    return f"[{_named(slot)}]"
+
+
+def _element(slot: object) -> str:
+    """One element of a set, or all of a list, which is compared as a whole."""
+    return "" if slot is WHOLE else f"{{{_named(slot)}}}"
+
+
+def _call(slot: object) -> str:
+    return f"({_named(slot)})"
+
+
+def _nothing(_: object) -> str:
+    return ""
+
+
+MODULE: Final = Kind(_module, _top, named=True)
+CLASS: Final = Kind(_class, _dotted, named=True)
+ATTRIBUTES: Final = Kind(_attributes, _dotted, named=True)
+PAIRS: Final = Kind(_pairs, _subscript)
+WEAK: Final = Kind(_pairs, _subscript, weak=True)
+ELEMENTS: Final = Kind(_elements, _element)
+SLOTS: Final = Kind(_slots, _dotted, named=True)
+CELL: Final = Kind(_cell, _nothing)
+CACHE: Final = Kind(_cache, _call)
+LOGGER: Final = Kind(_logger, _dotted, named=True)
+PARTS: Final = Kind(_parts, _nothing)
+TUPLE: Final = Kind(_tuple, _subscript, fixed=True)
+VARIABLE: Final = Kind(_variable, _nothing, told=False)
+COUNT: Final = Kind(_count, _nothing, told=False)
+GENERATOR: Final = Kind(_generator, _nothing, told=False)
+BYTES: Final = Kind(_bytes, _nothing, told=False)
