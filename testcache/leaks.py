@@ -48,7 +48,7 @@ class Leaks:
         recovered: results of a run that was killed; it is not known what is new in them.
         taken: tests with results from elsewhere, of which that is not known, either.
         traces_of: asked about these.
-        is_indifferent: whether it does not matter to a trace of a test what libraries keep.
+        indifferent_to: the interiors that do not matter to a trace of a test.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Leaks:
         recovered: Iterable[Result] = (),
         taken: Collection[NodeId] = (),
         traces_of: TracesOf = lambda _: (),
-        is_indifferent: Callable[[NodeId, Trace], bool] = lambda _, __: False,
+        indifferent_to: Callable[[NodeId, Trace], frozenset[str]] = lambda _, __: frozenset(),
     ) -> None:
         self._position = {node: position for position, node in enumerate(order)}
         self._known: dict[NodeId, list[Leak]] = {}
@@ -79,7 +79,7 @@ class Leaks:
         for result in recovered:
             self._leaking[result.node_id] = self._known[result.node_id] = self._fresh(result, None)
         self._traces_of = traces_of
-        self._is_indifferent = is_indifferent
+        self._indifferent_to = indifferent_to
         self._take(self._position.keys() & taken)
 
     def _take(self, taken: Collection[NodeId]) -> None:
@@ -249,7 +249,7 @@ class Leaks:
             return False
         if trace.recorded_at > leak.at and leak not in self._fresh_ones:
             return False
-        if leak.left[0].is_inside and self._is_indifferent(node, trace):
+        if leak.left[0].is_inside and leak.place in self._indifferent_to(node, trace):
             return False
         if len(leak.left) > 1:  # a counter: the same value may have come about in another way
             return True

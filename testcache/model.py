@@ -245,14 +245,15 @@ class Miss:
     """No trace matches; `changes` are the differences from the nearest one, first or all.
 
     If every input of `nearest` is unchanged, `waits_for` is what it found that other tests must show to leave
-    again: they run first, and then it may be replayed after all. `indifferent` says that no interior matters to it.
+    again: they run first, and then it may be replayed after all. `indifferent_to` is what it found that does not
+    matter to it.
     """
 
     reason: Reason
     changes: tuple[Change, ...] = ()
     nearest: Trace | None = None
     waits_for: tuple[Found, ...] = ()
-    indifferent: bool = False
+    indifferent_to: frozenset[Found] = frozenset()
 
     @property
     def is_open(self) -> bool:

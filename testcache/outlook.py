@@ -276,7 +276,7 @@ class Outlook:
         order = [node for path in paths for node in self.expected(path)]
         decisions = {node: self._decide(node) for node in order}
         hits = {node: found.trace for node, found in decisions.items() if isinstance(found, Hit)}
-        leaks = Leaks(order, known, {}, lambda: hits, (), taken, self._traces_of, self._is_indifferent)
+        leaks = Leaks(order, known, {}, lambda: hits, (), taken, self._traces_of, self._indifferent_to)
         leaked = leaks.of_hits()
         found = leaks.disturbed(leaked, self.world.source, self._is_text)
         if not found or self._is_indexed():
@@ -286,8 +286,8 @@ class Outlook:
         taken = (found.keys() - others.keys()) | (leaking & hits.keys())
         return others | {node: came_upon(hits[node], found.get(node, ())) for node in taken}
 
-    def _is_indifferent(self, node: NodeId, trace: Trace) -> bool:
-        return self._verifier.is_indifferent(trace, self._traces_of(node))
+    def _indifferent_to(self, node: NodeId, trace: Trace) -> frozenset[str]:
+        return self._verifier.indifferent_to(trace, self._traces_of(node))
 
     def _decide_by(self, node: NodeId, traces: Sequence[Trace]) -> Decision:
         return self._verifier.decide(traces, now_s=time.time(), recorded=self._traces_of(node))

@@ -1,11 +1,13 @@
 """Checking recorded traces against the world; pure: no pytest, no store, no clock of its own.
 
-A test that has passed with two states of what libraries keep (`testcache.recording.interiors`), all else being
-equal, is *indifferent* to it. That is a conclusion, not a proof: does not see a test to which a third state matters.
+A test that has passed with two states of an interior (`testcache.recording.interiors`), all else being equal, is
+*indifferent* to it. That is a conclusion, not a proof: does not see a test to which a third state matters. Not to have
+come upon it at all is no state: in another process it may have had another name.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from testcache.model import (
@@ -61,7 +63,7 @@ class Verifier:
         self._traces_of = traces_of
         self._traced: set[Found] = set()
         self._left_by: dict[Found, Trace] = {}
-        self._rests_on: dict[int, tuple[Trace, frozenset[Found]]] = {}
+        self._indifferent: dict[int, tuple[Trace, frozenset[str]]] = {}
         self._fillers_of: dict[int, tuple[Trace, Mapping[int, Trace] | None]] = {}
         self._checked: dict[int, tuple[frozenset[Read], Read | None, tuple[Read, ...]]] = {}
         self._refined: dict[int, tuple[Trace, Mapping[Input, tuple[str, ...]]]] = {}
@@ -98,25 +100,24 @@ class Verifier:
             known = self._refined[id(trace)] = (trace, self._refine(trace, soft))
         return known[1]
 
-    def rests_on(self, trace: Trace, traces: Sequence[Trace]) -> frozenset[Found]:
-        """What a trace found that matters to it; `traces` are all of this test. Cost: once a trace."""
-        known = self._rests_on.get(id(trace))
+    def indifferent_to(self, trace: Trace, traces: Sequence[Trace]) -> frozenset[str]:
+        """The interiors that do not matter to a trace; `traces` are all of this test. Cost: once a trace."""
+        known = self._indifferent.get(id(trace))
         if known is None:
-            strict = frozenset(one for one in trace.found if not one.is_inside)
-            indifferent = len(strict) < len(trace.found) and self._is_indifferent(trace, traces)
-            known = self._rests_on[id(trace)] = (trace, strict if indifferent else trace.found)
+            alike = [other for other in traces if other.outcome == trace.outcome and self.verify(other) is None]
+            states = Counter(place for place, _ in {one for each in (trace, *alike) for one in _inside(each)})
+            shown = frozenset(place for place, count in states.items() if count > 1)
+            known = self._indifferent[id(trace)] = (trace, shown)
         return known[1]
 
-    def _is_indifferent(self, trace: Trace, traces: Sequence[Trace]) -> bool:
-        inside = _inside(trace)
-        return any(
-            other.outcome == trace.outcome and _inside(other) != inside and self.verify(other) is None
-            for other in traces
-        )
-
-    def is_indifferent(self, trace: Trace, traces: Sequence[Trace]) -> bool:
-        """Whether it does not matter to a trace what libraries keep."""
-        return len(self.rests_on(trace, traces)) < len(trace.found)
+    def rests_on(self, trace: Trace, traces: Sequence[Trace] | None = None) -> frozenset[Found]:
+        """What a trace found that matters to it; `traces` are all of this test, needed the first time."""
+        if traces is not None and any(one.is_inside for one in trace.found):
+            self.indifferent_to(trace, traces)
+        known = self._indifferent.get(id(trace))
+        if known is None or not known[1]:
+            return trace.found
+        return frozenset(one for one in trace.found if one.place not in known[1])
 
     def waits_for(self, trace: Trace, traces: Sequence[Trace], now_s: float = 0.0) -> tuple[Found, ...]:
         """What matters to a trace that no trace of its filler that holds now has left; sorted."""
@@ -150,7 +151,7 @@ class Verifier:
         """The traces that left what this one found, by identity; None if one is missing. Cost: once a trace."""
         known = self._fillers_of.get(id(trace))
         if known is None:
-            left = [self._left_by.get(found) for found in self._rests_on[id(trace)][1]]
+            left = [self._left_by.get(found) for found in self.rests_on(trace)]
             fillers = None if None in left else {id(filler): filler for filler in left if filler is not None}
             known = self._fillers_of[id(trace)] = (trace, fillers)
         return known[1]
@@ -179,8 +180,8 @@ class Verifier:
         lacking: dict[int, int] = {}
         asked_by: dict[Found, list[int]] = {}
         ready = []
-        for key in leaves:
-            lacks = self._rests_on[key][1].difference(self._left_by)
+        for key, (trace, _) in leaves.items():
+            lacks = self.rests_on(trace).difference(self._left_by)
             lacking[key] = len(lacks)
             for found in lacks:
                 asked_by.setdefault(found, []).append(key)
@@ -244,8 +245,8 @@ class Verifier:
                     continue
                 waits_for = self.waits_for(trace, recorded or traces, now_s)
                 if waits_for:
-                    indifferent = self.is_indifferent(trace, recorded or traces)
-                    waiting = waiting or Miss(Reason.LEFTOVER, (), trace, waits_for, indifferent)
+                    rests_on = self.rests_on(trace)
+                    waiting = waiting or Miss(Reason.LEFTOVER, (), trace, waits_for, trace.found - rests_on)
                     continue
                 return Hit(trace)
         if waiting is not None:
@@ -270,7 +271,7 @@ class Verifier:
 
 
 def _inside(trace: Trace) -> frozenset[Leftover]:
-    """What a test came upon in the objects of libraries."""
+    """The interiors that a test came upon, and their states."""
     return frozenset(one.leftover for one in trace.found if one.is_inside)
 
 

@@ -108,9 +108,9 @@ class Cache:
         """The same by some of its traces."""
         return self._verifier.decide(traces, now_s=time.time(), recorded=self.traces(node))
 
-    def is_indifferent(self, node: NodeId, trace: Trace) -> bool:
-        """Whether it does not matter to a trace of a test what libraries keep."""
-        return self._verifier.is_indifferent(trace, self.traces(node))
+    def indifferent_to(self, node: NodeId, trace: Trace) -> frozenset[str]:
+        """The interiors that do not matter to a trace of a test."""
+        return self._verifier.indifferent_to(trace, self.traces(node))
 
     def _traces_of(self, node: NodeId) -> list[Trace]:
         """What is recorded of any test: one that left something may lie in a file that is not at hand."""

@@ -59,7 +59,7 @@ class Rounds:
         self._leaked: list[Leak] = []
         before = recorded(runner.decisions)
         self._leaks = Leaks(
-            self._order, known, before, self._traces, recovered, taken, self._traces_of, self._is_indifferent
+            self._order, known, before, self._traces, recovered, taken, self._traces_of, self._indifferent_to
         )
         self.waiting = {node: miss for node, miss in waiting(runner.decisions).items() if node not in runner.hits}
 
@@ -202,9 +202,9 @@ class Rounds:
         cache = self._runner.cache
         return cache.traces(node) if cache is not None else ()
 
-    def _is_indifferent(self, node: NodeId, trace: Trace) -> bool:
+    def _indifferent_to(self, node: NodeId, trace: Trace) -> frozenset[str]:
         cache = self._runner.cache
-        return cache is not None and cache.is_indifferent(node, trace)
+        return cache.indifferent_to(node, trace) if cache is not None else frozenset()
 
     def _untraced(self) -> set[NodeId]:
         """Hits of the index of which the store knows nothing any more: what they read cannot be looked up."""
@@ -312,8 +312,8 @@ class Rounds:
         misses = {}
         for node, trace in self._traces().items():
             gone = tuple(one for one in trace.found if one.filler in ran and not self._is_left_again(one))
-            if any(one.is_inside for one in gone) and self._is_indifferent(node, trace):
-                gone = tuple(one for one in gone if not one.is_inside)
+            if any(one.is_inside for one in gone):
+                gone = tuple(one for one in gone if one.place not in self._indifferent_to(node, trace))
             if gone and self._is_to_replay(node):
                 misses[node] = _miss(runner.decisions.get(node), gone)
         return self._take_back(items, misses)

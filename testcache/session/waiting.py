@@ -144,8 +144,7 @@ class _Settlement:
         trace = miss.nearest
         if node in self._hits or trace is None or not all(map(self._is_left_again, miss.waits_for)):
             return False
-        matters = [found for found in trace.found if not (miss.indifferent and found.is_inside)]
-        if any(self._is_changed(found, node, trace.found) for found in matters):
+        if any(self._is_changed(found, node, trace.found) for found in trace.found - miss.indifferent_to):
             return False
         self._hits[node] = trace
         return True

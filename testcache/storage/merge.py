@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection
 from dataclasses import replace
 
-from testcache.model import INSIDE, TRACES_PER_TEST, Found, Manifest, NodeId, Trace
+from testcache.model import ABSENT, INSIDE, TRACES_PER_TEST, Found, Leftover, Manifest, NodeId, Trace
 from testcache.storage.codec import encode_manifest
 
-_VARIANTS = 2
-"""Traces that differ in nothing but what libraries kept in their objects: two of them show that it does not matter."""
+_STATES = 2
 
 
 def merge_manifests(old: Manifest, new: Manifest, *, limit: int = TRACES_PER_TEST) -> Manifest:
     """Return what both know: every trace once, newest first, at most `limit` a test.
 
-    Traces with the same reads, leftovers and outcome are one, as it was recorded last, since it was first; two, if
-    they differ in what libraries kept. A test counts as failed unless a trace was recorded after the failure. The
-    order of the arguments does not matter, merging again changes nothing, and traces recorded at the same moment are
-    ordered by their bytes.
+    Traces with the same reads, leftovers and outcome are one, as it was recorded last, since it was first; of those
+    that differ in interiors only, two states of each are kept. A test counts as failed unless a trace was recorded
+    after the failure. The order of the arguments does not matter, merging again changes nothing, and traces recorded
+    at the same moment are ordered by their bytes.
     """
     merged = Manifest()
     for node in sorted({*old.traces, *new.traces}):
@@ -34,19 +35,29 @@ def merge_manifests(old: Manifest, new: Manifest, *, limit: int = TRACES_PER_TES
 
 def _newest(traces: list[Trace], limit: int) -> list[Trace]:
     kept: dict[tuple[object, ...], Trace] = {}
-    variants: dict[tuple[object, ...], set[frozenset[Found]]] = {}
+    states: dict[tuple[object, ...], set[Leftover]] = {}
     for trace in _ordered(_distinct(traces)):
         inside = frozenset(one for one in trace.found if one.is_inside)
         own = frozenset(one for one in trace.left if not one.place.endswith(INSIDE))
-        without = (trace.reads, trace.outcome, own, trace.found - inside)
-        known = variants.setdefault(without, set())
-        if inside not in known and len(known) == _VARIANTS:
+        identity = (trace.reads, trace.outcome, own, trace.found - inside)
+        if not _shows(inside, states.setdefault(identity, set())) and (*identity, inside) not in kept:
             continue
-        known.add(inside)
-        newest = kept.setdefault((*without, inside), trace)
+        newest = kept.setdefault((*identity, inside), trace)
         if trace.since < newest.since and not inside:
-            kept[(*without, inside)] = replace(newest, since=trace.since)
+            kept[(*identity, inside)] = replace(newest, since=trace.since)
     return [*kept.values()][:limit]
+
+
+def _shows(inside: Collection[Found], states: set[Leftover]) -> bool:
+    """Whether a trace is the newest with one of the two latest states of an interior, which it adds to `states`.
+
+    Two show that it does not matter; more would push out the traces of other branches.
+    """
+    mine = {one.leftover for one in inside} or {Leftover(INSIDE, ABSENT)}
+    count = Counter(state.place for state in states)
+    news = {state for state in mine - states if count[state.place] < _STATES}
+    states |= news
+    return bool(news)
 
 
 def _distinct(traces: list[Trace]) -> list[Trace]:

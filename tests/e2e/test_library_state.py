@@ -17,10 +17,10 @@ class Engine:
 """
 SHOP = """
 from store import Engine
-engine = Engine()
+engine, client = Engine(), Engine()
 def ask(statement): return engine.run(statement)
-def login(name): return engine.login(name)
-def me(): return engine.me()
+def login(name): return client.login(name)
+def me(): return client.me()
 """
 TESTS = """
 import shop
@@ -82,6 +82,18 @@ def test_who_fails_without_it_runs_each_time(recorded: Project) -> None:
     run = recorded.run()
     assert run.exit == 0
     assert recorded.run().executed == set()
+
+
+def test_one_object_says_nothing_about_another(recorded: Project) -> None:
+    """Who has passed with two states of the engine has still seen one client only."""
+    me = "def test_me(): assert shop.ask('me') and shop.me() == 'ada'\n"
+    recorded.write("test_2.py", "import shop\ndef test_edited(): shop.login('ada')\n" + me)
+    recorded.run()
+    for number in range(1, 4):
+        recorded.edit("test_1.py", f"select {number}", f"select {number + 1}")
+        assert recorded.run().exit == 0
+    recorded.edit("test_2.py", "login('ada')", "login('bob')")
+    assert recorded.run().outcomes["test_2.py::test_me"] == "failed"
 
 
 def test_what_the_project_mentions_is_its_own(recorded: Project) -> None:

@@ -69,6 +69,18 @@ class TestMerge:
         other = self.trace(0.5, b"2")
         assert self.merged([other, *traces[:2]], traces[2:]) == [traces[4], traces[3], other]
 
+    def test_two_states_of_each_interior_are_kept(self) -> None:
+        """The newest traces that show them."""
+        states = [{"P!": 1, "Q!": 1}, {"P!": 1, "Q!": 2}, {"P!": 2, "Q!": 2}, {"P!": 3, "Q!": 2}]
+        traces = [
+            dataclasses.replace(
+                self.trace(float(at)),
+                found=frozenset(Found(NodeId("t"), place, Digest(bytes([value]) * 16)) for place, value in one.items()),
+            )
+            for at, one in enumerate(states)
+        ]
+        assert self.merged(traces[:2], traces[2:]) == [traces[3], traces[2], traces[0]]
+
     def test_the_same_execution_is_known_since_the_first(self) -> None:
         """Recorded again, it holds as of the last time, and was there from the first."""
         old, new = (dataclasses.replace(self.trace(at), since=at - 0.5) for at in (1.0, 2.0))

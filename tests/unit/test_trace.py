@@ -115,28 +115,37 @@ class TestIndifferent:
     ran = trace("x", left=(leftover("P!", "3"),))
 
     @pytest.mark.parametrize(
-        ("other", "is_hit"),
+        ("other", "shown"),
         [
             ({"reads": "y", "found": (found(A, "P!", "2"),)}, True),
             ({"reads": "yz", "found": (found(A, "P!", "2"),)}, True),
-            ({"reads": "y"}, True),
+            ({"reads": "y"}, False),
+            ({"reads": "y", "found": (found(A, "R!", "2"),)}, False),
             ({"reads": "y", "found": (found(C, "P!", "1"),)}, False),
             ({"reads": "Y", "found": (found(A, "P!", "2"),)}, False),
             ({"reads": "y", "found": (found(A, "P!", "2"),), "outcome": "skipped"}, False),
         ],
-        ids=["another state", "other reads that hold", "nothing", "the same state", "other code", "another outcome"],
+        ids=["another state", "other reads", "nothing", "elsewhere", "the same state", "other code", "another outcome"],
     )
-    def test_two_states(self, other: dict[str, Any], is_hit: bool) -> None:
+    def test_two_states(self, other: dict[str, Any], shown: bool) -> None:
         """Both traces hold, and ended in the same way."""
         first = trace("y", found=(found(A, "P!", "1"),))
         second = replace(trace(other["reads"], found=other.get("found", ())), outcome=other.get("outcome", "passed"))
-        assert verifier({A: [self.ran], C: [trace("X")]}).is_indifferent(first, [first, second]) is is_hit
+        places = verifier({}).indifferent_to(first, [first, second])
+        assert places == ({"m.py::P!"} if shown else set())
 
     def test_what_the_project_knows_matters_all_the_same(self) -> None:
         """The miss says that it does not wait for the rest."""
         traces = [trace("y", found=(found(A, "P!", text), found(A, "Q"))) for text in "12"]
         assert decide({A: [self.ran], B: traces}, B) == Miss(
-            Reason.LEFTOVER, (), traces[0], (found(A, "Q"),), indifferent=True
+            Reason.LEFTOVER, (), traces[0], (found(A, "Q"),), frozenset({found(A, "P!", "1")})
+        )
+
+    def test_each_interior_by_itself(self) -> None:
+        """That one does not matter says nothing about another."""
+        traces = [trace("y", found=(found(A, "P!", text), found(A, "Q!"))) for text in "12"]
+        assert decide({A: [self.ran], B: traces}, B) == Miss(
+            Reason.LEFTOVER, (), traces[0], (found(A, "Q!"),), frozenset({found(A, "P!", "1")})
         )
 
     def test_a_filler_that_is_indifferent(self) -> None:
