@@ -57,20 +57,28 @@ class Neighbours:
         self._hits = hits
         self._watched = watched
         self._found = found
-        self._before: dict[NodeId, list[pytest.Item]] = {}
+        self._position: dict[NodeId, int] = {}
+        self._replayed: dict[str, list[pytest.Item]] = {}
         self._ran: set[NodeId] = set()
         self._logged = False
-        files: dict[str, list[pytest.Item]] = {}
-        for item in items:
-            node = node_id(item)
-            replayed = files.setdefault(path_of(node), [])
-            if node not in hits:
-                self._before[node] = list(replayed)
-            elif not isinstance(item, CachedItem):
-                replayed.append(item)
+        self.take(items)
         others = config.hook.pytest_runtest_protocol.get_hookimpls()
         if all(found.wrapper or found.hookwrapper or found.plugin_name.startswith(_OURS) for found in others):
             config.pluginmanager.register(self, "testcache-neighbours")
+
+    def take(self, items: Sequence[pytest.Item]) -> None:
+        """Take all tests in their order, again when some have been imported that were left out before."""
+        self._position = {node_id(item): position for position, item in enumerate(items)}
+        self._replayed.clear()
+        for item in items:
+            if node_id(item) in self._hits and not isinstance(item, CachedItem):
+                self._replayed.setdefault(path_of(node_id(item)), []).append(item)
+
+    def _before(self, node: NodeId) -> list[pytest.Item]:
+        """The tests of its file that stand before it and are replayed; a hit may have been taken back by now."""
+        here = self._position.get(node, 0)
+        replayed = ((node_id(item), item) for item in self._replayed.get(path_of(node), ()))
+        return [item for n, item in replayed if self._position[n] < here and n in self._hits and n not in self._ran]
 
     def pytest_runtest_logreport(self) -> None:
         """A sub-test reports while its test runs; what was reported cannot be held back."""
@@ -79,7 +87,7 @@ class Neighbours:
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> object:
         if node_id(item) in self._hits:
             return None  # it waited, and may be replayed after all
-        before = [one for one in self._before.get(node_id(item), ()) if node_id(one) not in self._ran]
+        before = self._before(node_id(item))
         if not before or sum(self._hits[node_id(one)].duration_s for one in before) > MOST_S:
             return None
         hook = item.ihook

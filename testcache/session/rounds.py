@@ -57,6 +57,7 @@ class Rounds:
         self._taken: set[NodeId] = set()
         self._apart: set[NodeId] = set()
         self._leaked: list[Leak] = []
+        self._neighbours: Neighbours | None = None
         before = recorded(runner.decisions)
         self._leaks = Leaks(
             self._order, known, before, self._traces, recovered, taken, self._traces_of, self._indifferent_to
@@ -95,9 +96,8 @@ class Rounds:
             if (misses or self.waiting) and not specs:
                 runner.distribution.stand_down()
         if not specs:
-            Neighbours(
-                runner.config, self._collected, runner.hits, runner.joined, runner.recording.observer.leftovers.watched
-            )
+            watched = runner.recording.observer.leftovers.watched
+            self._neighbours = Neighbours(runner.config, self._collected, runner.hits, runner.joined, watched)
             if not self.waiting and len(misses) in (0, len(items)):
                 return None
         run_here(session, [item for item in items if self._round(item) == 0])
@@ -332,6 +332,8 @@ class Rounds:
         runner.recording.check([*real.values()])
         for row in (items, self._collected, runner.collected):
             row[:] = [real.get(node_id(item), item) for item in row]
+        if real and self._neighbours is not None:
+            self._neighbours.take(self._collected)
         if real and runner.cache is not None:
             runner.hits.update({node: trace for node, trace in self._traces().items() if node in real})
 
