@@ -118,6 +118,11 @@ class Found(NamedTuple):
         """Whether only a library knows what it is."""
         return self.place.endswith(INSIDE)
 
+    @property
+    def state(self) -> Leftover:
+        """Of an interior, what tells one state from another for sure: not two times, or two tokens."""
+        return Leftover(self.place, Digest(self.value[:8]))
+
 
 class Defined(NamedTuple):
     """What counts in one definition of a Python file.

@@ -272,7 +272,7 @@ class Verifier:
 
 def _inside(trace: Trace) -> frozenset[Leftover]:
     """The interiors that a test came upon, and their states."""
-    return frozenset(one.leftover for one in trace.found if one.is_inside)
+    return frozenset(one.state for one in trace.found if one.is_inside)
 
 
 def _is_expired(trace: Trace, now_s: float) -> bool:

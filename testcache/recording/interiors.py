@@ -7,6 +7,8 @@ sum of all that is not as it was at first, where the order in which that came ab
 a name that is mentioned are told apart even there: `app.state.debug = True` is a key in a dict of the library.
 Who comes upon it rests on it, until that is shown not to matter (`testcache.trace`). An object written in C that holds
 something nobody can look at, such as a table of data, makes the interior *opaque*: it is never the same again.
+A state is two sums of 8 bytes: the first leaves out what may be a time or a token, and tells states apart for sure; two
+are the same only if both sums are.
 Does not see: which of two equal plain values is where; the order of elements in a list; what is in a connection, a
 lock or another object of the interpreter's own that stands for a resource.
 """
@@ -32,10 +34,20 @@ _OF_NAMES: Final = frozenset({ATTRIBUTES, CLASS, PARTS, SLOTS})
 _DATA: Final = frozenset({"__len__", "__iter__", "__getitem__", "__next__", "__array__", "__arrow_c_stream__"})
 """What an object written in C has that holds elements."""
 
+_LONG: Final = 16
+"""Characters or bytes from which a text may be a token."""
+
+_LARGE: Final = 10**9
+"""A number from which it may be a time, or an address."""
+
 _FEW: Final = 8
 """Elements of a key that are told apart."""
 
 _NOTHING: tuple[Names, Names] = (frozenset(), frozenset())
+
+_Sums = tuple[int, int]
+_ZERO: Final = (0, 0)
+_SIZE: Final = 2**64
 
 
 class Interiors:
@@ -54,7 +66,7 @@ class Interiors:
         self.adopting = False
         self._is_library = is_library
         self._libraries: dict[int, tuple[type, bool]] = {}
-        self._sums: dict[str, int] = {}  # zero if all is as it was at first
+        self._sums: dict[str, _Sums] = {}  # zero if all is as it was at first
         self._access: dict[str, tuple[Names, Names]] = {}
         self._touched: set[str] = set()
         self._opaque: set[str] = set()
@@ -84,34 +96,36 @@ class Interiors:
     def enter(self, keeper: Keeper) -> None:
         """All that a late object of an interior holds counts from now on."""
         if not self.adopting:
-            self._add(keeper.inside, self._weights(keeper))
+            self._add_all(keeper, 1)
 
     def leave(self, keeper: Keeper) -> None:
         """Nothing leads to it any more, or it turns out to have been there at first."""
-        self._add(keeper.inside, -self._weights(keeper))
+        self._add_all(keeper, -1)
 
     def change(self, place: str, keeper: Keeper, slot: Any, before: object, value: object) -> None:
         """A slot holds something else."""
-        self._add(place, self._weight(place, slot, value) - self._weight(place, slot, before))
+        self._add(place, slot, value, 1)
+        self._add(place, slot, before, -1)
         names, files = self._access.get(place, _NOTHING)
         self._access[place] = (names | keeper.names, files | keeper.files)
         self._touched.add(place)
 
-    def _add(self, place: str, weight: int) -> None:
-        self._sums[place] = (self._sums.get(place, 0) + weight) % 2**128
+    def _add_all(self, keeper: Keeper, sign: int) -> None:
+        for slot, value in keeper.last.items():
+            self._add(keeper.inside, slot, value, sign)
 
-    def _weights(self, keeper: Keeper) -> int:
-        return sum(self._weight(keeper.inside, slot, value) for slot, value in keeper.last.items())
-
-    def _weight(self, place: str, slot: Any, value: object) -> int:
-        """A number for what a slot holds. Cost: 2 us; a list, 1 us an element."""
-        if value is MISSING:
-            return 0
-        label = _label(slot.key if type(slot) is Key else slot)
-        parts = (anatomy.content(value) or ()) if type(value) is tuple else (value,)
-        if not all(map(self._is_known, parts)):
-            self._opaque.add(place)
-        return sum(int.from_bytes(of_text(f"{label}\n{_label(part)}"), "big") for part in parts)
+    def _add(self, place: str, slot: Any, value: object, sign: int) -> None:
+        """Count what a slot holds, or no longer. Cost: 3 us; a list, 2 us an element."""
+        sure, exact = self._sums.get(place, _ZERO)
+        if value is not MISSING:
+            label = _label(slot.key if type(slot) is Key else slot)
+            parts = (anatomy.content(value) or ()) if type(value) is tuple else (value,)
+            if not all(map(self._is_known, parts)):
+                self._opaque.add(place)
+            for part in parts:
+                sure += sign * _number(f"{label}\n{type(part).__name__ if _passes(part) else _label(part)}")
+                exact += sign * _number(f"{label}\n{_label(part)}")
+        self._sums[place] = (sure % _SIZE, exact % _SIZE)
 
     def _is_known(self, value: object) -> bool:
         """Whether an object is told by its label, and by what it leads to."""
@@ -125,8 +139,8 @@ class Interiors:
         """
         found = []
         for place in sorted(self._touched):
-            total = self._sums.get(place, 0)
-            value = total.to_bytes(16, "big") if total else b""
+            sums = self._sums.get(place, _ZERO)
+            value = b"".join(total.to_bytes(8, "big") for total in sums) if sums != _ZERO else b""
             if place in self._opaque:
                 found.append((place + OPAQUE, os.urandom(16), *self._access[place]))
             else:
@@ -142,8 +156,21 @@ class Interiors:
         ended = [place for keeper in gone if (place := keeper.place + INSIDE) in self._sums and not keeper.inside]
         for place in ended:
             del self._sums[place]
-        places = (*(one.inside for one in inner), *ended)
-        return frozenset(place for place in places if not self._sums.get(place)).union(p + OPAQUE for p in ended)
+        places = {*(one.inside for one in inner), *ended}
+        restored = {place for place in places if self._sums.get(place, _ZERO) == _ZERO}
+        return frozenset(restored.union(place + OPAQUE for place in ended))
+
+
+def _number(text: str) -> int:
+    return int.from_bytes(of_text(text)[:8], "big")
+
+
+def _passes(value: Any) -> bool:
+    """Whether a plain value may be another one each time: a time, a token, a random number."""
+    kind = type(value)
+    if kind is str or kind is bytes:
+        return len(value) >= _LONG
+    return kind is float or (kind is int and abs(value) >= _LARGE)
 
 
 def _has_data(kind: type) -> bool:

@@ -24,7 +24,7 @@ from operator import is_
 from types import ModuleType
 
 from testcache.digest import of_fields
-from testcache.model import ABSENT, EVERY, STEP, Access, Digest, Found, Kind, Leftover, NodeId
+from testcache.model import ABSENT, EVERY, INSIDE, STEP, Access, Digest, Found, Kind, Leftover, NodeId
 from testcache.recording import anatomy
 from testcache.recording.ambience import Ambience, slot
 from testcache.recording.anatomy import MISSING
@@ -250,6 +250,8 @@ class Leftovers:
             step = earlier + step  # type: ignore[operator]
         elif place in self._left:  # something else than a step was first, or comes now
             step = None
+        if place.endswith(INSIDE):
+            return Digest(change.value)  # type: ignore[arg-type]
         if step is None:
             return ABSENT if change.value is MISSING else portrait(change.value)
         self._steps[place] = step

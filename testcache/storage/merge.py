@@ -53,7 +53,7 @@ def _shows(inside: Collection[Found], states: set[Leftover]) -> bool:
 
     Two show that it does not matter; more would push out the traces of other branches.
     """
-    mine = {one.leftover for one in inside} or {Leftover(INSIDE, ABSENT)}
+    mine = {one.state for one in inside} or {Leftover(INSIDE, ABSENT)}
     count = Counter(state.place for state in states)
     news = {state for state in mine - states if count[state.place] < _STATES}
     states |= news

@@ -9,6 +9,8 @@ import msgspec
 import pytest
 from memory import World
 
+from testcache.model import Digest, Found, NodeId
+
 LIBRARY = """
 class Engine:
     def __init__(self):
@@ -46,7 +48,7 @@ def shop(world: World) -> Any:
     return world.load(OWN.format(lib=library.__name__))
 
 
-def sums(world: World) -> dict[str, object]:
+def sums(world: World) -> dict[str, Any]:
     """The sums of the interiors that have changed."""
     return {place: change.value for place, change in world.changes().items() if place.endswith("!")}
 
@@ -101,6 +103,22 @@ def test_the_order_does_not_count(world: World, shop: Any) -> None:
     compiled.clear()
     (change,) = world.changes().values()
     assert change.restored
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "sure"),
+    [(1, 2, True), ("a", "b", True), (1.5, 2.5, False), (10**9, 10**9 + 1, False), ("a" * 32, "b" * 32, False)],
+)
+def test_what_may_be_a_time_or_a_token_shows_nothing(
+    world: World, shop: Any, one: object, other: object, *, sure: bool
+) -> None:
+    """It is another state, but does not tell two apart for sure."""
+    states = []
+    for value in (one, other):
+        shop.ENGINE._value = value
+        states.append(Found(NodeId("t"), INTERIOR, Digest(sums(world)[INTERIOR])))
+    assert states[0] != states[1]
+    assert (states[0].state != states[1].state) is sure
 
 
 def test_what_an_object_that_came_later_holds_counts(world: World, shop: Any) -> None:
