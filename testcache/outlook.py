@@ -94,7 +94,8 @@ class Outlook:
         self.corrupt = 0
         self._whole: set[tuple[str, bytes]] | None = None
         reach = Reach(self.world.source, load_definitions(store))
-        self._verifier = Verifier(self.world.digest_of, reach, self._traces_of)
+        learns = project.settings.library_state == "learned"
+        self._verifier = Verifier(self.world.digest_of, reach, self._traces_of, learns=learns)
         self._quarantine = Quarantine(store, self.environment, self.world.digest_of, reach)
         self._manifests: dict[str, Manifest] = {}
 

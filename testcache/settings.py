@@ -28,6 +28,7 @@ T = TypeVar("T")
 Recorder = Literal["auto", "monitoring", "probes", "coverage"]
 First = Literal["longest", "failed", "new"]
 Mode = Literal["on", "read", "refresh", "verify", "off"]
+LibraryState = Literal["counts", "learned"]
 Sharing = Literal["off", "read", "write", "read-write"]
 
 OWN_FILE = ".testcache.toml"
@@ -177,6 +178,11 @@ class Settings:
     ignore: tuple[PathPattern, ...] = _key((), "paths that never count as inputs", _PATHS)
     never: tuple[TestPattern, ...] = _key((), "tests that are never cached", _TESTS)
     audit: Audit = _key(Audit(), "hits that really run again, to look for wrong ones", Audit.written_as)
+    library_state: LibraryState = _key(
+        "counts",
+        "whether what a library keeps in its objects goes on to count for a test that has passed with two states of it",
+        '"counts" or "learned"',
+    )
     network: Network = _key(Network(), "the network", "a table [network]")
     processes: Processes = _key(Processes(), "child processes", "a table [processes]")
     parallel: Parallel = _key(Parallel(), "workers", "a table [parallel]")

@@ -1,8 +1,8 @@
 """Checking recorded traces against the world; pure: no pytest, no store, no clock of its own.
 
 A test that has passed with two states of an interior (`testcache.recording.interiors`), all else being equal, is
-*indifferent* to it. That is a conclusion, not a proof: does not see a test to which a third state matters. Not to have
-come upon it at all is no state: in another process it may have had another name.
+*indifferent* to it, if the settings say that this may be concluded: it is no proof, as a third state may matter. Not
+to have come upon it at all is no state: in another process it may have had another name.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ def all_matter(trace: Trace, changed: Sequence[Read]) -> dict[Input, tuple[str, 
 
 
 _NONE: Mapping[Input, tuple[str, ...]] = {}
+_NOWHERE: frozenset[str] = frozenset()
 
 
 NEW = Miss(Reason.NEW)
@@ -52,15 +53,24 @@ class Verifier:
     """Verifies traces; a set of reads that several traces share is checked once.
 
     `digest_of` gives an input's fingerprint now, ABSENT if there is nothing; it is asked at most
-    once an input and part. If nothing but definitions has changed, `refine` says whether that matters.
+    once an input and part. If nothing but definitions has changed, `refine` says whether that matters. `learns` says
+    that tests may be indifferent.
     Source: the matching step of constructCT on terminal inputs (Mokhov, Mitchell and Peyton Jones,
     "Build Systems a la Carte", JFP 2020, section 5.3-5.4).
     """
 
-    def __init__(self, digest_of: DigestOf, refine: Refine = all_matter, traces_of: TracesOf = lambda _: ()) -> None:
+    def __init__(
+        self,
+        digest_of: DigestOf,
+        refine: Refine = all_matter,
+        traces_of: TracesOf = lambda _: (),
+        *,
+        learns: bool = False,
+    ) -> None:
         self._digest_of = digest_of
         self._refine = refine
         self._traces_of = traces_of
+        self._learns = learns
         self._traced: set[Found] = set()
         self._left_by: dict[Found, Trace] = {}
         self._indifferent: dict[int, tuple[Trace, frozenset[str]]] = {}
@@ -102,6 +112,8 @@ class Verifier:
 
     def indifferent_to(self, trace: Trace, traces: Sequence[Trace]) -> frozenset[str]:
         """The interiors that do not matter to a trace; `traces` are all of this test. Cost: once a trace."""
+        if not self._learns:
+            return _NOWHERE
         known = self._indifferent.get(id(trace))
         if known is None:
             alike = [other for other in traces if other.outcome == trace.outcome and self.verify(other) is None]

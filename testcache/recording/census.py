@@ -264,7 +264,7 @@ class Census:
             restored, before = same(value, first), last.get(slot, MISSING)
             interior = self._interiors.of(keeper, slot)
             if interior and not self._interiors.tells_apart(keeper, slot, before, value):
-                self._interiors.change(interior, keeper, slot, before, value)
+                self._interiors.change(interior, keeper, slot, before, value, restored=restored)
             else:
                 place, names = self._place_of(keeper, slot), keeper.names_of(slot)
                 added = first is MISSING and not keeper.kind.named and slot is not WHOLE

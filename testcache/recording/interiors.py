@@ -8,9 +8,9 @@ a name that is mentioned are told apart even there: `app.state.debug = True` is 
 Who comes upon it rests on it, until that is shown not to matter (`testcache.trace`). An object written in C that holds
 something nobody can look at, such as a table of data, makes the interior *opaque*: it is never the same again.
 A state is two sums of 8 bytes: the first leaves out what may be a time or a token, and tells states apart for sure; two
-are the same only if both sums are.
-Does not see: which of two equal plain values is where; the order of elements in a list; what is in a connection, a
-lock or another object of the interpreter's own that stands for a resource.
+are the same only if both sums are. Unknown means different: what is not a plain value, a class or an object whose parts
+are followed (a function, a decimal number, a connection) makes the second sum another one each time.
+Does not see: which of two objects of one class is where, if they hold the same plain values in turn.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from testcache.model import INSIDE, OPAQUE
 from testcache.recording import anatomy
 from testcache.recording.anatomy import ATOMS, MISSING
 from testcache.recording.identity import identity
-from testcache.recording.keepers import Keeper, Names
+from testcache.recording.keepers import Keeper, Names, is_foreign
 from testcache.recording.kinds import ATTRIBUTES, CLASS, PARTS, SLOTS, Key
 from testcache.recording.portrait import atom, can_be_looked_into
 
@@ -70,6 +70,8 @@ class Interiors:
         self._access: dict[str, tuple[Names, Names]] = {}
         self._touched: set[str] = set()
         self._opaque: set[str] = set()
+        self._inexact: set[str] = set()
+        self._differing: dict[str, set[tuple[Keeper, object]]] = {}
 
     def of(self, keeper: Keeper, slot: Any) -> str:
         """The place of the interior to which a slot belongs; "" if it is a place of its own."""
@@ -102,8 +104,10 @@ class Interiors:
         """Nothing leads to it any more, or it turns out to have been there at first."""
         self._add_all(keeper, -1)
 
-    def change(self, place: str, keeper: Keeper, slot: Any, before: object, value: object) -> None:
-        """A slot holds something else."""
+    def change(self, place: str, keeper: Keeper, slot: Any, before: object, value: object, *, restored: bool) -> None:
+        """A slot holds something else; or what it held at first."""
+        differing = self._differing.setdefault(place, set())
+        (differing.discard if restored else differing.add)((keeper, slot))
         self._add(place, slot, value, 1)
         self._add(place, slot, before, -1)
         names, files = self._access.get(place, _NOTHING)
@@ -122,9 +126,11 @@ class Interiors:
             parts = (anatomy.content(value) or ()) if type(value) is tuple else (value,)
             if not all(map(self._is_known, parts)):
                 self._opaque.add(place)
-            for part in parts:
+            if not all(map(_is_exact, parts)):
+                self._inexact.add(place)
+            for at, part in enumerate(parts):
                 sure += sign * _number(f"{label}\n{type(part).__name__ if _passes(part) else _label(part)}")
-                exact += sign * _number(f"{label}\n{_label(part)}")
+                exact += sign * _number(f"{label}\n{at}\n{_label(part)}")
         self._sums[place] = (sure % _SIZE, exact % _SIZE)
 
     def _is_known(self, value: object) -> bool:
@@ -139,9 +145,12 @@ class Interiors:
         """
         found = []
         for place in sorted(self._touched):
-            sums = self._sums.get(place, _ZERO)
-            value = b"".join(total.to_bytes(8, "big") for total in sums) if sums != _ZERO else b""
-            if place in self._opaque:
+            sure, exact = (total.to_bytes(8, "big") for total in self._sums.get(place, _ZERO))
+            value = sure + (os.urandom(8) if place in self._inexact else exact)
+            if not self._differing.get(place):
+                self._sums.pop(place, None)
+                found += [(one, b"", *self._access[place]) for one in (place, place + OPAQUE)]
+            elif place in self._opaque:
                 found.append((place + OPAQUE, os.urandom(16), *self._access[place]))
             else:
                 found.append((place, value, *self._access[place]))
@@ -150,15 +159,18 @@ class Interiors:
 
     def drop(self, gone: Collection[Keeper]) -> frozenset[str]:
         """Nothing leads to these objects any more; the interiors that are gone, or as they were at first."""
-        inner = [keeper for keeper in gone if keeper.inside]
-        for keeper in inner:
-            self.leave(keeper)
-        ended = [place for keeper in gone if (place := keeper.place + INSIDE) in self._sums and not keeper.inside]
-        for place in ended:
-            del self._sums[place]
-        places = {*(one.inside for one in inner), *ended}
-        restored = {place for place in places if self._sums.get(place, _ZERO) == _ZERO}
-        return frozenset(restored.union(place + OPAQUE for place in ended))
+        places = set()
+        for keeper in gone:
+            place = keeper.inside or keeper.place + INSIDE
+            if keeper.inside:
+                self.leave(keeper)
+            if place in self._differing:
+                places.add(place)
+                self._differing[place] = {one for one in self._differing[place] if one[0] is not keeper}
+        restored = {place for place in places if not self._differing[place]}
+        for place in restored:
+            self._sums.pop(place, None)
+        return frozenset(restored.union(place + OPAQUE for place in restored))
 
 
 def _number(text: str) -> int:
@@ -171,6 +183,16 @@ def _passes(value: Any) -> bool:
     if kind is str or kind is bytes:
         return len(value) >= _LONG
     return kind is float or (kind is int and abs(value) >= _LARGE)
+
+
+def _is_exact(value: object) -> bool:
+    """Whether the label says all that there is, or the parts are followed."""
+    kind = type(value)
+    if kind in ATOMS or issubclass(kind, type):
+        return True
+    return (anatomy.is_transparent(kind) and not is_foreign(kind)) or (
+        not can_be_looked_into(kind) and _has_bytes(value)
+    )
 
 
 def _has_data(kind: type) -> bool:

@@ -188,11 +188,14 @@ def expand(
         return [_borne(_keeper(found, anatomy.dict_of(thing), LOGGER, thing), thing)]
     if kind is weakref.WeakKeyDictionary:
         return [_keeper(found, thing.data, WEAK, thing.data)]
-    if anatomy.names_of(kind)[0].partition(".")[0] in _FOREIGN:
+    if is_foreign(kind):
         return []
-    if found.inside and home(kind) is not None:  # the project's again
-        found = replace(found, place=f"{found.inside}{anatomy.names_of(kind)[1]}", inside="")
     return _object(found, library=is_library(kind))
+
+
+def is_foreign(kind: type) -> bool:
+    """Whether objects of a class are not entered."""
+    return anatomy.names_of(kind)[0].partition(".")[0] in _FOREIGN
 
 
 def _keeper(found: Found, thing: object, kind: Kind, owner: object) -> Keeper:

@@ -44,12 +44,13 @@ class Cache:
         reach: Refine,
         *,
         traces_per_test: int = TRACES_PER_TEST,
+        learns: bool = False,
         shared: Shared | None = None,
     ) -> None:
         self._store = store
         self._environment = environment
-        self._verifier = Verifier(digest_of, reach, self._traces_of)
-        self._after = Verifier(digest_of, reach, self._traces_of)  # knows what this run has recorded
+        self._verifier = Verifier(digest_of, reach, self._traces_of, learns=learns)
+        self._after = Verifier(digest_of, reach, self._traces_of, learns=learns)  # knows what this run has recorded
         self._traces_per_test = traces_per_test
         self._shared = shared
         self._taken: dict[str, Manifest] = {}

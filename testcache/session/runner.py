@@ -158,6 +158,7 @@ class Runner:
             self.world.digest_of,
             reach,
             traces_per_test=self.recording.settings.traces_per_test,
+            learns=self.recording.settings.library_state == "learned",
             shared=self.config.pluginmanager.get_plugin("testcache-shared"),
         )
         self._recovered = self.cache.recover()

@@ -1,4 +1,4 @@
-"""What libraries keep in their objects: who came upon it rests on it, until it is shown not to matter."""
+"""What libraries keep in their objects: who came upon it rests on it, if the settings say so until it is learnt."""
 
 from __future__ import annotations
 
@@ -55,8 +55,41 @@ def recorded(project: Project) -> Project:
     return project
 
 
-def test_who_passes_with_two_states_runs_for_them_once(recorded: Project) -> None:
+@pytest.fixture
+def learning(recorded: Project) -> Project:
+    """The same, and nobody minds what others leave in the library's objects."""
+    recorded.write(".testcache.toml", 'library-state = "learned"\n')
+    return recorded
+
+
+def test_it_counts_each_time(recorded: Project) -> None:
+    """A limit may let 3 statements pass, and not 10."""
+    for number in range(5, 8):
+        recorded.edit("test_2.py", "select 2" if number == 5 else f"select {number - 1}", f"select {number}")
+        assert recorded.run().executed == {"test_2.py::test_edited", *ASKS}
+        assert recorded.run().executed == set()
+
+
+def test_an_object_that_is_handed_over_counts_with_what_it_holds(recorded: Project) -> None:
+    """Whatever it is: what the library is given by one test it may give to another."""
+    recorded.write("box.py", "class Box:\n    def __init__(self, size): self.size = size\n")
+    given = "import shop, box, decimal\ndef test_edited(): shop.login({0})\n"
+    recorded.write("test_3.py", "import shop\ndef test_size(): assert shop.me().__class__ and str(shop.me()) < '5'\n")
+    for before, after in (("decimal.Decimal(4)", "decimal.Decimal(6)"), ("[4].copy", "[6].copy")):
+        recorded.write("test_2.py", given.format(before))
+        recorded.run()
+        recorded.write("test_2.py", given.format(after))
+        assert "test_3.py::test_size" in recorded.run().executed
+    recorded.write("test_3.py", "import shop\ndef test_size(): assert shop.me().size < 5\n")
+    recorded.write("test_2.py", given.format("box.Box(4)"))
+    assert recorded.run().exit == 0
+    recorded.write("test_2.py", given.format("box.Box(6)"))
+    assert recorded.run().outcomes["test_3.py::test_size"] == "failed"
+
+
+def test_who_passes_with_two_states_runs_for_them_once(learning: Project) -> None:
     """After that, only the edited test does; also if it leaves something else each time."""
+    recorded = learning
     recorded.edit("test_2.py", "select 2", "select 5")
     assert recorded.run().executed == {"test_2.py::test_edited", *ASKS}
     for number in range(6, 9):
@@ -69,8 +102,9 @@ def test_who_passes_with_two_states_runs_for_them_once(recorded: Project) -> Non
     assert recorded.run("-n", "2").executed == set()
 
 
-def test_who_fails_without_it_runs_each_time(recorded: Project) -> None:
+def test_who_fails_without_it_runs_each_time(learning: Project) -> None:
     """It has never passed in another way."""
+    recorded = learning
     recorded.write("test_2.py", "import shop\ndef test_edited(): shop.login('ada')\n")
     recorded.write("test_3.py", "import shop\ndef test_me(): assert shop.me() == 'ada'\n")
     assert recorded.run().exit == 0
@@ -84,8 +118,9 @@ def test_who_fails_without_it_runs_each_time(recorded: Project) -> None:
     assert recorded.run().executed == set()
 
 
-def test_one_object_says_nothing_about_another(recorded: Project) -> None:
+def test_one_object_says_nothing_about_another(learning: Project) -> None:
     """Who has passed with two states of the engine has still seen one client only."""
+    recorded = learning
     me = "def test_me(): assert shop.ask('me') and shop.me() == 'ada'\n"
     recorded.write("test_2.py", "import shop\ndef test_edited(): shop.login('ada')\n" + me)
     recorded.run()
@@ -96,8 +131,9 @@ def test_one_object_says_nothing_about_another(recorded: Project) -> None:
     assert recorded.run().outcomes["test_2.py::test_me"] == "failed"
 
 
-def test_what_the_project_mentions_is_its_own(recorded: Project) -> None:
+def test_what_the_project_mentions_is_its_own(learning: Project) -> None:
     """Another value is another input, however often it did not matter."""
+    recorded = learning
     recorded.write("test_2.py", "import shop\ndef test_edited(): shop.engine.headers['user'] = 0\n")
     recorded.write("test_3.py", "import shop\ndef test_user(): assert shop.engine.headers['user'] < 5\n")
     recorded.run()

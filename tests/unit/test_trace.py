@@ -32,12 +32,12 @@ def trace(reads: str = "", left: tuple[Leftover, ...] = (), found: tuple[Found, 
     return Trace((files,), "passed", (), 0.1, 100.0, max_age_s=age_s, left=frozenset(left), found=frozenset(found))
 
 
-def verifier(traces: dict[NodeId, list[Trace]]) -> Verifier:
-    return Verifier(lambda asked: value(asked.name), traces_of=lambda node: traces.get(node, ()))
+def verifier(traces: dict[NodeId, list[Trace]], *, learns: bool = True) -> Verifier:
+    return Verifier(lambda asked: value(asked.name), traces_of=lambda node: traces.get(node, ()), learns=learns)
 
 
-def decide(traces: dict[NodeId, list[Trace]], node: NodeId) -> Hit | Miss:
-    return verifier(traces).decide(traces[node], now_s=200.0)
+def decide(traces: dict[NodeId, list[Trace]], node: NodeId, *, learns: bool = True) -> Hit | Miss:
+    return verifier(traces, learns=learns).decide(traces[node], now_s=200.0)
 
 
 class TestWaiting:
@@ -140,6 +140,13 @@ class TestIndifferent:
         assert decide({A: [self.ran], B: traces}, B) == Miss(
             Reason.LEFTOVER, (), traces[0], (found(A, "Q"),), frozenset({found(A, "P!", "1")})
         )
+
+    def test_only_where_that_may_be_concluded(self) -> None:
+        """Else it waits for what it found."""
+        traces = [trace("y", found=(found(A, "P!", text),)) for text in "12"]
+        assert decide({A: [self.ran], B: traces}, B) == Hit(traces[0])
+        waits = Miss(Reason.LEFTOVER, (), traces[0], (found(A, "P!", "1"),))
+        assert decide({A: [self.ran], B: traces}, B, learns=False) == waits
 
     def test_each_interior_by_itself(self) -> None:
         """That one does not matter says nothing about another."""
