@@ -45,8 +45,8 @@ ADVICE = {
         "cache, an attribute that is computed once, an entry in a registry. The inputs of that earlier test "
         "have changed. It runs first, and if it leaves the same again, this one is replayed after all; if not, "
         'or if the earlier one is not part of the run, this one runs. What is "inside" an object is what an installed '
-        'library keeps there for itself. If no test of the project minds that, the setting `library-state = "learned"` '
-        "has each test run once more for it, and not again."
+        "library keeps there for itself. If no test of the project minds that, the setting "
+        '`library-state = "learned"` has each test run once more for it, and not again.'
     ),
     Reason.NOT_PASSED: (
         "The latest run of the test failed. Failures are never replayed; once it has passed, it is replayed again."
