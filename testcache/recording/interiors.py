@@ -2,15 +2,15 @@
 
 An ORM, a web framework or a client fills hundreds of attributes as tests go by: memos, counters, compiled
 statements. An attribute that no code of the project mentions is read and set by the library alone, so that nobody
-needs to know them one by one: all that an engine keeps is one place, `database.py::engine!`. What it holds is the
-sum of all that is not as it was at first, where the order in which that came about does not count. Plain values under
-a name that is mentioned are told apart even there: `app.state.debug = True` is a key in a dict of the library.
+needs to know them one by one: all that an engine keeps is one place, `database.py::engine!`. Plain values under a name
+that is mentioned are told apart even there: `app.state.debug = True` is a key in a dict of the library.
 Who comes upon it rests on it, until that is shown not to matter (`testcache.trace`). An object written in C that holds
 something nobody can look at, such as a table of data, makes the interior *opaque*: it is never the same again.
-A state is two sums of 8 bytes: the first leaves out what may be a time or a token, and tells states apart for sure; two
-are the same only if both sums are. Unknown means different: what is not a plain value, a class or an object whose parts
-are followed (a function, a decimal number, a connection) makes the second sum another one each time.
-Does not see: which of two objects of one class is where, if they hold the same plain values in turn.
+A state is 16 bytes. The first 8 are a sum that leaves out what may be a time or a token: where they differ, two states
+differ for sure. The rest is a digest of all changes in their order: only what came about in the same way is the same.
+Unknown means different: what is not a plain value, a class that has a name or an object whose parts are followed (a
+function, a decimal number, a connection) makes the rest another one each time.
+Does not see: keys that change places in a table.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ import os
 from collections.abc import Callable, Collection
 from typing import Any, Final
 
-from testcache.digest import of_bytes, of_text
+from testcache.digest import of_bytes, of_fields, of_text
 from testcache.model import INSIDE, OPAQUE
 from testcache.recording import anatomy
 from testcache.recording.anatomy import ATOMS, MISSING
 from testcache.recording.identity import identity
 from testcache.recording.keepers import Keeper, Names, is_foreign
 from testcache.recording.kinds import ATTRIBUTES, CLASS, PARTS, SLOTS, Key
-from testcache.recording.portrait import atom, can_be_looked_into
+from testcache.recording.portrait import atom, can_be_looked_into, has_its_name
 
 _OF_NAMES: Final = frozenset({ATTRIBUTES, CLASS, PARTS, SLOTS})
 """How objects are looked at whose slots have names; the keys of a library's table are the project's."""
@@ -45,9 +45,8 @@ _FEW: Final = 8
 
 _NOTHING: tuple[Names, Names] = (frozenset(), frozenset())
 
-_Sums = tuple[int, int]
-_ZERO: Final = (0, 0)
-_SIZE: Final = 2**64
+_PLAIN: Final = (int, float, complex, str, bytes, BaseException)
+"""What objects of a subclass hold besides attributes is in no slot."""
 
 
 class Interiors:
@@ -66,7 +65,9 @@ class Interiors:
         self.adopting = False
         self._is_library = is_library
         self._libraries: dict[int, tuple[type, bool]] = {}
-        self._sums: dict[str, _Sums] = {}  # zero if all is as it was at first
+        self._sums: dict[str, int] = {}
+        self._news: dict[str, list[str]] = {}
+        self._history: dict[str, bytes] = {}
         self._access: dict[str, tuple[Names, Names]] = {}
         self._touched: set[str] = set()
         self._opaque: set[str] = set()
@@ -111,7 +112,7 @@ class Interiors:
         self._add(place, slot, value, 1)
         self._add(place, slot, before, -1)
         names, files = self._access.get(place, _NOTHING)
-        self._access[place] = (names | keeper.names, files | keeper.files)
+        self._access[place] = (names | keeper.names_of(slot), files | keeper.files)
         self._touched.add(place)
 
     def _add_all(self, keeper: Keeper, sign: int) -> None:
@@ -119,19 +120,20 @@ class Interiors:
             self._add(keeper.inside, slot, value, sign)
 
     def _add(self, place: str, slot: Any, value: object, sign: int) -> None:
-        """Count what a slot holds, or no longer. Cost: 3 us; a list, 2 us an element."""
-        sure, exact = self._sums.get(place, _ZERO)
+        """Count what a slot holds, or no longer. Cost: 2 us; a list, 1 us an element."""
+        label = _label(slot.key if type(slot) is Key else slot)
+        parts: Any = (anatomy.content(value) or ()) if type(value) is tuple else (value,)
         if value is not MISSING:
-            label = _label(slot.key if type(slot) is Key else slot)
-            parts = (anatomy.content(value) or ()) if type(value) is tuple else (value,)
             if not all(map(self._is_known, parts)):
                 self._opaque.add(place)
-            if not all(map(_is_exact, parts)):
+            if not all(map(_is_exact, (*parts, slot.key if type(slot) is Key else None))):
                 self._inexact.add(place)
-            for at, part in enumerate(parts):
-                sure += sign * _number(f"{label}\n{type(part).__name__ if _passes(part) else _label(part)}")
-                exact += sign * _number(f"{label}\n{at}\n{_label(part)}")
-        self._sums[place] = (sure % _SIZE, exact % _SIZE)
+            texts = (type(part).__name__ if _passes(part) else _label(part) for part in parts)
+            total = sum(int.from_bytes(of_text(f"{label}\n{text}")[:8], "big") for text in texts)
+            self._sums[place] = (self._sums.get(place, 0) + sign * total) % 2**64
+        if sign > 0:
+            held = ["-"] if value is MISSING else map(_label, parts)
+            self._news.setdefault(place, []).append("\n".join((label, *held)))
 
     def _is_known(self, value: object) -> bool:
         """Whether an object is told by its label, and by what it leads to."""
@@ -145,10 +147,11 @@ class Interiors:
         """
         found = []
         for place in sorted(self._touched):
-            sure, exact = (total.to_bytes(8, "big") for total in self._sums.get(place, _ZERO))
-            value = sure + (os.urandom(8) if place in self._inexact else exact)
+            past = of_fields(self._history.get(place, b"").hex(), *self._news.pop(place, ()))[:8]
+            self._history[place] = os.urandom(8) if place in self._inexact else past
+            value = self._sums.get(place, 0).to_bytes(8, "big") + self._history[place]
             if not self._differing.get(place):
-                self._sums.pop(place, None)
+                self._forget(place)
                 found += [(one, b"", *self._access[place]) for one in (place, place + OPAQUE)]
             elif place in self._opaque:
                 found.append((place + OPAQUE, os.urandom(16), *self._access[place]))
@@ -156,6 +159,12 @@ class Interiors:
                 found.append((place, value, *self._access[place]))
         self._touched.clear()
         return found
+
+    def _forget(self, place: str) -> None:
+        for known in (self._sums, self._news, self._history, self._differing):
+            known.pop(place, None)
+        self._inexact.discard(place)
+        self._opaque.discard(place)
 
     def drop(self, gone: Collection[Keeper]) -> frozenset[str]:
         """Nothing leads to these objects any more; the interiors that are gone, or as they were at first."""
@@ -169,12 +178,8 @@ class Interiors:
                 self._differing[place] = {one for one in self._differing[place] if one[0] is not keeper}
         restored = {place for place in places if not self._differing[place]}
         for place in restored:
-            self._sums.pop(place, None)
+            self._forget(place)
         return frozenset(restored.union(place + OPAQUE for place in restored))
-
-
-def _number(text: str) -> int:
-    return int.from_bytes(of_text(text)[:8], "big")
 
 
 def _passes(value: Any) -> bool:
@@ -188,11 +193,13 @@ def _passes(value: Any) -> bool:
 def _is_exact(value: object) -> bool:
     """Whether the label says all that there is, or the parts are followed."""
     kind = type(value)
-    if kind in ATOMS or issubclass(kind, type):
+    if kind in ATOMS:
         return True
-    return (anatomy.is_transparent(kind) and not is_foreign(kind)) or (
-        not can_be_looked_into(kind) and _has_bytes(value)
-    )
+    if issubclass(kind, type):
+        return has_its_name(value)
+    if not can_be_looked_into(kind):
+        return _has_bytes(value)
+    return anatomy.is_transparent(kind) and not issubclass(kind, _PLAIN) and not is_foreign(kind)
 
 
 def _has_data(kind: type) -> bool:

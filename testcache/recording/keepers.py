@@ -120,9 +120,10 @@ class Keeper:
         parts = [(at, part) for at, part in parts if type(part) not in ATOMS]
         if not parts:
             return ()
+        names = self.names_of(slot)
         if inside:
-            return [Found(part, inside, self.names, self.files, inside=inside) for _, part in parts]
-        place, names = self.place_of(slot), self.names_of(slot)
+            return [Found(part, inside, names, self.files, inside=inside) for _, part in parts]
+        place = self.place_of(slot)
         return [Found(part, place if at is None else f"{place}[{at}]", names, self.files) for at, part in parts]
 
     def below(self, inside: Callable[[Keeper, Any], str]) -> list[Found]:

@@ -210,14 +210,18 @@ def _unknown() -> str:
 def _of_class(thing: Any) -> Iterator[object]:
     module, name = anatomy.names_of(thing)
     yield _Word(f"{module}.{name}")
-    if "<" in name:
-        return
+    if "<" not in name and not has_its_name(thing):  # made by a call: its attributes were computed
+        yield dict(anatomy.attributes(thing))
+
+
+def has_its_name(cls: Any) -> bool:
+    """Whether a class is what its name stands for in its module."""
+    module, name = anatomy.names_of(cls)
     value: Any = sys.modules.get(module)
     for part in name.split("."):
         held = anatomy.class_dict(value) if issubclass(type(value), type) else anatomy.dict_of(value)
         value = (held or {}).get(part)
-    if value is not thing:  # made by a call: its attributes were computed
-        yield dict(anatomy.attributes(thing))
+    return value is cls
 
 
 def _of_member(thing: Any) -> Iterator[object]:
