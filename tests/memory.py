@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from testcache.recording.census import Census, Change
+from testcache.recording.census import Census
+from testcache.recording.change import Change
 from testcache.recording.interiors import Interiors
 
 numbers = itertools.count()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from testcache.inputs.variables import Variables
 from testcache.recording.anatomy import MISSING
-from testcache.recording.census import Change
+from testcache.recording.change import Change
 
 HOLDER = "environ"
 

@@ -53,7 +53,6 @@ class Interiors:
     """The interiors of one process.
 
     Attributes:
-        mentioned: the names that code of the project mentions.
         adopting: whether what enters now was there at first.
 
     Args:
@@ -61,8 +60,9 @@ class Interiors:
     """
 
     def __init__(self, is_library: Callable[[str], bool]) -> None:
-        self.mentioned: set[str] = set()
         self.adopting = False
+        self._mentioned: set[str] = set()
+        self._passed_over: set[str] = set()
         self._is_library = is_library
         self._libraries: dict[int, tuple[type, bool]] = {}
         self._sums: dict[str, int] = {}
@@ -78,12 +78,31 @@ class Interiors:
         """The place of the interior to which a slot belongs; "" if it is a place of its own."""
         if keeper.inside:
             return keeper.inside
-        is_inner = keeper.library and keeper.kind in _OF_NAMES and slot not in self.mentioned
+        is_inner = keeper.library and keeper.kind in _OF_NAMES and slot not in self._mentioned
         return keeper.place + INSIDE if is_inner else ""
+
+    def way(self, keeper: Keeper, slot: Any) -> tuple[str, Names]:
+        """The interior to which a slot belongs, and the names by which code may come upon what is in it."""
+        inside = self.of(keeper, slot)
+        return inside, self._names_of(keeper, slot) if inside else keeper.names_of(slot)
+
+    def _names_of(self, keeper: Keeper, slot: Any) -> Names:
+        """Names that nobody mentions lead nobody anywhere, for as long as that is so; a library has thousands."""
+        if not keeper.kind.named or slot in self._mentioned:
+            return keeper.names_of(slot)
+        self._passed_over.add(slot)
+        return keeper.names
+
+    def mention(self, names: Names) -> Names:
+        """Code that is loaded mentions these names; those are returned that have been passed over until now."""
+        late = self._passed_over & names
+        self._passed_over -= late
+        self._mentioned |= names
+        return frozenset(late)
 
     def tells_apart(self, keeper: Keeper, slot: Any, *values: object) -> bool:
         """Whether a slot of an interior is one that the project sets or reads by a roundabout way."""
-        is_named = type(slot) is str and slot in self.mentioned and not keeper.late
+        is_named = type(slot) is str and slot in self._mentioned and not keeper.late
         return is_named and all(value is MISSING or type(value) in ATOMS for value in values)
 
     def is_library(self, kind: type) -> bool:
@@ -112,7 +131,7 @@ class Interiors:
         self._add(place, slot, value, 1)
         self._add(place, slot, before, -1)
         names, files = self._access.get(place, _NOTHING)
-        self._access[place] = (names | keeper.names_of(slot), files | keeper.files)
+        self._access[place] = (names | self._names_of(keeper, slot), files | keeper.files)
         self._touched.add(place)
 
     def _add_all(self, keeper: Keeper, sign: int) -> None:

@@ -106,10 +106,10 @@ class Keeper:
         """
         return self.names | {slot} if self.kind.named else self.names
 
-    def found_in(self, slot: Any, inside: str = "") -> Sequence[Found]:
+    def found_in(self, slot: Any, inside: str, names: Names) -> Sequence[Found]:
         """What is in a slot, and an object that is its key, on the way into the census; plain values are not.
 
-        `inside` is the place of the interior to which the slot belongs.
+        `inside` is the place of the interior to which the slot belongs, `names` are those by which code may get there.
         """
         value = self.last[slot]
         parts: list[tuple[int | None, object]] = [(None, value)]
@@ -120,15 +120,14 @@ class Keeper:
         parts = [(at, part) for at, part in parts if type(part) not in ATOMS]
         if not parts:
             return ()
-        names = self.names_of(slot)
         if inside:
             return [Found(part, inside, names, self.files, inside=inside) for _, part in parts]
         place = self.place_of(slot)
         return [Found(part, place if at is None else f"{place}[{at}]", names, self.files) for at, part in parts]
 
-    def below(self, inside: Callable[[Keeper, Any], str]) -> list[Found]:
-        """All that this leads to."""
-        return [found for slot in self.last for found in self.found_in(slot, inside(self, slot))]
+    def below(self, way: Callable[[Keeper, Any], tuple[str, Names]]) -> list[Found]:
+        """All that this leads to; `way` gives the interior to which a slot belongs, and the names that lead there."""
+        return [found for slot in self.last for found in self.found_in(slot, *way(self, slot))]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

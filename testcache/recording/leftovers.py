@@ -20,6 +20,7 @@ import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain
 from operator import is_
 from types import ModuleType
 
@@ -28,7 +29,8 @@ from testcache.model import ABSENT, EVERY, INSIDE, STEP, Access, Digest, Found, 
 from testcache.recording import anatomy
 from testcache.recording.ambience import Ambience, slot
 from testcache.recording.anatomy import MISSING
-from testcache.recording.census import Census, Change
+from testcache.recording.census import Census
+from testcache.recording.change import Change
 from testcache.recording.context import Context
 from testcache.recording.interiors import Interiors
 from testcache.recording.keepers import Found as Watched
@@ -165,10 +167,19 @@ class Leftovers:
     # -- modules
 
     def _adopt(self, modules: Iterable[ModuleType]) -> None:
-        for file in self._tape.loaded.keys() - self._read:
-            self._interiors.mentioned.update(*self._tape.loaded[file].source.mentions.values())
-            self._read.add(file)
+        self._read_mentions()
         self._census.adopt(modules)
+
+    def _read_mentions(self) -> None:
+        """Code that is new may come upon what is old, by names that did not count until now."""
+        loaded = self._tape.loaded
+        if len(loaded) != len(self._read):
+            files = loaded.keys() - self._read
+            self._read |= files
+            mentions = chain.from_iterable(loaded[file].source.mentions.values() for file in files)
+            late = self._census.mention(frozenset(chain.from_iterable(mentions)))
+            if late:
+                self._remains.widen(late)
 
     def _is_library(self, module: str) -> bool:
         """Whether a module is neither the project's nor the interpreter's."""
@@ -219,6 +230,7 @@ class Leftovers:
             self._safely(lambda: self._look(test, fixture, importing))
 
     def _look(self, test: NodeId, fixture: Context | None, importing: str) -> None:
+        self._read_mentions()
         look = self._census.changes()
         changes = [*look.changes, *self._ambience.changes()]
         for change in changes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from testcache.model import EVERY, Digest, Found
 from testcache.recording.context import Context, Place
@@ -87,6 +87,16 @@ class Remains:
             for group in [*self._by_holder.get(holder, ())]:
                 for place in [*self._groups[group]]:
                     self.put(place, None)
+
+    def widen(self, names: Names) -> None:
+        """Code comes in that mentions names which may lead anywhere in what libraries keep."""
+        before = {
+            place: None if entry is None else replace(entry, names=entry.names | names)
+            for place, entry in self._before.items()
+        }
+        for place, entry in [*self.entries.items()]:
+            self.put(place, replace(entry, names=entry.names | names))
+        self._before = before
 
     # -- before the present test
 

@@ -14,6 +14,8 @@ class Engine:
         return self._compiled.setdefault(statement, [statement, self._counter])[0]
     def login(self, name): self._cookies["user"] = name
     def me(self): return self._cookies.get("user")
+    def remember(self): known.append(self)
+known = []
 """
 SHOP = """
 from store import Engine
@@ -85,6 +87,18 @@ def test_an_object_that_is_handed_over_counts_with_what_it_holds(recorded: Proje
     assert recorded.run().exit == 0
     recorded.write("test_2.py", given.format("box.Box(6)"))
     assert recorded.run().outcomes["test_3.py::test_size"] == "failed"
+
+
+def test_code_that_a_test_imports_comes_upon_it_by_a_name_of_the_librarys_own(recorded: Project) -> None:
+    """Nobody had mentioned that when the object came in, or when another test changed what is in it."""
+    recorded.write("shop.py", SHOP + "client.remember()\n")
+    recorded.write("peek.py", "import store\ndef who(): return store.known[0]._cookies.get('user')\n")
+    late = "import shop\ndef test_who():\n    import peek\n    assert peek.who() == 'ada'\n"
+    recorded.write("test_3.py", late)
+    recorded.write("test_2.py", "import shop\ndef test_edited(): shop.login('ada')\n")
+    assert recorded.run().exit == 0
+    recorded.edit("test_2.py", "'ada'", "'bob'")
+    assert recorded.run().outcomes["test_3.py::test_who"] == "failed"
 
 
 def test_who_passes_with_two_states_runs_for_them_once(learning: Project) -> None:

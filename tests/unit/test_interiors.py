@@ -48,7 +48,7 @@ def world(tmp_path: Path) -> World:
 @pytest.fixture
 def shop(world: World) -> Any:
     library = world.load(LIBRARY, name="lib")
-    world.interiors.mentioned |= {"ENGINE", "headers", "Order", "total"}
+    world.census.mention(frozenset({"ENGINE", "headers", "Order", "total"}))
     return world.load(OWN.format(lib=library.__name__))
 
 
@@ -64,8 +64,18 @@ def test_all_that_is_not_mentioned_is_one_place(world: World, shop: Any) -> None
     shop.ENGINE.pool.free.append(3)
     (change,) = world.changes().values()
     assert (change.place, change.holder) == (INTERIOR, INTERIOR)
-    assert {"ENGINE", "_counter", "pool", "free"} <= change.names
+    assert change.names == {"ENGINE"}
     assert world.changes() == {}
+
+
+def test_code_that_comes_later_comes_upon_it_by_names_that_nobody_mentioned_before(world: World, shop: Any) -> None:
+    """`find().pool.free` of a module that a test imports needs no name of the project's."""
+    shop.ENGINE.pool.free.append(3)
+    assert world.changes()[INTERIOR].names == {"ENGINE"}
+    assert world.census.mention(frozenset({"free", "find", "ENGINE"})) == {"free"}
+    shop.ENGINE.pool.free.append(4)
+    assert world.changes()[INTERIOR].names == {"ENGINE", "free"}
+    assert world.census.mention(frozenset({"free"})) == frozenset()
 
 
 def test_what_is_mentioned_has_a_place_of_its_own(world: World, shop: Any) -> None:
@@ -84,7 +94,7 @@ def test_a_library_class_that_the_project_has_made_its_own(world: World, shop: A
 
 def test_a_plain_value_by_a_roundabout_way_has_a_place_of_its_own(world: World, shop: Any) -> None:
     """The project names what a dict of the library keeps; objects, and other names, are inside."""
-    world.interiors.mentioned.add("debug")
+    world.census.mention(frozenset({"debug"}))
     shop.ENGINE.state.debug = True
     assert world.places() == {f"{INTERIOR}.debug"}
     shop.ENGINE.state.other = True
