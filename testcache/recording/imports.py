@@ -142,7 +142,9 @@ class Imports:
         foreign = self._foreign.get(importer)
         if foreign:
             module = self._import(name, globals, locals, fromlist, level)
-            if level == 0 and self._strangers.asked(context, globals, _names(name, fromlist)):
+            if level or (not fromlist and self._strangers.is_outside(name)):
+                return module
+            if self._strangers.asked(context, globals, _names(name, fromlist)):
                 self._silent.add(importer)
             return module
         package = globals.get("__package__") if level and globals else None

@@ -46,6 +46,10 @@ class Strangers:
                 self._tape.note(context, Kind.DEFINITIONS, everything, ABSENT)
         return False
 
+    def is_outside(self, name: str) -> bool:
+        """Whether a module is known to be none of the project's: libraries import theirs wherever they need them."""
+        return self._paths.get(name) == ""
+
     def _is_harmless(self, name: str, file: str) -> bool:
         """Is the code the project's own, which is read, or one that is known?"""
         known = self._harmless.get(name)
