@@ -28,7 +28,7 @@ from testcache.recording.interiors import Interiors
 from testcache.recording.keepers import Found, Keeper, Names, expand
 from testcache.recording.kinds import CACHE, MODULE, WHOLE, Key
 from testcache.recording.piles import begins_with, found_in, in_order, is_cache, is_pile, pile_up, results, spread
-from testcache.recording.snapshot import SIZE, Empties, Snapshot
+from testcache.recording.snapshot import Empties, Snapshots
 
 MOST_KEEPERS: Final = 200_000
 """Objects that are watched: about 50 ms a test."""
@@ -63,7 +63,7 @@ class Census:
         self._values: set[Found] = set()
         self._bearers: set[Keeper] = set()
         self._places: set[str] = set()
-        self._snapshots: list[Snapshot] = []
+        self._snapshots = Snapshots()
         self._empties = Empties()
         self._untold: list[Keeper] = []
         self._caches: list[Keeper] = []
@@ -127,7 +127,7 @@ class Census:
         changed = self._empties.filled()
         for keeper in changed:
             self._watch(keeper)
-        changed += chain.from_iterable(snapshot.changed() for snapshot in self._snapshots)
+        changed += self._snapshots.changed()
         found += chain.from_iterable(map(self._compare, changed))
         found += chain.from_iterable(map(self._compare, self._untold))
         self._grow(self._entered, late=True)
@@ -226,9 +226,7 @@ class Census:
         if not keeper.kind.told:
             self._untold.append(keeper)
         elif not keeper.kind.fixed and not self._empties.add(keeper):
-            if not self._snapshots or len(self._snapshots[-1].keepers) >= SIZE:
-                self._snapshots.append(Snapshot())
-            self._snapshots[-1].add(keeper)
+            self._snapshots.add(keeper)
 
     # -- comparing
 
@@ -367,8 +365,7 @@ class Census:
                 del self._keepers[identity(keeper.thing)]
                 self._places.discard(keeper.place)
             self._empties.drop(gone)
-            for snapshot in self._snapshots:
-                snapshot.drop(gone)
+            self._snapshots.drop(gone)
             self._untold = [keeper for keeper in self._untold if keeper not in gone]
             self._caches = [keeper for keeper in self._caches if keeper not in gone]
         return frozenset(keeper.place for keeper in gone if not keeper.inside) | self._interiors.drop(gone)

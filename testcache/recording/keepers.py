@@ -127,10 +127,11 @@ class Keeper:
 
     def below(self, way: Callable[[Keeper, Any], tuple[str, Names]]) -> list[Found]:
         """All that this leads to; `way` gives the interior to which a slot belongs, and the names that lead there."""
-        return [found for slot in self.last for found in self.found_in(slot, *way(self, slot))]
+        slots = [slot for slot, value in self.last.items() if type(value) not in ATOMS or type(slot) is Key]
+        return [found for slot in slots for found in self.found_in(slot, *way(self, slot))]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)  # not frozen, which would take three times as long; a test makes thousands
 class Found:
     """An object on the way into the census: with `kind` None it is still to be found out what it is."""
 

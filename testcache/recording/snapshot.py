@@ -19,7 +19,10 @@ from testcache.recording.anatomy import Types
 from testcache.recording.keepers import Keeper
 
 SIZE: Final = 256
-"""Objects that are compared at once; where something has changed, these are looked at one by one for 0.1 ms."""
+"""Objects that are compared at once; where something has changed, these are looked at one by one for 0.7 ms."""
+
+FEW: Final = 16
+"""The same, for objects that have changed before: a registry may grow with every test."""
 
 _POINTER: Final = ctypes.sizeof(ctypes.c_void_p)
 _BORDER: Final = (object(),)
@@ -28,7 +31,36 @@ _SIZED: Final = Types(dict, list, set, deque)
 """Types that tell whether they are empty without any code of a project."""
 
 
-class Snapshot:
+class Snapshots:
+    """All keepers that may refer to something else at the next look; those that have done so stay by themselves."""
+
+    def __init__(self) -> None:
+        self._quiet: list[_Snapshot] = []
+        self._lively: list[_Snapshot] = []
+
+    def add(self, keeper: Keeper) -> None:
+        """Watch a keeper as it is now."""
+        _room(self._quiet, SIZE).add(keeper)
+
+    def drop(self, gone: frozenset[Keeper]) -> None:
+        """Watch these no longer."""
+        for snapshot in (*self._quiet, *self._lively):
+            snapshot.drop(gone)
+
+    def changed(self) -> list[Keeper]:
+        """The keepers that refer to something else than at the last look, which this one is now."""
+        found = [keeper for snapshot in self._lively for keeper in snapshot.changed()]
+        for snapshot in self._quiet:
+            awake = snapshot.changed()
+            if awake:
+                snapshot.drop(frozenset(awake))
+                found += awake
+                for keeper in awake:
+                    _room(self._lively, FEW).add(keeper)
+        return found
+
+
+class _Snapshot:
     """Some keepers, and all that they referred to at the last look; the keys of tables are not told by all of them."""
 
     __slots__ = ("_keys", "_references", "_seen", "_tables", "_things", "keepers")
@@ -36,7 +68,7 @@ class Snapshot:
     def __init__(self) -> None:
         self.keepers: list[Keeper] = []
         self._things: list[object] = []
-        self._tables: list[dict[Any, Any]] = []
+        self._tables: list[Iterable[object]] = []
         self._references: list[list[object]] = []
         self._keys: list[list[object]] = []
         self._seen: bytes | None = None
@@ -44,11 +76,14 @@ class Snapshot:
     def add(self, keeper: Keeper) -> None:
         """Watch a keeper as it is now."""
         self.keepers.append(keeper)
-        self._things += _asked(keeper)
         self._references.append(gc.get_referents(*_asked(keeper)))
         self._keys.append(_keys_of(keeper))
+        self._ask_about(keeper)
+
+    def _ask_about(self, keeper: Keeper) -> None:
+        self._things += _asked(keeper)
         if _is_table(keeper):
-            self._tables.append(keeper.thing)  # type: ignore[arg-type]
+            self._tables.append(dict.keys(keeper.thing))  # type: ignore[arg-type]
         self._seen = None
 
     def drop(self, gone: frozenset[Keeper]) -> None:
@@ -58,16 +93,15 @@ class Snapshot:
             self.keepers = [self.keepers[at] for at in kept]
             self._references = [self._references[at] for at in kept]
             self._keys = [self._keys[at] for at in kept]
-            self._things = [thing for keeper in self.keepers for thing in _asked(keeper)]
-            self._tables = [keeper.thing for keeper in self.keepers if _is_table(keeper)]  # type: ignore[misc]
-            self._seen = None
+            self._things, self._tables, self._seen = [], [], None
+            for keeper in self.keepers:
+                self._ask_about(keeper)
 
     def changed(self) -> list[Keeper]:
         """The keepers that refer to something else than at the last look, which this one is now."""
         if self._seen is None:
             self._seen = _addresses(chain(*self._references)) + _addresses(chain(*self._keys))
-        all_keys = chain.from_iterable(map(dict.__iter__, self._tables))
-        if _addresses(gc.get_referents(*self._things)) + _addresses(all_keys) == self._seen:
+        if _addresses(gc.get_referents(*self._things)) + _addresses(chain.from_iterable(self._tables)) == self._seen:
             return []
         self._seen = None
         found = []
@@ -77,6 +111,13 @@ class Snapshot:
                 self._references[at], self._keys[at] = references, keys
                 found.append(keeper)
         return found
+
+
+def _room(snapshots: list[_Snapshot], size: int) -> _Snapshot:
+    """The one to which a keeper may be added."""
+    if not snapshots or len(snapshots[-1].keepers) >= size:
+        snapshots.append(_Snapshot())
+    return snapshots[-1]
 
 
 class Empties:
@@ -126,7 +167,7 @@ def _asked(keeper: Keeper) -> tuple[object, ...]:
 
 
 def _keys_of(keeper: Keeper) -> list[object]:
-    return [*dict.__iter__(keeper.thing)] if _is_table(keeper) else []  # type: ignore[arg-type]
+    return [*dict.keys(keeper.thing)] if _is_table(keeper) else []  # type: ignore[arg-type]
 
 
 def _is_table(keeper: Keeper) -> bool:
