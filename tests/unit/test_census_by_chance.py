@@ -34,6 +34,9 @@ def content_of(roots: list[object], caches: dict[int, dict[Any, Any]]) -> dict[i
         if id(thing) in found or isinstance(thing, ATOMS):
             continue
         parts = slots(thing, caches)
+        if type(thing) is tuple:  # is what its elements are
+            queue += thing
+            continue
         found[id(thing)] = {slot: label(value) for slot, value in parts.items()}
         queue += parts.values()
     return found
