@@ -76,6 +76,7 @@ class Verifier:
         self._indifferent: dict[int, tuple[Trace, frozenset[str]]] = {}
         self._fillers_of: dict[int, tuple[Trace, Mapping[int, Trace] | None]] = {}
         self._checked: dict[int, tuple[frozenset[Read], Read | None, tuple[Read, ...]]] = {}
+        self._changed: dict[int, tuple[frozenset[Read], int]] = {}
         self._refined: dict[int, tuple[Trace, Mapping[Input, tuple[str, ...]]]] = {}
 
     def verify(self, trace: Trace) -> Read | None:
@@ -245,8 +246,7 @@ class Verifier:
             recorded: all traces of the test, if `traces` are only some of them.
 
         Returns:
-            Hit, or Miss with the reason of the nearest trace: the one with the fewest changes if
-            `everything`, the newest otherwise.
+            Hit, or Miss with the reason of the nearest trace: the one with the fewest changes, of several the newest.
         """
         expired: Trace | None = None
         waiting: Miss | None = None
@@ -267,19 +267,27 @@ class Verifier:
             return Miss(Reason.EXPIRED, (), expired)
         if not traces:
             return NEW
-        if everything:
-            ranked = sorted(
-                ((tuple(self.changes(t)), -t.recorded_at, t) for t in traces), key=lambda r: (len(r[0]), r[1])
-            )
-            changes, _, nearest = ranked[0]
-        else:
-            nearest = traces[0]
-            read = self.verify(nearest)
-            assert read is not None
-            known = self._refined.get(id(nearest))
-            names = known[1].get(read.input, ()) if known is not None else ()
-            changes = (Change(read.input, read.digest, self._digest_of(read.input), names),)
+        nearest = min(traces, key=self._distance)
+        changes = tuple(self.changes(nearest)) if everything else (self._first_change(nearest),)
         return Miss(changes[0].reason, changes, nearest)
+
+    def _distance(self, trace: Trace) -> int:
+        """How many reads of a trace are no longer true, whether they matter or not. Cost: 0.2 us a read of each part."""
+        count = 0
+        for part in trace.parts:
+            known = self._changed.get(id(part))
+            if known is None:
+                changed = sum(self._digest_of(read.input) != read.digest for read in part)
+                known = self._changed[id(part)] = (part, changed)
+            count += known[1]
+        return count
+
+    def _first_change(self, trace: Trace) -> Change:
+        read = self.verify(trace)
+        assert read is not None
+        known = self._refined.get(id(trace))
+        names = known[1].get(read.input, ()) if known is not None else ()
+        return Change(read.input, read.digest, self._digest_of(read.input), names)
 
 
 def _inside(trace: Trace) -> frozenset[Leftover]:

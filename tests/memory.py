@@ -18,9 +18,9 @@ numbers = itertools.count()
 class World:
     """Modules on disk and in memory, and a census of them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, by_content: bool = False) -> None:
         self.folder = folder
-        self.interiors = Interiors(self._is_library)
+        self.interiors = Interiors(self._is_library, by_content=by_content)
         self.census = Census(
             lambda path: Path(path).name.partition("_")[0] + ".py",
             lambda path: path.startswith(str(folder)) and not Path(path).name.startswith("lib"),

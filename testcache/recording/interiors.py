@@ -9,14 +9,16 @@ something nobody can look at, such as a table of data, makes the interior *opaqu
 A state is 16 bytes. The first 8 are a sum that leaves out what may be a time or a token: where they differ, two states
 differ for sure. The rest is a digest of all changes in their order: only what came about in the same way is the same.
 Unknown means different: what is not a plain value, a class that has a name or an object whose parts are followed (a
-function, a decimal number, a connection) makes the rest another one each time.
+function, a decimal number, a connection) makes the rest another one each time. If the user says that tests do not mind
+(`library-state = "learned"`), the rest is a sum, too, of all that can be told: a memo filled in another order is the
+same.
 Does not see: keys that change places in a table.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, Final
 
 from testcache.digest import of_bytes, of_fields, of_text
@@ -26,7 +28,7 @@ from testcache.recording.anatomy import ATOMS, MISSING
 from testcache.recording.identity import identity
 from testcache.recording.keepers import Keeper, Names, is_foreign
 from testcache.recording.kinds import ATTRIBUTES, CLASS, PARTS, SLOTS, Key
-from testcache.recording.portrait import atom, can_be_looked_into, has_its_name
+from testcache.recording.portrait import atom, can_be_looked_into, has_its_name, is_plain, spelled
 
 _OF_NAMES: Final = frozenset({ATTRIBUTES, CLASS, PARTS, SLOTS})
 """How objects are looked at whose slots have names; the keys of a library's table are the project's."""
@@ -45,9 +47,6 @@ _FEW: Final = 8
 
 _NOTHING: tuple[Names, Names] = (frozenset(), frozenset())
 
-_PLAIN: Final = (int, float, complex, str, bytes, BaseException)
-"""What objects of a subclass hold besides attributes is in no slot."""
-
 
 class Interiors:
     """The interiors of one process.
@@ -57,15 +56,18 @@ class Interiors:
 
     Args:
         is_library: whether a module, by its name, is a library's.
+        by_content: whether a state is the same if it holds the same, as far as that can be told.
     """
 
-    def __init__(self, is_library: Callable[[str], bool]) -> None:
+    def __init__(self, is_library: Callable[[str], bool], *, by_content: bool = False) -> None:
+        self._by_content = by_content
         self.adopting = False
         self._mentioned: set[str] = set()
         self._passed_over: set[str] = set()
         self._is_library = is_library
         self._libraries: dict[int, tuple[type, bool]] = {}
         self._sums: dict[str, int] = {}
+        self._contents: dict[str, int] = {}
         self._news: dict[str, list[str]] = {}
         self._history: dict[str, bytes] = {}
         self._access: dict[str, tuple[Names, Names]] = {}
@@ -147,10 +149,11 @@ class Interiors:
                 self._opaque.add(place)
             if not all(map(_is_exact, (*parts, slot.key if type(slot) is Key else None))):
                 self._inexact.add(place)
-            texts = (type(part).__name__ if _passes(part) else _label(part) for part in parts)
-            total = sum(int.from_bytes(of_text(f"{label}\n{text}")[:8], "big") for text in texts)
-            self._sums[place] = (self._sums.get(place, 0) + sign * total) % 2**64
-        if sign > 0:
+            told = (type(part).__name__ if _passes(part) else _label(part) for part in parts)
+            _count(self._sums, place, label, told, sign)
+            if self._by_content:
+                _count(self._contents, place, label, map(_label, parts), sign)
+        if sign > 0 and not self._by_content:
             held = ["-"] if value is MISSING else map(_label, parts)
             self._news.setdefault(place, []).append("\n".join((label, *held)))
 
@@ -166,9 +169,7 @@ class Interiors:
         """
         found = []
         for place in sorted(self._touched):
-            past = of_fields(self._history.get(place, b"").hex(), *self._news.pop(place, ()))[:8]
-            self._history[place] = os.urandom(8) if place in self._inexact else past
-            value = self._sums.get(place, 0).to_bytes(8, "big") + self._history[place]
+            value = self._sums.get(place, 0).to_bytes(8, "big") + self._rest(place)
             if not self._differing.get(place):
                 self._forget(place)
                 found += [(one, b"", *self._access[place]) for one in (place, place + OPAQUE)]
@@ -179,8 +180,16 @@ class Interiors:
         self._touched.clear()
         return found
 
+    def _rest(self, place: str) -> bytes:
+        """What makes two states of an interior the same, besides their sums."""
+        if self._by_content:
+            return self._contents.get(place, 0).to_bytes(8, "big")
+        past = of_fields(self._history.get(place, b"").hex(), *self._news.pop(place, ()))[:8]
+        self._history[place] = os.urandom(8) if place in self._inexact else past
+        return self._history[place]
+
     def _forget(self, place: str) -> None:
-        for known in (self._sums, self._news, self._history, self._differing):
+        for known in (self._sums, self._contents, self._news, self._history, self._differing):
             known.pop(place, None)
         self._inexact.discard(place)
         self._opaque.discard(place)
@@ -201,12 +210,20 @@ class Interiors:
         return frozenset(restored.union(place + OPAQUE for place in restored))
 
 
+def _count(sums: dict[str, int], place: str, label: str, texts: Iterable[str], sign: int) -> None:
+    """Add what a slot holds to a sum, in which the order of slots and elements does not matter."""
+    total = sum(int.from_bytes(of_text(f"{label}\n{text}")[:8], "big") for text in texts)
+    sums[place] = (sums.get(place, 0) + sign * total) % 2**64
+
+
 def _passes(value: Any) -> bool:
     """Whether a plain value may be another one each time: a time, a token, a random number."""
     kind = type(value)
     if kind is str or kind is bytes:
         return len(value) >= _LONG
-    return kind is float or (kind is int and abs(value) >= _LARGE)
+    if kind is float or kind is int:
+        return kind is float or abs(value) >= _LARGE
+    return len(spelled(value)) >= _LONG
 
 
 def _is_exact(value: object) -> bool:
@@ -218,7 +235,9 @@ def _is_exact(value: object) -> bool:
         return has_its_name(value)
     if not can_be_looked_into(kind):
         return _has_bytes(value)
-    return anatomy.is_transparent(kind) and not issubclass(kind, _PLAIN) and not is_foreign(kind)
+    if is_foreign(kind):
+        return bool(spelled(value)) and not is_plain(kind)
+    return bool(spelled(value)) or (anatomy.is_transparent(kind) and not issubclass(kind, BaseException))
 
 
 def _has_data(kind: type) -> bool:
@@ -251,4 +270,5 @@ def _label(thing: Any) -> str:
         with memoryview(thing) as view:
             return f"{'.'.join(anatomy.names_of(kind))} {view.format}{view.shape} {of_bytes(view.tobytes()).hex()}"
     name = anatomy.names_of(kind)
-    return f"{'.'.join(name)} {thing.__qualname__}" if name == ("builtins", "function") else ".".join(name)
+    text = thing.__qualname__ if name == ("builtins", "function") else spelled(thing)
+    return f"{'.'.join(name)} {text}" if text else ".".join(name)

@@ -57,11 +57,19 @@ class Leftovers:
         failure: why nothing is known of memory any more, or "": then no result may be stored.
     """
 
-    def __init__(self, tape: Tape, ledger: Ledger, is_project: Callable[[str], bool], ambience: Ambience) -> None:
+    def __init__(
+        self,
+        tape: Tape,
+        ledger: Ledger,
+        is_project: Callable[[str], bool],
+        ambience: Ambience,
+        *,
+        by_content: bool = False,
+    ) -> None:
         self._tape = tape
         self._ambience = ambience
         self._ledger = ledger
-        self._interiors = Interiors(self._is_library)
+        self._interiors = Interiors(self._is_library, by_content=by_content)
         self._census = Census(tape.place_name, is_project, self._interiors)
         self._is_project = is_project
         self._read: set[str] = set()

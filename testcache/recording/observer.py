@@ -25,11 +25,12 @@ Handler = Callable[[tuple[Any, ...]], None]
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What the settings say about watching."""
+    """What the settings say about watching; `by_content` is of interiors."""
 
     recorder: str = "auto"
     hosts: Mapping[str, float] | None = None
     programs: Sequence[str] = ()
+    by_content: bool = False
 
 
 class Observer:
@@ -39,7 +40,9 @@ class Observer:
         self.world = world
         self.tape = Tape(world.roots, world.files, world.sources)
         self.ledger = Ledger(self.tape)
-        self.leftovers = Leftovers(self.tape, self.ledger, self.is_project, Ambience(world.variables))
+        self.leftovers = Leftovers(
+            self.tape, self.ledger, self.is_project, Ambience(world.variables), by_content=watched.by_content
+        )
         self.origin = Origin(world.roots)
         self.reads = Reads(self.tape, self.origin, world.distributions)
         self.imports = Imports(self.tape, self.origin, world.distributions, world.modules)

@@ -196,6 +196,21 @@ def atom(thing: object) -> str:
     return f"{type(thing).__name__}:{written}"
 
 
+def spelled(thing: object) -> str:
+    """What an object holds, but for its attributes, if its class can write that down as a text; else ""."""
+    kind = type(thing)
+    if kind in _WRITTEN_OUT or kind is re.Pattern:
+        return repr(thing)
+    if is_plain(kind):
+        return next(text(thing) for base, text in _PLAIN.items() if issubclass(kind, base))
+    return ""
+
+
+def is_plain(kind: type) -> bool:
+    """Whether objects of a class are numbers or texts, and may have attributes besides."""
+    return issubclass(kind, tuple(_PLAIN))
+
+
 def _text(thing: str | bytes) -> str:
     """What a text or bytes come down to: long ones to a digest, or a portrait would take several times their memory."""
     if len(thing) <= LONG:

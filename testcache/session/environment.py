@@ -11,7 +11,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,6 +19,9 @@ from testcache import digest
 from testcache.inputs import interpreter
 from testcache.inputs.roots import Roots
 from testcache.model import EnvironmentKey
+
+if TYPE_CHECKING:
+    from testcache.session.recording import Recording
 
 NEUTRAL_OPTIONS = frozenset(
     {
@@ -87,14 +90,20 @@ def uncacheable_option(config: pytest.Config) -> str | None:
     return next((typed for dest, typed in UNCACHEABLE_OPTIONS.items() if getattr(config.option, dest, False)), None)
 
 
-def key(config: pytest.Config, roots: Roots, custom: frozenset[str]) -> EnvironmentKey:
-    """Digest what holds for this run; `custom` options are inputs of the tests that read them."""
-    fields = sorted(f"{name}={value}" for name, value in facts(config, roots, custom))
+def key(recording: Recording) -> EnvironmentKey:
+    """Digest what holds for this run."""
+    fields = sorted(f"{name}={value}" for name, value in facts(recording))
     return EnvironmentKey(digest.of_fields("environment", digest.DIGEST_FORMAT, *fields))
 
 
-def facts(config: pytest.Config, roots: Roots, custom: frozenset[str]) -> Iterator[tuple[str, str]]:
-    """Everything behind the key, by name, for `testcache doctor` and for comparing two machines."""
+def facts(recording: Recording) -> Iterator[tuple[str, str]]:
+    """Everything behind the key, by name, for `testcache doctor` and for comparing two machines.
+
+    Options that conftest files added are left out: they are inputs of the tests that read them.
+    """
+    config, roots, custom = recording.config, recording.world.roots, recording.options.names
+    if recording.settings.library_state != "counts":  # what was left is told by other fingerprints
+        yield "library-state", recording.settings.library_state
     yield from interpreter.facts(roots)
     # Without a locale Python turns UTF-8 mode on, and sets LC_CTYPE so that its children have a locale (PEP 538, 540):
     # a worker has another mode, but the same encodings.
@@ -117,9 +126,9 @@ def facts(config: pytest.Config, roots: Roots, custom: frozenset[str]) -> Iterat
             yield f"option {name}", _plain(value, roots)
 
 
-def digests(config: pytest.Config, roots: Roots, custom: frozenset[str]) -> dict[str, bytes]:
+def digests(recording: Recording) -> dict[str, bytes]:
     """The facts in 16 bytes each, for comparing this process with a worker."""
-    return {name: bytes(digest.of_text(value)) for name, value in facts(config, roots, custom)}
+    return {name: bytes(digest.of_text(value)) for name, value in facts(recording)}
 
 
 def _is_neutral_module(name: str) -> bool:

@@ -13,6 +13,7 @@ from testcache.inputs.roots import Roots
 from testcache.model import NodeId
 from testcache.session import environment
 from testcache.session.names import node_id, path_of
+from testcache.session.recording import Recording
 
 SHOWN_CHARS = 200
 _COLLECTION = ("testpaths", "python_files", "norecursedirs")
@@ -33,9 +34,9 @@ class Notes:
         """A file whose tests were deselected in part says nothing about what it holds."""
         self._partial.update(path_of(node_id(item)) for item in items)
 
-    def collected(self, items: Iterable[pytest.Item], roots: Roots, custom: frozenset[str], salt: bytes) -> None:
+    def collected(self, items: Iterable[pytest.Item], recording: Recording, salt: bytes) -> None:
         """Take the collected tests and the facts behind the environment key."""
-        for name, value in sorted(environment.facts(self._config, roots, custom)):
+        for name, value in sorted(environment.facts(recording)):
             secret = name.startswith(_MAYBE_SECRET)
             self.facts[name] = digest.keyed(salt, value).hex()[:16] if secret else value[:SHOWN_CHARS]
         if getattr(self._config.option, "lf", False):
@@ -43,7 +44,9 @@ class Notes:
         for argument in self._config.args:
             path, found, _ = argument.partition("::")
             if found:
-                self._partial.add(roots.name(os.path.join(str(self._config.invocation_params.dir), path)))
+                self._partial.add(
+                    recording.world.roots.name(os.path.join(str(self._config.invocation_params.dir), path))
+                )
         for node in sorted(node_id(item) for item in items):  # sorted: some plugins shuffle
             if path_of(node) not in self._partial:
                 self.files.setdefault(path_of(node), []).append(node)

@@ -16,7 +16,8 @@ from testcache.settings import Settings
 
 def start_observer(world: World, settings: Settings, salt: bytes) -> Observer:
     """Begin to watch this process; UsageError if the recorder that is asked for cannot be used."""
-    watched = Watched(settings.recorder, settings.network.allow, settings.processes.trusted)
+    learns = settings.library_state == "learned"
+    watched = Watched(settings.recorder, settings.network.allow, settings.processes.trusted, by_content=learns)
     try:
         observer = Observer(world, watched, spool=(prepare_spool(world, watched, salt), ""))
         observer.start([AssertionRewritingHook])

@@ -123,7 +123,7 @@ class Rounds:
             "only": only,
             "leave": runner.warm.unneeded(run) if runner.warm is not None and only else [],
             "salt": runner.store.salt if runner.store is not None else b"",
-            "facts": environment.digests(runner.config, runner.world.roots, runner.recording.options.names),
+            "facts": environment.digests(runner.recording),
             "parsed": {key: encode_source(source) for key, source in runner.world.sources.new()},
             "stored": runner.store is not None,
         }

@@ -128,10 +128,9 @@ class Runner:
         self.recording.tape.settle()
         self.total = len(items)
         self.collected = list(items)
-        custom = self.recording.options.names
-        self.environment = environment.key(config, self.world.roots, custom)
+        self.environment = environment.key(self.recording)
         if self.store is not None:
-            self.notes.collected(items, self.world.roots, custom, self.store.salt)
+            self.notes.collected(items, self.recording, self.store.salt)
         try:
             self._decide(items)
             self._share(items)

@@ -106,10 +106,9 @@ class Shared:
             from testcache.remote.parcel import digest_of
 
             recording = self._config.pluginmanager.get_plugin("testcache-recording")
-            world = recording.world  # type: ignore[union-attr]
-            custom = recording.options.names  # type: ignore[union-attr]
-            facts = sorted(f"{name}={value}" for name, value in environment.facts(self._config, world.roots, custom))
-            key = environment.key(self._config, world.roots, custom)
+            assert recording is not None
+            facts = sorted(f"{name}={value}" for name, value in environment.facts(recording))
+            key = environment.key(recording)
             self._environment = key, digest_of(facts)
             try:
                 self._known = frozenset(path for own, path in known_files(self._store) if own == key)

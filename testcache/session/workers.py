@@ -90,7 +90,7 @@ class Worker:
         A worker of another Python or on another machine does, and one whose controller was started
         with flags of the interpreter: execnet does not pass them on.
         """
-        here = environment.digests(self._config, self._world.roots, self.recording.options.names)
+        here = environment.digests(self.recording)
         names = [name for name in sorted({*here, *self._facts}) if here.get(name) != self._facts.get(name)]
         return f"its worker differs from pytest's own process: {', '.join(names)}" if names else ""
 

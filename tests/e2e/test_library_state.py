@@ -61,6 +61,7 @@ def recorded(project: Project) -> Project:
 def learning(recorded: Project) -> Project:
     """The same, and nobody minds what others leave in the library's objects."""
     recorded.write(".testcache.toml", 'library-state = "learned"\n')
+    recorded.run()
     return recorded
 
 
@@ -114,6 +115,19 @@ def test_who_passes_with_two_states_runs_for_them_once(learning: Project) -> Non
     firsts = {f"test_{number}.py::test_first" for number in range(2)}
     assert recorded.run().executed == {*firsts, "test_2.py::test_edited"}
     assert recorded.run("-n", "2").executed == set()
+
+
+def test_what_nobody_can_look_into_is_the_same_if_all_else_is(recorded: Project) -> None:
+    """A compiled validator, say: every run makes a new one."""
+    library = "import functools\nclass Engine:\n    def run(self, statement):\n"
+    library += "        self._last = functools.partial(max, 1)\n        return statement\n"
+    recorded.write("lib/site-packages/store.py", library)
+    recorded.write("lib/site-packages/store-1.dist-info/RECORD", "store.py,sha256=of2,1\n")
+    for setting, others in (("counts", ASKS), ("learned", set())):
+        recorded.write(".testcache.toml", f'library-state = "{setting}"\n')
+        recorded.run()
+        recorded.edit("test_2.py", "select 2", "select 22")
+        assert recorded.run().executed == {"test_2.py::test_edited", *others}
 
 
 def test_who_fails_without_it_runs_each_time(learning: Project) -> None:

@@ -40,6 +40,15 @@ def decide(traces: dict[NodeId, list[Trace]], node: NodeId, *, learns: bool = Tr
     return verifier(traces, learns=learns).decide(traces[node], now_s=200.0)
 
 
+def test_a_miss_names_what_has_changed_since_the_trace_that_is_nearest() -> None:
+    """After work on another branch, whose trace is the newest, an edit here is told, and not that branch."""
+    traces = {A: [trace("XYz"), trace("xY"), trace("XyZ")]}
+    miss = decide(traces, A)
+    assert isinstance(miss, Miss)
+    assert miss.nearest is traces[A][1]
+    assert [change.input.name for change in miss.changes] == ["y"]
+
+
 class TestWaiting:
     """A hit, or a miss that names what it waits for."""
 
