@@ -272,7 +272,7 @@ class Verifier:
         return Miss(changes[0].reason, changes, nearest)
 
     def _distance(self, trace: Trace) -> int:
-        """How many reads of a trace are no longer true, whether they matter or not. Cost: 0.2 us a read of each part."""
+        """How many reads of a trace are no longer true, whether they matter or not. Cost: 0.2 us a read."""
         count = 0
         for part in trace.parts:
             known = self._changed.get(id(part))
