@@ -24,6 +24,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "$report_type": str,
     "wasxfail": str,
 }
+_OF_WARNING = {"$report_type": str, "category": str, "text": str, "path": str, "line": int}
 
 
 def examine(manifest: Manifest, path: str, *, now_s: float) -> None:
@@ -49,7 +50,16 @@ def _is_plausible(trace: Trace) -> bool:
     phases = [report.get("when") for report in trace.reports]
     if phases.count("setup") != 1 or phases.count("teardown") != 1:
         return False
-    return all(_is_report(report) for report in trace.reports) and _are_lines(trace.lines)
+    return all(_is_warning(one) or _is_report(one) for one in trace.reports) and _are_lines(trace.lines)
+
+
+def _is_warning(report: dict[str, Any]) -> bool:
+    """Whether a report is none, but a warning that the test gave."""
+    if report.keys() != _OF_WARNING.keys() or report["$report_type"] != "Warning":
+        return False
+    return (
+        all(isinstance(report[name], kind) for name, kind in _OF_WARNING.items()) and report["category"].isidentifier()
+    )
 
 
 def _is_report(report: dict[str, Any]) -> bool:

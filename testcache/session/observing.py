@@ -14,12 +14,16 @@ from testcache.recording.spool import Orders, prepare
 from testcache.settings import Settings
 
 
-def start_observer(world: World, settings: Settings, salt: bytes) -> Observer:
-    """Begin to watch this process; UsageError if the recorder that is asked for cannot be used."""
+def start_observer(config: pytest.Config, world: World, settings: Settings, salt: bytes) -> Observer:
+    """Begin to watch this process; UsageError if the recorder that is asked for cannot be used.
+
+    It ends with the configuration at the latest: a conftest that cannot be imported ends a run without a session.
+    """
     learns = settings.library_state == "learned"
     watched = Watched(settings.recorder, settings.network.allow, settings.processes.trusted, by_content=learns)
     try:
         observer = Observer(world, watched, spool=(prepare_spool(world, watched, salt), ""))
+        config.add_cleanup(observer.stop)
         observer.start([AssertionRewritingHook])
     except RecorderUnavailable as problem:
         raise pytest.UsageError(f"testcache: recorder {settings.recorder}: {problem} [recorder]") from None

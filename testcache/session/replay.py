@@ -12,6 +12,7 @@ import pytest
 from testcache.inputs.roots import Roots
 from testcache.model import NodeId, Trace
 from testcache.session.names import node_id
+from testcache.session.warned import is_warning, restored
 from testcache.storage.index import IndexedTest
 
 _KNOWN_TO_THE_ITEM = ("nodeid", "location", "keywords", "start", "stop")
@@ -73,14 +74,30 @@ def _is_plain(report: pytest.TestReport) -> bool:
     )
 
 
-def restore(
+def replay(config: pytest.Config, item: pytest.Item, hit: Trace | IndexedTest, roots: Roots) -> None:
+    """Tell of a test what would be told if it ran and ended just now."""
+    hook = item.ihook
+    hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    for report in _restored(config, item, hit, roots):
+        hook.pytest_runtest_logreport(report=report)
+    hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    if config.pluginmanager.has_plugin("warnings"):
+        for stored in filter(is_warning, hit.reports):
+            message = restored(stored, roots)
+            told = {"warning_message": message, "nodeid": item.nodeid, "when": "runtest", "location": None}
+            hook.pytest_warning_recorded.call_historic(kwargs=told)
+
+
+def _restored(
     config: pytest.Config, item: pytest.Item, hit: Trace | IndexedTest, roots: Roots
 ) -> list[pytest.TestReport]:
-    """Make the real reports of a recorded run again, as if it had ended just now."""
+    """Make the real reports of a recorded run again."""
     if isinstance(hit, IndexedTest) and not hit.reports:
         return [_plain_pass(item, when, s) for when, s in zip(_PHASES, hit.durations_s, strict=True)]
     reports = []
     for stored in hit.reports:
+        if is_warning(stored):
+            continue
         stop = time.time()
         data = {
             **_DEFAULTS,

@@ -160,15 +160,12 @@ class Rounds:
 
     def _replay(self, item: pytest.Item) -> None:
         runner = self._runner
-        node, hook = node_id(item), item.ihook
+        node = node_id(item)
         hit = runner.hits[node]
         self.replayed.add(node)
         if isinstance(hit, Trace) and runner.recording.totals is not None:
             runner.recording.totals.replay(hit)
-        hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        for report in replay.restore(runner.config, item, hit, runner.world.roots):
-            hook.pytest_runtest_logreport(report=report)
-        hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        replay.replay(runner.config, item, hit, runner.world.roots)
 
     # -- memory
 

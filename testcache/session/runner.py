@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from testcache.session.rounds import Rounds
 from testcache.session.setups import longest
 from testcache.session.summary import Summary
 from testcache.session.warm import CachedItem, CachedModule, Warm, held_file, may_skip
+from testcache.session.warned import Warned
 from testcache.session.workforce import Work, Workforce
 from testcache.settings import Settings
 from testcache.storage.definitions import load_definitions
@@ -80,6 +82,7 @@ class Runner:
         self.proof = Proof(mode, audit)
         self.warm = warm
         self.summary = Summary(self)
+        self.warned = Warned(world.roots)
         config.pluginmanager.register(self.summary, "testcache-summary")
         self._invocation = invocation
         self.collected: list[pytest.Item] = []
@@ -242,6 +245,7 @@ class Runner:
         self.take([result])
 
     def take(self, results: list[Result], *, journal: bool = True) -> None:
+        results = [self.warned.onto(result) for result in results]
         for result in results:
             self.results[result.node_id] = result
         if self.cache is None or self.mode == "read":
@@ -250,6 +254,12 @@ class Runner:
             self.cache.add(results, journal=journal)
         except (StoreError, BadRecord) as problem:
             self.give_up(problem)
+
+    def pytest_warning_recorded(self, warning_message: warnings.WarningMessage, when: str, nodeid: str) -> None:
+        """Told when a test is over; it may have been run in another process, and for a group of xdist's."""
+        node = NodeId(nodeid if nodeid in self.results else nodeid.rpartition("@")[0])
+        if when == "runtest" and node in self.results:
+            self.take([self.warned.note(self.results[node], warning_message)])
 
     def pytest_report_teststatus(self, report: Any) -> tuple[str, str, str] | None:
         return text.cached_status(report)

@@ -65,7 +65,7 @@ def start(config: pytest.Config, mode: str) -> None:
     from testcache.session.observing import start_observer
     from testcache.session.runner import Runner
 
-    observer = start_observer(world, settings, salt)
+    observer = start_observer(config, world, settings, salt)
     kind: type[Runner] = Runner
     if isolated:
         from testcache.session.isolated import Isolated
@@ -85,5 +85,5 @@ def _start_worker(config: pytest.Config, settings: Settings, orders: dict[str, A
     salt = orders["salt"] or NO_SALT
     store = open_store(config.rootpath, settings, "read")[0] if orders["stored"] else None
     world = build_world(str(config.rootpath), settings, store, salt, parsed=orders["parsed"])
-    observer = start_observer(world, settings, salt)
+    observer = start_observer(config, world, settings, salt)
     config.pluginmanager.register(Worker(config, settings, world, observer, orders, store), PLUGIN_NAME)

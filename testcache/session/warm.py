@@ -16,7 +16,7 @@ from testcache.inputs.unchanged import changed_reads, held_files
 from testcache.inputs.world import World
 from testcache.model import NodeId
 from testcache.session.names import node_id
-from testcache.session.replay import restore
+from testcache.session.replay import replay
 from testcache.storage.index import SPACE, Index, IndexedFile, IndexedTest, decode_index
 from testcache.storage.store import Store
 from testcache.storage.tally import count
@@ -193,13 +193,9 @@ class WarmRunner:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> object:
-        hook = self.config.hook
         for item in session.items:
             assert isinstance(item, CachedItem)
-            hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-            for report in restore(self.config, item, item.test, self._world.roots):
-                hook.pytest_runtest_logreport(report=report)
-            hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+            replay(self.config, item, item.test, self._world.roots)
             if session.shouldfail or session.shouldstop:
                 break
         return True

@@ -75,3 +75,59 @@ def test_a_filter_by_module_has_its_effect(warning: Project, module: str) -> Non
         run = warning.run("-W", f"error::DeprecationWarning:{module}", mode)
         assert run.exit == pytest.ExitCode.INTERRUPTED
         assert "DeprecationWarning: two" in run.text
+
+
+GIVEN = """
+import pytest, warnings
+
+class OwnWarning(UserWarning): pass
+
+def test_one():
+    warnings.warn("first", DeprecationWarning)
+    warnings.warn(OwnWarning("second"))
+
+@pytest.mark.parametrize("number", range(2))
+def test_two(number): warnings.warn("third")
+
+@pytest.mark.xdist_group("group")
+def test_three(): warnings.warn_explicit("fourth", RuntimeWarning, "<made>", 7)
+
+def test_none(): pass
+"""
+
+
+def _told(run: Run) -> list[str]:
+    """The summary of warnings, without what stands around it; workers give them in any order."""
+    lines = run.text.partition("warnings summary")[2].partition("-- Docs")[0].splitlines()
+    return sorted(line.strip() for line in lines if line.strip("= "))
+
+
+def _count(run: Run) -> int:
+    found = re.search(r"(\d+) warning", run.text)
+    return int(found[1]) if found else 0
+
+
+@pytest.mark.parametrize("options", [(), ("-n", "2"), ("-n", "2", "--dist", "loadgroup")], ids=" ".join)
+def test_a_replay_shows_the_warnings_of_the_test(project: Project, options: tuple[str, ...]) -> None:
+    """Each with its class, its place and its tests, whoever ran them; and `--max-warnings` counts them."""
+    project.write("test_a.py", GIVEN)
+    bare = project.run("--cached=off", *options)
+    assert _count(bare) == 5
+    first, again, warm = (project.run(*options) for _ in range(3))
+    assert warm.executed == set()
+    for run in (first, again, warm):
+        assert _told(run) == _told(bare)
+        assert _count(run) == 5
+    project.write("test_b.py", "def test_new(): pass\n")
+    partly = project.run(*options)
+    assert partly.executed == {"test_b.py::test_new"}
+    assert _told(partly) == _told(bare)
+
+
+def test_a_limit_of_warnings_counts_those_of_replayed_tests(project: Project) -> None:
+    """A run that would end in an error does so."""
+    project.write("test_a.py", GIVEN)
+    for limit, code in ((5, 0), (4, 6)):
+        option = f"--max-warnings={limit}"
+        assert project.run("--cached=off", option).exit == code
+        assert [project.run(option).exit for _ in range(2)] == [code, code]
