@@ -24,13 +24,15 @@ class Collected:
     """One test file of the run: its collection's reads and its tests.
 
     `tests` are (name behind `path::`, line, domain, trace or None if the test must run again); `acts`
-    says that importing the file changes what other test files see.
+    says that importing the file changes what other test files see; `shown` is what its collection shows besides its
+    tests, None if that cannot be shown again.
     """
 
     path: str
     parts: tuple[frozenset[Read], ...]
     tests: list[tuple[str, int | None, str, Trace | None]] = field(default_factory=list)
     acts: bool = False
+    shown: list[dict[str, Any]] | None = field(default_factory=list)
 
 
 class Indexer:
@@ -68,8 +70,9 @@ class Indexer:
             parts = {id(part): part for trace in (*traces, *fillers) for part in trace.parts}
             numbers = self._numbers((*file.parts, *parts.values()))
         tests = [IndexedTest(n, line, d, t.outcome, *_shown(t)) for n, line, d, t in file.tests if t is not None]
-        held = numbers is not None
-        self._files.append(IndexedFile(file.path, held, file.acts, array("I", sorted(numbers or ())).tobytes(), tests))
+        held = numbers is not None and file.shown is not None
+        reads = array("I", sorted(numbers or ())).tobytes()
+        self._files.append(IndexedFile(file.path, held, file.acts, reads, tests, file.shown or []))
 
     def keep(self, file: IndexedFile, index: Index) -> None:
         """Take a held file over from the index that this run began with."""
@@ -81,17 +84,17 @@ class Indexer:
                 fact = index.facts[number - len(index.contents)]
                 numbers.append(self._fact(fact.kind, fact.name, fact.digest))
         reads = array("I", sorted(n for n in numbers if n is not None)).tobytes()
-        self._files.append(IndexedFile(file.path, None not in numbers, file.acts, reads, file.tests))
+        self._files.append(file.resting_on(reads, held=None not in numbers))
 
-    def index(self) -> Index:
-        """The finished index: facts are numbered after all contents."""
+    def index(self, shown: list[dict[str, Any]]) -> Index:
+        """The finished index: facts are numbered after all contents. `shown` is what folders have shown."""
         shift = len(self._content_rows)
         files = []
         for file in sorted(self._files, key=lambda f: f.path):
             numbers = array("I", (n >> 1 if n % 2 == 0 else shift + (n >> 1) for n in file.numbers()))
-            reads = array("I", sorted(numbers)).tobytes()
-            files.append(IndexedFile(file.path, file.held, file.acts, reads, file.tests))
-        return Index(INDEX_FORMAT, self._environment, time.time(), self._content_rows, self._fact_rows, files)
+            files.append(file.resting_on(array("I", sorted(numbers)).tobytes(), held=file.held))
+        now = time.time()
+        return Index(INDEX_FORMAT, self._environment, now, self._content_rows, self._fact_rows, files, shown)
 
     # -- numbers: even ones for contents, odd ones for facts, until all are known
 

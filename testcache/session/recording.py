@@ -23,6 +23,7 @@ from testcache.session.names import node_id, path_of
 from testcache.session.options import CustomOptions
 from testcache.session.outcome import Attempt
 from testcache.session.replay import serialise
+from testcache.session.shown import Shown
 from testcache.session.totals import Totals
 from testcache.settings import Settings
 
@@ -46,6 +47,8 @@ class Recording:
         self.charges = Charges(self.tape, observer.leftovers)
         self.charges.install()
         config.pluginmanager.register(self.charges, "testcache-charges")
+        self.shown = Shown(self.tape.roots)
+        config.pluginmanager.register(self.shown, "testcache-shown")
         config.pluginmanager.register(self, "testcache-recording")
         self._deliver = deliver
         self.totals: Totals | None = None
@@ -218,7 +221,8 @@ class Recording:
             content = Read(Input(Kind.FILE, name), self.world.digest_of(Input(Kind.FILE, name)))
             parts = ledger.account(context, (*folders, content)).parts
             module = tape.loaded.get(path)
-            files[path] = Collected(name, parts, acts=module is not None and module.source.acts)
+            acts = module is not None and module.source.acts
+            files[path] = Collected(name, parts, acts=acts, shown=self.shown.of(path))
         for item in items:
             file = files.get(str(item.path))
             if file is not None:

@@ -31,6 +31,7 @@ from testcache.session.recording import Recording
 from testcache.session.remote import Remote
 from testcache.session.rounds import Rounds
 from testcache.session.setups import longest
+from testcache.session.shown import show
 from testcache.session.summary import Summary
 from testcache.session.warm import CachedItem, CachedModule, Warm, held_file, may_skip
 from testcache.session.warned import Warned
@@ -38,7 +39,7 @@ from testcache.session.workforce import Work, Workforce
 from testcache.settings import Settings
 from testcache.storage.definitions import load_definitions
 from testcache.storage.history import save_collected, save_run
-from testcache.storage.index import SPACE, IndexedTest, encode_index
+from testcache.storage.index import SPACE, IndexedFile, IndexedTest, encode_index
 from testcache.storage.leaks import load_leaks, load_taken
 from testcache.storage.store import Store
 from testcache.storage.timings import save_timings
@@ -86,6 +87,7 @@ class Runner:
         config.pluginmanager.register(self.summary, "testcache-summary")
         self._invocation = invocation
         self.collected: list[pytest.Item] = []
+        self._left_out: list[IndexedFile] = []
         self.rounds = Rounds(self)
         self._recovered: list[Result] = []
 
@@ -118,7 +120,11 @@ class Runner:
         if self.warm is None or self.mode not in ("on", "read") or not may_skip(self.config):
             return None
         file = self.warm.known(module_path.relative_to(self.config.rootpath).as_posix())
-        return None if file is None else CachedModule.from_parent(parent, path=module_path, file=file)
+        if file is None:
+            return None
+        self._left_out.append(file)
+        show(self.config, file.shown, self.world.roots)
+        return CachedModule.from_parent(parent, path=module_path, file=file)
 
     # -- deciding
 
@@ -317,11 +323,13 @@ class Runner:
         traces = {
             n: trace for n, trace in traces.items() if self.proof.may_index(n, trace) and self.rounds.may_index(n)
         }
-        held = {file.path: file for file in map(held_file, self.collected) if file is not None}
+        left_out = [*map(held_file, self.collected), *(file for file in self._left_out if not file.tests)]
+        held = {file.path: file for file in left_out if file is not None}
         for file in self.recording.collected(self.collected, traces):
             if file.path not in held:
                 indexer.add(file)
+        shown = self.recording.shown.by_folders(self.recording.charges.files())
         if self.warm is not None:
             for kept in held.values():
                 indexer.keep(kept, self.warm.index)
-        self.store.put_many([(SPACE, self._invocation, encode_index(indexer.index()))])
+        self.store.put_many([(SPACE, self._invocation, encode_index(indexer.index(shown)))])

@@ -17,6 +17,7 @@ from testcache.inputs.world import World
 from testcache.model import NodeId
 from testcache.session.names import node_id
 from testcache.session.replay import replay
+from testcache.session.shown import show
 from testcache.storage.index import SPACE, Index, IndexedFile, IndexedTest, decode_index
 from testcache.storage.store import Store
 from testcache.storage.tally import count
@@ -188,6 +189,8 @@ class WarmRunner:
         session.testscollected = len(session.items)
         collected = pytest.CollectReport(session.nodeid, "passed", None, list(session.items))
         self.config.hook.pytest_collectreport(report=collected)
+        for shown in (self._warm.index.shown, *(file.shown for file in self._warm.index.files)):
+            show(self.config, shown, self._world.roots)
         self.config.hook.pytest_collection_finish(session=session)
         return True
 

@@ -33,7 +33,7 @@ class Warned:
         at, noted = self._of.get(result.node_id, (0.0, []))
         if at != result.recorded_at:  # it has run again
             noted = []
-        noted.append(_stored(message, self._roots))
+        noted.append(stored(message, self._roots))
         self._of[result.node_id] = result.recorded_at, noted
         return self.onto(result)
 
@@ -51,7 +51,8 @@ def is_warning(stored: dict[str, Any]) -> bool:
     return stored.get("$report_type") == WARNING
 
 
-def _stored(message: warnings.WarningMessage, roots: Roots) -> dict[str, Any]:
+def stored(message: warnings.WarningMessage, roots: Roots) -> dict[str, Any]:
+    """A warning as plain data."""
     return {
         "$report_type": WARNING,
         "category": message.category.__name__,

@@ -4,9 +4,9 @@ If nothing in it changed, every test is a hit and nothing need be imported or co
 did, it tells which test files that concerns. It is a shortcut only: whatever it does not settle is
 decided by the manifests.
 
-Format 1 (msgpack arrays): format, environment key, time in seconds, contents [(name, digest, signature)], facts
-[(kind, name, digest)], files [(path, held, read numbers as packed uint32, tests)], and of each test:
-name, line, domain, outcome, durations, reports (only if they are not three plain passes).
+Format 3 (msgpack arrays): format, environment key, time in seconds, contents [(name, digest, signature)], facts
+[(kind, name, digest)], files [(path, held, acts, read numbers as packed uint32, tests, shown)], shown; and of each
+test: name, line, domain, outcome, durations, reports (only if they are not three plain passes).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import msgspec
 
 from testcache.errors import BadRecord
 
-INDEX_FORMAT = 2
+INDEX_FORMAT = 3
 SPACE = "index"
 
 
@@ -59,6 +59,7 @@ class IndexedFile(msgspec.Struct, array_like=True, forbid_unknown_fields=True, f
     Attributes:
         held: each of its tests can be replayed while its reads hold.
         acts: it must be imported if any test is to run.
+        shown: what its collection shows besides its tests: a skip, warnings.
     """
 
     path: str
@@ -66,6 +67,11 @@ class IndexedFile(msgspec.Struct, array_like=True, forbid_unknown_fields=True, f
     acts: bool
     reads: bytes
     tests: list[IndexedTest]
+    shown: list[dict[str, Any]]
+
+    def resting_on(self, reads: bytes, *, held: bool) -> IndexedFile:
+        """The same file in another index."""
+        return msgspec.structs.replace(self, reads=reads, held=held)
 
     def numbers(self) -> array[int]:
         """The numbers of its reads: contents first, then facts."""
@@ -75,7 +81,7 @@ class IndexedFile(msgspec.Struct, array_like=True, forbid_unknown_fields=True, f
 
 
 class Index(msgspec.Struct, array_like=True, forbid_unknown_fields=True, frozen=True):
-    """See the module."""
+    """See the module; `shown` is what the collection of folders shows."""
 
     format: int
     environment: bytes
@@ -83,6 +89,7 @@ class Index(msgspec.Struct, array_like=True, forbid_unknown_fields=True, frozen=
     contents: list[Content]
     facts: list[Fact]
     files: list[IndexedFile]
+    shown: list[dict[str, Any]]
 
     @property
     def total(self) -> int:

@@ -47,6 +47,37 @@ def test_one_edit(recorded: Project) -> None:
     assert (run.executed, len(run.outcomes)) == ({"test_b.py::test_it"}, 6)
 
 
+SHOWING = """
+import pytest, warnings
+told = warnings.warn("imported", DeprecationWarning)
+class TestOdd:
+    def __init__(self): pass
+def test_it(): pass
+"""
+
+
+def test_what_collecting_a_file_shows_is_shown_without_importing_it(recorded: Project) -> None:
+    """That all of it is skipped, and warnings; a module that it lacks may come, wherever that is."""
+    recorded.write("pytest.ini", "[pytest]\npythonpath = . lib/site-packages\n")
+    recorded.write("test_late.py", "import pytest\npytest.importorskip('late')\ndef test_late(): assert False\n")
+    recorded.write("test_shows.py", SHOWING)
+    recorded.write("lib/site-packages/other.py", "")
+    recorded.write("sub/conftest.py", "import warnings\nwarnings.warn('folder', DeprecationWarning)\n")
+    recorded.write("sub/test_sub.py", "def test_sub(): pass\n")
+    shown = ("8 passed, 1 skipped, 3 warnings", "SKIPPED [1] test_late.py:2: could not import 'late'")
+    bare = recorded.run("-rs", "--cached=off")
+    first, warm = (recorded.run("-rs", "-s") for _ in range(2))
+    recorded.edit("b.py", "return 1", "return 2")
+    partly, again = (recorded.run("-rs", "-s") for _ in range(2))
+    assert (warm.executed, partly.executed, again.executed) == (set(), {"test_b.py::test_it"}, set())
+    for run in (bare, first, warm, partly, again):
+        for text in shown:
+            assert text in run.text
+    assert "test_shows" not in partly.text.partition("imported:")[2].splitlines()[0]
+    recorded.write("lib/site-packages/late.py", "")
+    assert recorded.run("-s").outcomes["test_late.py::test_late"] == "failed"
+
+
 def test_after_one_edit_nothing_need_be_collected_again(recorded: Project) -> None:
     """The run after an edit leaves an index of all files, each once: the next one needs no pytest."""
     run = ("run", "-p", "testcache.plugin")
