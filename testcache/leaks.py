@@ -18,9 +18,11 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
+from testcache.looks import ANY
 from testcache.model import EVERY, STEP, Decision, Found, Hit, Input, Kind, Leftover, Miss, NodeId, Result, Trace
 from testcache.reasons import Reason
 from testcache.recording.ambience import HOLDER
+from testcache.recording.remains import in_modules
 from testcache.source import Source
 from testcache.storage.leaks import Leak
 
@@ -306,7 +308,12 @@ class _Reached:
             source = self._source_of(path)
             # A class of tests whose header counts in a block of its own mentions nothing: it runs with the import.
             names = source.mentions.get(name, frozenset()) if source is not None else frozenset((EVERY,))
-            found = (leak for leak in self._leaks if EVERY in names or not leak.access.names.isdisjoint(names))
+            modules = frozenset(one for one in names if one.startswith(ANY))
+            found = (
+                leak
+                for leak in self._leaks
+                if EVERY in names or not leak.access.names.isdisjoint(names) or in_modules(leak.place, modules)
+            )
             known = self._by_block[block] = frozenset(found)
         return known
 

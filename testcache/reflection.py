@@ -283,7 +283,13 @@ def _call(node: ast.Call, handed: bool, hidden: frozenset[str], place: int, look
         look.names.add(ANY)
     elif name in _PATCHERS:
         _patch(node, name, plain, look)
+    elif name in _CONDITIONED:
+        for part in (*args, *(keyword.value for keyword in node.keywords if keyword.arg == "condition")):
+            look.names.update(_WORD.findall(text_of(part)))
 
+
+_CONDITIONED = frozenset({"skipif", "xfail"})
+"""Marks of pytest whose conditions may be texts that it evaluates."""
 
 _PATCHERS = frozenset({"patch", "multiple", "setattr", "delattr", "create_autospec"})
 

@@ -19,7 +19,7 @@ from testcache.inputs.files import Files, Signature, read_bytes, signature_of
 from testcache.model import ABSENT, Digest
 
 ALL = "*"
-"""The name of the input "which distributions are installed at all", read by entry point scans."""
+"""The name of the input "which distributions are installed, with which entry points": scans for these read it."""
 
 _METADATA_SUFFIXES = (".dist-info", ".egg-info")
 _REQUIRES = re.compile(rb"^Requires-Dist: *([A-Za-z0-9._-]+)", re.MULTILINE)
@@ -70,7 +70,9 @@ class Distributions:
     def fingerprint(self, name: str) -> Digest:
         """Digest of one distribution as installed now, or ABSENT. Cost: two stats if nothing changed."""
         if name == ALL:
-            return digest.of_fields("all", *sorted(basename(f) for f in self.folders().values()))
+            every = sorted(self.folders().values(), key=basename)
+            points = (self._files.digest(join(each, "entry_points.txt")) for each in every)
+            return digest.of_fields("all", *map(basename, every), *points)
         folder = self.folders().get(canonical(name))
         if folder is None:
             return ABSENT

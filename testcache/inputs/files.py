@@ -32,9 +32,26 @@ _CHUNK = 1 << 20
 
 
 def absolute(path: str | bytes | PathLike[str] | PathLike[bytes]) -> str:
-    """The absolute form of a path, as `os.path.abspath` has it. Raises OSError without a current folder."""
+    """The absolute form of a path. Raises OSError without a current folder.
+
+    As `os.path.abspath` has it, except behind a link: `link/..` is the folder that the link's target lies in.
+    """
     name = fsdecode(path)
-    return normpath(name if isabs(name) else join(getcwd(), name))
+    whole = name if isabs(name) else join(getcwd(), name)
+    ahead, up, rest = whole.partition(f"{sep}..")
+    while up and (not rest or rest.startswith(sep)):
+        whole = dirname(real(ahead) if _is_link(ahead) else normpath(ahead)) + rest
+        ahead, up, rest = whole.partition(f"{sep}..")
+    return normpath(whole)
+
+
+def _is_link(path: str) -> bool:
+    """Whether a path is a symbolic link; what lies above it does not matter."""
+    try:
+        readlink(path)
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def real(path: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 from testcache import digest
@@ -19,6 +20,9 @@ VOLATILE = frozenset(
 """Set anew by every run, or named in the environment key already: reading one ties a test to nothing."""
 
 
+CURRENT_FOLDER = "<current folder>"
+"""Stands among the variables for the folder in which the run was started."""
+
 _UNKNOWN_SALT = digest.of_text("keyed with a salt that is not known here")
 
 
@@ -31,7 +35,7 @@ class Variables:
     def __init__(
         self, start: Mapping[str, str], roots: Roots, salt: bytes, others: Mapping[str, bytes] | None = None
     ) -> None:
-        self._start = dict(start)
+        self._start = {**start, CURRENT_FOLDER: _current_folder()}
         self._roots = roots
         self._salt = salt
         self._others = others or {}
@@ -40,15 +44,27 @@ class Variables:
         """Keyed digest of a variable's value at the start, ABSENT if it was unset.
 
         The machine's own folders are replaced by their tags first, so that `HOME` or a path below
-        the rootdir is equal in another checkout. `NAME=salt id` asks for the digest that the store
+        the rootdir is equal in another checkout. `APP_*` is all variables that begin like that, `*port` those that are
+        called or end like that, in capitals or not. `NAME=salt id` asks for the digest that the store
         with that salt would have recorded; it matches nothing if that salt is not known.
         """
         variable, foreign, salt_id = name.partition("=")
-        value = self._start.get(variable)
+        value = self._all(variable) if "*" in variable else self._start.get(variable)
         if value is None:
             return ABSENT
         salt = self._others.get(salt_id) if foreign else self._salt
         return _UNKNOWN_SALT if salt is None else digest.keyed(salt, self._roots.text(value))
+
+    def _all(self, pattern: str) -> str | None:
+        """The variables that a pattern means, and their values; None if there is none."""
+        word = pattern.strip("*")
+        found = []
+        for name in sorted(self._start):
+            plain = name.casefold()
+            fits = plain.startswith(word) if pattern.endswith("*") else plain == word or plain.endswith(f"_{word}")
+            if fits and Variables.counts(self, name):
+                found.append(f"{name}={self._start[name]}")
+        return "\0".join(found) if found else None
 
     def keyed(self, value: str) -> Digest:
         """The digest of a value that a variable has got since."""
@@ -65,6 +81,13 @@ class Variables:
     def counts(self, name: str) -> bool:
         """Whether a read of this variable is an input."""
         return name not in VOLATILE
+
+
+def _current_folder() -> str:
+    try:
+        return os.getcwd()
+    except OSError:  # it was removed
+        return ""
 
 
 class InheritedVariables(Variables):

@@ -1,19 +1,24 @@
 """Environment variables read by name, through `os.environ` and `os.getenv`.
 
-Copying or iterating the whole environment ties a test to nothing: a variable that is looked up with
-the very key object that the iteration just gave is not a read by name. Does not see: `getenv` in C
-code (TZ and the locale's variables are part of the environment key instead).
+Copying or going through the whole environment ties a test to the variables that the code has a word for
+(`testcache.recording.spoken`): one that is looked up with the very key object that the iteration gave is not a read by
+name. Does not see: `getenv` in C code (TZ and the locale's variables are part of the environment key instead), and
+`os.environb`, `posix.environ` and `/proc/self/environ`.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from sys import _getframe
+from types import FrameType
 from typing import Any
 
 from testcache.inputs.variables import Variables
 from testcache.model import Kind
+from testcache.recording.identity import identity
 from testcache.recording.origin import Origin
+from testcache.recording.spoken import patterns
 from testcache.recording.tape import Tape
 from testcache.recording.unseen import unseen
 
@@ -25,7 +30,7 @@ class Environ:
         self._tape = tape
         self._origin = origin
         self._variables = variables
-        self._yielded: object = None
+        self._given: dict[int, str] = {}
         self._class: Any = type(os.environ)
         self._originals: dict[str, Any] = {}
 
@@ -50,7 +55,7 @@ class Environ:
         @unseen
         def __getitem__(environ: Any, key: Any) -> Any:
             __tracebackhide__ = True
-            if key is not self._yielded:
+            if identity(key) not in self._given:
                 self._read(key)
             return original(environ, key)
 
@@ -58,10 +63,12 @@ class Environ:
 
     def _iter(self, original: Callable[[Any], Iterator[Any]]) -> Callable[[Any], Iterator[Any]]:
         def __iter__(environ: Any) -> Iterator[Any]:
+            self._gone_through(_getframe(1))
+            given = self._given = {}
             for key in original(environ):
-                self._yielded = key
+                if len(key) > 1:  # of shorter texts there is only one object each
+                    given[identity(key)] = key
                 yield key
-            self._yielded = None
 
         return __iter__
 
@@ -80,6 +87,14 @@ class Environ:
                 self._tape.top.assigned.add(name)
 
         return assign
+
+    def _gone_through(self, frame: FrameType) -> None:
+        context = self._tape.top
+        if not self._origin.find()[1]:
+            return
+        for pattern in sorted(patterns(frame, self._tape.roots.is_first_party)):
+            if self._variables.counts(pattern):
+                self._tape.note(context, Kind.VARIABLE, pattern, self._variables.fingerprint(pattern))
 
     def _read(self, key: object) -> None:
         name = os.fsdecode(key) if isinstance(key, (str, bytes)) else ""

@@ -31,6 +31,9 @@ from testcache.recording.strangers import Strangers
 from testcache.recording.tape import Tape
 from testcache.recording.unseen import unseen
 
+_SKIPPING = "_pytest.outcomes"
+"""Where `pytest.importorskip` imports what its caller asks for."""
+
 
 class Imports:
     """Charges imports to the tape."""
@@ -53,6 +56,7 @@ class Imports:
         self._import = builtins.__import__
         self._wrap(builtins, "__import__", self._statement)
         self._wrap(importlib, "import_module", self._import_module(importlib.import_module))
+        self._wrap(importlib.util, "find_spec", self._find_spec(importlib.util.find_spec))
         for loader in (importlib.machinery.SourceFileLoader, *loaders):
             self._wrap(loader, "exec_module", self._exec(loader.exec_module))  # type: ignore[attr-defined]
         extension = importlib.machinery.ExtensionFileLoader
@@ -219,11 +223,31 @@ class Imports:
                     full = importlib.util.resolve_name(name, package)
                 except (ImportError, ValueError, TypeError):
                     full = ""
-                if full and self._origin.find()[1]:
+                if full and (asker.get("__name__") == _SKIPPING or self._origin.find()[1]):
                     self._edge(context, full)
                 self._strangers.asked(context, asker, [full])
 
         return import_module
+
+    def _find_spec(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        @unseen
+        def find_spec(name: str, package: str | None = None) -> Any:
+            __tracebackhide__ = True
+            context = self._tape.top
+            spec = original(name, package)
+            if self._origin.find()[1]:
+                full = importlib.util.resolve_name(name, package)
+                parent = full.rpartition(".")[0]
+                if parent:
+                    self._edge(context, parent)
+                self._note_location(context, full)
+                if spec is not None and isinstance(spec.origin, str):
+                    owner = self._distributions.owner(spec.origin)
+                    if owner is not None:
+                        self._need(context, owner)
+            return spec
+
+        return find_spec
 
     def _edge(self, context: Context, full: str) -> None:
         """Charge a module and each package above it."""

@@ -169,7 +169,8 @@ class Leftovers:
 
     def _reached(self, context: Context, silent: Collection[str] = ()) -> set[Entry]:
         """What a context may have come upon of that which was left before the test."""
-        variables = (slot(asked.name) for asked in context.reads if asked.kind is Kind.VARIABLE)
+        asked = (asked.name for asked in context.reads if asked.kind is Kind.VARIABLE)
+        variables = (EVERY if "*" in name else slot(name) for name in asked)
         return self._remains.reached(context.places, self._ledger.mentions, variables, silent)
 
     # -- modules

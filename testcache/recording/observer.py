@@ -44,7 +44,7 @@ class Observer:
             self.tape, self.ledger, self.is_project, Ambience(world.variables), by_content=watched.by_content
         )
         self.origin = Origin(world.roots)
-        self.reads = Reads(self.tape, self.origin, world.distributions)
+        self.reads = Reads(self.tape, self.origin, world.distributions, world.variables)
         self.imports = Imports(self.tape, self.origin, world.distributions, world.modules)
         self.environ = Environ(self.tape, self.origin, world.variables)
         self.network = Network(self.tape, self.origin, watched.hosts or {})

@@ -41,8 +41,10 @@ class Origin:
     def _classify(self, filename: str) -> int:
         known = self._classes.get(filename)
         if known is None:
-            if filename.startswith("<") or self._roots.is_stdlib(filename):
+            if filename.startswith("<frozen ") or self._roots.is_stdlib(filename):
                 known = _LIBRARY
+            elif filename.startswith("<"):  # a text that is run: a condition of `skipif`, an example of a doctest
+                known = _OTHER
             elif filename.startswith(self.own) or self._package(filename) in ENGINE or filename.endswith(_CHANCE):
                 known = _ENGINE
             else:
@@ -85,13 +87,11 @@ class Origin:
         return None, True, tuple(names)
 
     def _is_resource_read(self, frame: FrameType) -> bool:
-        """Tell `loader.get_data(path)`, which anyone may call, from the import system's own reads."""
-        caller = frame.f_back
-        return (
-            frame.f_code.co_name == "get_data"
-            and caller is not None
-            and self._classify(caller.f_code.co_filename) != _IMPORT
-        )
+        """Tell `loader.get_data(path)` and `get_source`, which anyone may call, from the import system's own reads."""
+        step: FrameType | None = frame
+        while step is not None and step.f_code.co_name in ("get_data", "get_source"):
+            step = step.f_back
+        return step is not None and step is not frame and self._classify(step.f_code.co_filename) != _IMPORT
 
     def first_party(self, frame: FrameType | None) -> FrameType | None:
         """The nearest frame, this one or one that called it, that is the project's own code."""

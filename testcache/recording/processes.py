@@ -47,6 +47,12 @@ def _asks_about_this_python(program: str, words: list[str]) -> bool:
     return os.path.basename(program) == "file" and len(words) == 3 and words[1] == "-b" and words[2] in known
 
 
+def _inherited() -> list[bytes]:
+    """The environment as it is, gone through without being seen."""
+    held: dict[Any, Any] = os.environ._data  # type: ignore[attr-defined]
+    return [os.fsencode(name) + b"=" + os.fsencode(text) for name, text in held.items()]
+
+
 class Processes:
     """Watches the starts of processes and collects what recorded children report."""
 
@@ -209,15 +215,15 @@ class Processes:
             if self._originals is None or "resource_tracker" in words:
                 return original(args, executables, close, fds, cwd, env, *rest)
             value = os.pathsep.join((self.folder, self._new_key(words[:200])))
-            pairs = [f"{k}={v}" for k, v in os.environ.items()] if env is None else [os.fsdecode(p) for p in env]
-            env = [os.fsencode(pair) for pair in (*pairs, f"{CHILD_VARIABLE}={value}")]
+            pairs = _inherited() if env is None else env
+            env = [*map(os.fsencode, pairs), os.fsencode(f"{CHILD_VARIABLE}={value}")]
             return original(args, executables, close, fds, cwd, env, *rest)
 
         return fork_exec
 
     def _trust(self, program: str, words: list[str], cwd: Any) -> None:
         context = self._tape.top
-        if os.path.basename(program) not in HARMLESS:
+        if os.path.basename(program) not in HARMLESS or self._tape.roots.is_first_party(program):
             self._reads.file(context, program)
         for word in words:
             path = os.path.abspath(os.path.join(os.fsdecode(cwd) if cwd else ".", word))

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import linecache
 import os
+import re
 import stat
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
 
 from testcache.inputs import files as fs
 from testcache.inputs.distributions import Distributions
+from testcache.inputs.variables import CURRENT_FOLDER, Variables
 from testcache.model import ABSENT, Kind
 from testcache.recording.context import Context
 from testcache.recording.origin import METADATA, Origin
@@ -23,9 +26,12 @@ from testcache.recording.unseen import unseen
 
 _PRESENCE = frozenset(
     {"exists", "lexists", "isfile", "isdir", "islink", "ismount", "is_file", "is_dir", "is_symlink", "realpath",
-     "resolve", "samefile", "which", "makedirs", "mkdir", "_joinrealpath", "rmtree", "access", "copytree"}
+     "resolve", "which", "makedirs", "mkdir", "_joinrealpath", "rmtree", "access", "copytree"}
 )  # fmt: skip
 """Library functions that ask for presence and kind only: a file's size does not matter to them."""
+
+_TEMPORARY = "<tmp>"
+_current = os.getcwd
 
 _ABILITIES: tuple[set[Any], ...] = (
     os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks, os.supports_effective_ids
@@ -36,10 +42,11 @@ _WRITE = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 class Reads:
     """Charges file system reads to the top of the tape."""
 
-    def __init__(self, tape: Tape, origin: Origin, distributions: Distributions) -> None:
+    def __init__(self, tape: Tape, origin: Origin, distributions: Distributions, variables: Variables) -> None:
         self._tape = tape
         self._origin = origin
         self._distributions = distributions
+        self._variables = variables
         self._restore: list[tuple[Any, str, Any]] = []
         self._passed: object = None  # the name that is being opened in a folder given by its descriptor
         self.handlers: dict[str, Callable[[tuple[Any, ...]], None]] = {
@@ -68,6 +75,7 @@ class Reads:
         self._wrap(os, "access", self._access(os.access))
         self._wrap(os, "readlink", self._readlink(os.readlink))
         self._wrap(os, "open", self._open_at(os.open))
+        self._wrap(os, "getcwd", self._current(os.getcwd))
         for name in ("getmtime", "getctime", "getatime"):
             self._wrap(os.path, name, self._times(getattr(os.path, name)))
         self._wrap(linecache, "getlines", self._lines(linecache.getlines))
@@ -75,6 +83,8 @@ class Reads:
     def _wrap(self, owner: Any, name: str, wrapper: Any) -> None:
         original = getattr(owner, name)
         self._restore.append((owner, name, original))
+        wrapper.__name__, wrapper.__qualname__, wrapper.__module__ = name, name, owner.__name__  # or pickle refuses it
+        wrapper.__doc__, wrapper.__wrapped__ = original.__doc__, original
         setattr(owner, name, wrapper)
         for abilities in _ABILITIES:  # asked by the function: `os.open in os.supports_dir_fd`
             if original in abilities:
@@ -114,6 +124,8 @@ class Reads:
         path = self._path(raw)
         if path is None or self._tape.roots.is_ignored(path):
             return None
+        if isinstance(raw, (str, bytes)) and not os.path.isabs(raw):
+            self._asked_folder()
         for _ in range(fs.MOST_LINKS):
             if not self._tape.is_own_output(path):
                 return self._tape.top, path
@@ -121,6 +133,13 @@ class Reads:
             if path == before or self._tape.roots.is_ignored(path):
                 break
         return None
+
+    def _asked_folder(self) -> None:
+        """It matters from where the run was started, unless code has gone elsewhere meanwhile."""
+        here = self._variables.counts(CURRENT_FOLDER) and _current() == self._variables.at_start(CURRENT_FOLDER)
+        if here and self._origin.find()[1]:
+            value = self._variables.fingerprint(CURRENT_FOLDER)
+            self._tape.note(self._tape.top, Kind.VARIABLE, CURRENT_FOLDER, value)
 
     # -- audit events
 
@@ -191,8 +210,13 @@ class Reads:
 
     def _made(self, raw: object) -> None:
         path = self._path(raw)
-        if path is not None and not os.path.isdir(path):
-            self._tape.created.update((path, fs.real_place(path)))
+        if path is None or os.path.isdir(path):
+            return
+        places = {path, fs.real_place(path)}
+        if not self._tape.roots.name(path).startswith(_TEMPORARY):  # it may outlive the run, and be there the next time
+            self._asked(raw)
+            self._tape.makers.update(dict.fromkeys(places, self._tape.top))
+        self._tape.created.update(places)
 
     def _created(self, raw: object) -> None:
         path = self._path(raw)
@@ -223,11 +247,18 @@ class Reads:
     def _database(self, args: tuple[Any, ...]) -> None:
         raw = os.fsdecode(args[0]) if isinstance(args[0], (str, bytes, os.PathLike)) else ""
         if raw.startswith("file:"):
-            raw = raw[5:].partition("?")[0]
+            raw = unquote(re.split("[?#]", raw[5:])[0])
+            if raw.startswith("//"):  # with a host, which is this one
+                raw = "/" + raw[2:].partition("/")[2]
         if raw in ("", ":memory:"):
             return
         if self._exists(raw):
-            self._opened(raw)
+            for beside in (
+                "",
+                "-wal",
+                "-journal",
+            ):  # what is committed, or must be rolled back, but not yet in the file
+                self._opened(raw + beside)
         else:
             self._wrote(raw, follow=True)
 
@@ -256,6 +287,8 @@ class Reads:
         _, counts, names = self._origin.find()
         if not counts or "checkcache" in names or METADATA in names:
             return
+        if "samefile" in names:  # which file it is, however it is reached
+            self._tape.note(context, Kind.LINK, self._tape.roots.name(path), fs.link_of(path))
         kind_only = not _PRESENCE.isdisjoint(names)
         if not follow and (seen is None or kind_only or stat.S_ISLNK(seen.st_mode)):
             self._tape.note(context, Kind.LINK, self._tape.roots.name(path), fs.link_of(path))
@@ -310,15 +343,24 @@ class Reads:
 
         return open
 
+    def _current(self, original: Callable[[], str]) -> Callable[[], str]:
+        @unseen
+        def getcwd() -> str:
+            __tracebackhide__ = True
+            self._asked_folder()
+            return original()
+
+        return getcwd
+
     def _times(self, original: Callable[[Any], float]) -> Callable[[Any], float]:
         @unseen
-        def times(path: Any) -> float:
+        def times(filename: Any) -> float:
             __tracebackhide__ = True
-            charged = self.charged(path)
+            charged = self.charged(filename)
             if charged is not None and self._origin.find()[1]:
                 context, name = charged
                 self._tape.note(context, Kind.TIMES, self._tape.roots.name(name), fs.times_of(name))
-            return original(path)
+            return original(filename)
 
         return times
 

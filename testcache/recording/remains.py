@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Set
 from dataclasses import dataclass, replace
 
+from testcache.looks import ANY
 from testcache.model import EVERY, Digest, Found
 from testcache.recording.context import Context, Place
 from testcache.recording.keepers import Names
@@ -146,11 +147,19 @@ class Remains:
     def _mentioned(self, names: Names) -> Iterable[_Group]:
         if EVERY in names:
             return self._groups.keys()
-        return {group for name in self._by_name.keys() & names for group in self._by_name[name]}
+        found = {group for name in self._by_name.keys() & names for group in self._by_name[name]}
+        modules = {name for name in names if name.startswith(ANY)}
+        return found.union(group for group in self._groups if in_modules(group[0], modules)) if modules else found
+
+
+def in_modules(place: str, names: Set[str]) -> bool:
+    """Whether a place lies in a module of which code may look up any name: `*tax` (`testcache.reflection`)."""
+    return not names.isdisjoint(map(f"{ANY}{{}}".format, place.partition("::")[0].removesuffix(".py").split("/")))
 
 
 def _may_reach(names: Names, entry: Entry) -> bool:
-    return EVERY in names or not entry.names.isdisjoint(names)
+    modules = {name for name in names if name.startswith(ANY)}
+    return EVERY in names or not entry.names.isdisjoint(names) or (bool(modules) and in_modules(entry.holder, modules))
 
 
 def _discard(index: dict[str, set[_Group]], key: str, group: _Group) -> None:

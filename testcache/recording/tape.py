@@ -62,6 +62,7 @@ class Tape:
     loaded: dict[str, Loaded] = field(default_factory=dict)
     written: set[str] = field(default_factory=set)
     created: set[str] = field(default_factory=set)
+    makers: dict[str, Context] = field(default_factory=dict)
     stream: Callable[..., None] | None = None
     switched: Callable[[Context], None] | None = None
     executed: list[ModuleType] = field(default_factory=list)
@@ -178,7 +179,10 @@ class Tape:
             return True
         if path in self.written and any(path in context.written for context in self.top.reachable()):
             return True
-        return bool(self.made_in(path))
+        folder = self.made_in(path)
+        maker = self.makers.get(folder)
+        everybodys = maker is None or maker is self.run or maker.is_module
+        return bool(folder) and (everybodys or any(context is maker for context in self.top.reachable()))
 
     def made_in(self, path: str) -> str:
         """The innermost folder around a path that this run has made, "" if there is none."""

@@ -1,0 +1,187 @@
+"""One edit, after which a test ends otherwise: what it has asked for, and by which way, does not matter."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import pytest
+from harness import Project
+
+HERE = "import os, sys\nHERE = os.path.dirname(os.path.abspath(__file__))\n"
+
+
+@dataclass(frozen=True)
+class Flip:
+    """A test file and what it needs; an edit; variables before and after it."""
+
+    test: str
+    files: Mapping[str, str] = field(default_factory=dict)
+    edit: Callable[[Project], object] = lambda _: None
+    env: Mapping[str, str] = field(default_factory=dict)
+    then: Mapping[str, str] | None = None
+    before: Callable[[Project], object] = lambda _: None
+    options: tuple[str, ...] = ()
+    cwd: str = "."
+
+
+def writes(path: str, text: str) -> Callable[[Project], object]:
+    return lambda project: project.write(path, text)
+
+
+def links(path: str, target: str) -> Callable[[Project], object]:
+    def link(project: Project) -> None:
+        (project.path / path).unlink(missing_ok=True)
+        os.symlink(target, project.path / path)
+
+    return link
+
+
+def database(path: str, number: int) -> Callable[[Project], object]:
+    def make(project: Project) -> None:
+        (project.path / path).unlink(missing_ok=True)
+        connection = sqlite3.connect(project.path / path)
+        connection.execute("create table t as select ? as n", (number,))
+        connection.commit()
+        connection.close()
+
+    return make
+
+
+PREFIX = "def load(prefix): return {k: v for k, v in os.environ.items() if k.startswith(prefix)}\n"
+FIELDS = "class Settings:\n    shop_port: int\n"
+FIELDS += "    def __init__(self): self.found = {k.lower(): os.environ[k] for k in os.environ}\n"
+MADE = "def load():\n    os.makedirs(HERE + '/made', exist_ok=True)\n    path = HERE + '/made/n'\n"
+MADE += "    if not os.path.exists(path): open(path, 'w').write('1')\n    return open(path).read()\n"
+MAKER = "import gen\ndef test_make():\n    os.makedirs(HERE + '/out', exist_ok=True)\n"
+MAKER += "    open(HERE + '/out/x', 'w').write(gen.text)\n"
+POINTS = "from importlib.metadata import entry_points\n"
+READ = "def test_it(): assert sqlite3.connect({}, uri=True).execute('select n from t').fetchone() == (1,)\n"
+
+FLIPS = {
+    "a variable by its prefix": Flip(
+        HERE + PREFIX + "def test_it(): assert load('SHOP_') == {'SHOP_PORT': '80'}\n",
+        env={"SHOP_PORT": "80"},
+        then={"SHOP_PORT": "81"},
+    ),
+    "a new variable by its prefix": Flip(
+        HERE + PREFIX + "def test_it(): assert not load('SHOP_')\n", then={"SHOP_PORT": "80"}
+    ),
+    "a variable by a field of a class": Flip(
+        HERE + FIELDS + "def test_it(): assert 'shop_port' not in Settings().found\n", then={"SHOP_PORT": "80"}
+    ),
+    "a variable in a copy": Flip(
+        HERE + "def test_it(): assert dict(os.environ).get('SHOP_PORT') == '80'\n",
+        env={"SHOP_PORT": "80"},
+        then={"SHOP_PORT": "81"},
+    ),
+    "a module that could be found": Flip(
+        "from importlib.util import find_spec\ndef test_it(): assert find_spec('late') is None\n",
+        edit=writes("late.py", ""),
+    ),
+    "a module, at import": Flip(
+        "import importlib.util\nHAS = importlib.util.find_spec('late') is not None\ndef test_it(): assert not HAS\n",
+        edit=writes("late.py", ""),
+    ),
+    "a module that a test would skip for": Flip(
+        "import pytest\ndef test_it():\n    pytest.importorskip('late')\n    assert False\n", edit=writes("late.py", "")
+    ),
+    "a variable in a condition": Flip(
+        "import pytest\n@pytest.mark.skipif(\"'SHOP' not in os.environ\", reason='')\ndef test_it(): assert False\n",
+        then={"SHOP": "1"},
+    ),
+    "a constant in a condition": Flip(
+        "import pytest\nfrom flags import OFF\n@pytest.mark.skipif('OFF == 1', reason='')\ndef test_it(): assert 0\n",
+        {"flags.py": "OFF = 1\n"},
+        writes("flags.py", "OFF = 2\n"),
+    ),
+    "a file in a doctest": Flip(
+        "def test_it():\n    '''\n    >>> open('data.txt').read()\n    'a'\n    '''\n",
+        {"data.txt": "a"},
+        writes("data.txt", "b"),
+        options=("--doctest-modules",),
+    ),
+    "a file in a folder that a test has made": Flip(
+        HERE + MADE + "def test_it(): assert load() == '1'\n", edit=writes("made/n", "2")
+    ),
+    "a file that another test makes": Flip(
+        HERE + "def test_it(): assert open(HERE + '/out/x').read() == 'v1'\n",
+        {
+            "gen.py": "text = 'v1'\n",
+            "test_0.py": HERE + MAKER,
+        },
+        writes("gen.py", "text = 'v2'\n"),
+    ),
+    "the current folder": Flip(
+        "def test_it(): assert open('data.txt').read() == 'a'\n", {"data.txt": "a", "sub/data.txt": "b"}, cwd="sub"
+    ),
+    "a file above a link": Flip(
+        HERE + "def test_it(): assert open(HERE + '/now/../data.txt').read() == 'a'\n",
+        {"all/data.txt": "a", "all/v1/x": ""},
+        writes("all/data.txt", "b"),
+        before=links("now", "all/v1"),
+    ),
+    "which file it is": Flip(
+        HERE + "def test_it(): assert os.path.samefile(HERE + '/now', HERE + '/v1')\n",
+        {"v1/x": "", "v2/x": ""},
+        links("now", "v2"),
+        before=links("now", "v1"),
+    ),
+    "a database with a blank in its name": Flip(
+        HERE + "import sqlite3\n" + READ.format("f'file://localhost{HERE}/a%20b.db?mode=ro'"),
+        before=database("a b.db", 1),
+        edit=database("a b.db", 2),
+    ),
+    "entry points": Flip(
+        POINTS + "def test_it(): assert [one.value for one in entry_points(group='shop')] == ['m:f']\n",
+        {
+            "pytest.ini": "[pytest]\npythonpath = src\n",
+            "src/shop.egg-info/PKG-INFO": "Metadata-Version: 2.1\nName: shop\nVersion: 1\n",
+            "src/shop.egg-info/entry_points.txt": "[shop]\na = m:f\n",
+        },
+        writes("src/shop.egg-info/entry_points.txt", "[shop]\na = m:g\n"),
+    ),
+    "the source by a loader": Flip(
+        "import shop\ndef test_it(): assert 'TODO' not in shop.__loader__.get_source('shop')\n",
+        {"shop.py": "x = 1  # done\n"},
+        writes("shop.py", "x = 1  # TODO\n"),
+    ),
+    "a program with a well-known name": Flip(
+        HERE + "import subprocess\ndef test_it(): assert subprocess.check_output([HERE + '/hostname']) == b'a\\n'\n",
+        {"hostname": "#!/bin/sh\necho a\n"},
+        writes("hostname", "#!/bin/sh\necho b\n"),
+        before=lambda project: (project.path / "hostname").chmod(0o755),
+    ),
+}
+
+
+@pytest.mark.parametrize("flip", FLIPS.values(), ids=FLIPS.keys())
+def test_it_runs(project: Project, flip: Flip) -> None:
+    """And says what it says without us."""
+    project.write("pytest.ini", "[pytest]\n")
+    project.write("test_it.py", flip.test)
+    for path, text in flip.files.items():
+        project.write(path, text)
+    flip.before(project)
+    for _ in range(3):
+        last = project.run(*flip.options, env=flip.env)
+        assert last.exit == 0
+    assert last.executed == set()
+    flip.edit(project)
+    options = (*flip.options, *(("--rootdir=..", "..") if flip.cwd != "." else ()))
+    run = project.run(*options, env=flip.env if flip.then is None else flip.then, cwd=flip.cwd)
+    assert run.exit == 1
+    assert {"passed"} >= {how for node, how in run.outcomes.items() if node.startswith("test_0")}
+
+
+def test_a_variable_that_nobody_has_a_word_for(project: Project) -> None:
+    """A build has another number each time: whoever copies the environment does not mind."""
+    copies = ("dict(os.environ, A='1')", "{**os.environ, 'A': '1'}", "os.environ.copy()")
+    tests = (
+        f"def test_{at}(): subprocess.run([sys.executable, '-c', ''], env={copy})\n" for at, copy in enumerate(copies)
+    )
+    project.write("test_it.py", "import os, subprocess, sys\n" + "".join(tests))
+    project.run(env={"BUILD": "1"})
+    assert project.run(env={"BUILD": "2"}).executed == set()
