@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from testcache.model import (
+    ABSENT,
     Change,
     Decision,
     Digest,
@@ -57,6 +58,9 @@ class Verifier:
     that tests may be indifferent.
     Source: the matching step of constructCT on terminal inputs (Mokhov, Mitchell and Peyton Jones,
     "Build Systems a la Carte", JFP 2020, section 5.3-5.4).
+
+    Attributes:
+        required: reads without which a trace is one of another run: see `testcache.session.acting`.
     """
 
     def __init__(
@@ -67,6 +71,7 @@ class Verifier:
         *,
         learns: bool = False,
     ) -> None:
+        self.required: tuple[Read, ...] = ()
         self._digest_of = digest_of
         self._refine = refine
         self._traces_of = traces_of
@@ -81,6 +86,9 @@ class Verifier:
 
     def verify(self, trace: Trace) -> Read | None:
         """The first read that is no longer true, or None: the trace holds."""
+        for read in self.required:
+            if not any(read in part for part in trace.parts):
+                return read
         soft: list[Read] = []
         for part in trace.parts:
             known = self._checked.get(id(part))
@@ -216,6 +224,8 @@ class Verifier:
 
     def changes(self, trace: Trace) -> Iterator[Change]:
         """All the differences between a trace and the world that matter to it, sorted by input."""
+        lacking = (read for read in self.required if not any(read in part for part in trace.parts))
+        yield from (Change(read.input, ABSENT, read.digest) for read in lacking)
         different = [(read, now) for read in sorted(trace.reads) if (now := self._digest_of(read.input)) != read.digest]
         matter = self._matter(trace, [read for read, _ in different if read.input.kind is Kind.DEFINITIONS])
         for read, now in different:
@@ -285,6 +295,8 @@ class Verifier:
     def _first_change(self, trace: Trace) -> Change:
         read = self.verify(trace)
         assert read is not None
+        if read in self.required:
+            return Change(read.input, ABSENT, read.digest)
         known = self._refined.get(id(trace))
         names = known[1].get(read.input, ()) if known is not None else ()
         return Change(read.input, read.digest, self._digest_of(read.input), names)

@@ -12,6 +12,7 @@ from itertools import chain
 from weakref import WeakKeyDictionary
 
 from testcache.inputs import files as fs
+from testcache.inputs.sources import is_collected
 from testcache.model import ABSENT, EVERY, Input, Kind, Read
 from testcache.reasons import Reason
 from testcache.recording.context import Context, Place, Problem
@@ -20,6 +21,9 @@ from testcache.recording.tape import Tape
 
 NO_READS: frozenset[Read] = frozenset()
 _ANYTHING = Read(Input(Kind.DEFINITIONS, EVERY), ABSENT)
+
+_LINES = frozenset({"f_lineno", "co_firstlineno", "tb_lineno", "co_lines", "co_positions", "currentframe"})
+"""Names by which code finds out in which line other code stands; a test does so by `lineno`, too, of a log record."""
 
 _TOLD_APART = frozenset({Kind.BLOCK, Kind.VARIABLE})
 """By these a later run finds out what the test itself may come upon in memory."""
@@ -72,6 +76,7 @@ class Ledger:
     def __init__(self, tape: Tape) -> None:
         self._tape = tape
         self._code: dict[Place, _Code] = {}
+        self._asking: set[Place] = set()  # whose code may look at the lines that other code stands in
         self._common: dict[str, frozenset[Read]] = {}
         # weak: those of a test are of no use when it is over, and each is a dozen objects for the garbage collector
         self._sums: WeakKeyDictionary[Context, tuple[tuple[int, int], frozenset[Read]]] = WeakKeyDictionary()
@@ -87,6 +92,8 @@ class Ledger:
         own, modules = self._contexts(test)
         base = self._base(modules)
         mine = frozenset(more).union(*(self._sum(context) for context in own))
+        if any(not self._asking.isdisjoint(context.places) for context in own):
+            mine = mine.union(self._texts(modules))
         twice = (read for read in mine & base if read.input.kind in _TOLD_APART or read.input.name == EVERY)
         mine = (mine - base).union(twice)
         everything = (*own, *modules)
@@ -120,6 +127,13 @@ class Ledger:
             reads = (Read(Input(Kind.FILE, name(path)), module.content) for path, module in loaded.items())
             self._whole = (len(loaded), frozenset(reads))
         return self._whole[1]
+
+    def _texts(self, modules: frozenset[Context]) -> Iterator[Read]:
+        """The bytes of the files behind these imports: comments and blank lines count, too."""
+        for file in {file for context in modules for file, line in context.places if line == BODY_LINE}:
+            loaded = self._tape.loaded.get(file)
+            if loaded is not None and not self._tape.is_made(file):
+                yield Read(Input(Kind.FILE, self._tape.roots.name(file)), loaded.content)
 
     def _changed(self, own: set[Context]) -> Iterator[Problem]:
         """Files that are no longer what the test read, unless it wrote them itself."""
@@ -210,6 +224,8 @@ class Ledger:
         code = self._code.get(place)
         if code is None:
             code = self._look_up(place)
+            if not _LINES.isdisjoint(code.mentions) or ("lineno" in code.mentions and is_collected(place[0])):
+                self._asking.add(place)
             if code.module is not None:
                 self._code[place] = code
         return code

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from testcache.errors import BadRecord, StoreError
-from testcache.model import TRACES_PER_TEST, Decision, EnvironmentKey, Found, Hit, Manifest, NodeId, Result, Trace
+from testcache.model import (
+    TRACES_PER_TEST,
+    Decision,
+    EnvironmentKey,
+    Found,
+    Hit,
+    Manifest,
+    NodeId,
+    Read,
+    Result,
+    Trace,
+)
 from testcache.session.names import path_of
 from testcache.session.waiting import Carried
 from testcache.source import Source
@@ -46,11 +57,13 @@ class Cache:
         traces_per_test: int = TRACES_PER_TEST,
         learns: bool = False,
         shared: Shared | None = None,
+        required: Collection[Read] = (),
     ) -> None:
         self._store = store
         self._environment = environment
         self._verifier = Verifier(digest_of, reach, self._traces_of, learns=learns)
         self._after = Verifier(digest_of, reach, self._traces_of, learns=learns)  # knows what this run has recorded
+        self._verifier.required = tuple(required)
         self._traces_per_test = traces_per_test
         self._shared = shared
         self._taken: dict[str, Manifest] = {}

@@ -14,12 +14,13 @@ from testcache import report as text
 from testcache.environments import Difference, recorded_elsewhere
 from testcache.errors import BadRecord, StoreError
 from testcache.inputs.world import World
-from testcache.model import Decision, EnvironmentKey, Hit, Miss, NodeId, Result, Trace
+from testcache.model import Decision, EnvironmentKey, Hit, Miss, NodeId, Read, Result, Trace
 from testcache.quantities import Audit
 from testcache.reach import Reach
 from testcache.reasons import Reason
 from testcache.recording.observer import Observer
 from testcache.session import environment
+from testcache.session.acting import acting, lacks
 from testcache.session.cache import Cache
 from testcache.session.crew import Crew
 from testcache.session.distribution import Distribution
@@ -33,7 +34,7 @@ from testcache.session.rounds import Rounds
 from testcache.session.setups import longest
 from testcache.session.shown import show
 from testcache.session.summary import Summary
-from testcache.session.warm import CachedItem, CachedModule, Warm, held_file, may_skip
+from testcache.session.warm import CachedItem, CachedModule, Warm, held_file, imported, may_skip
 from testcache.session.warned import Warned
 from testcache.session.workforce import Work, Workforce
 from testcache.settings import Settings
@@ -159,6 +160,8 @@ class Runner:
             return
         # Recorded lines are numbers: a definition that comes or goes moves those below it.
         exact = self.recording.totals is not None
+        required = acting(self.recording.tape, self.world.roots)
+        self._import_lacking(items, required)
         reach = all_matter if exact else Reach(self.world.source, load_definitions(self.store))
         self.cache = Cache(
             self.store,
@@ -167,6 +170,7 @@ class Runner:
             reach,
             traces_per_test=self.recording.settings.traces_per_test,
             learns=self.recording.settings.library_state == "learned",
+            required=required,
             shared=self.config.pluginmanager.get_plugin("testcache-shared"),
         )
         self._recovered = self.cache.recover()
@@ -195,6 +199,18 @@ class Runner:
         found, self.drift = recorded_elsewhere(self.store, self.environment, self.notes.facts, new)
         self.decisions.update(found)
         self.hits.update(self.proof.settle(self.decisions))
+
+    def _import_lacking(self, items: list[pytest.Item], required: list[Read]) -> None:
+        """Import test files after all whose tests were recorded without a file that acts now."""
+        if self.warm is None:
+            return
+        index = self.warm.index
+        cached = [item for item in items if isinstance(item, CachedItem)]
+        files = {file.path for file in map(held_file, cached) if file is not None and lacks(file, index, required)}
+        real = imported([item for item in cached if path_of(node_id(item)) in files])
+        self.recording.check([*real.values()])
+        for row in (items, self.collected):
+            row[:] = [real.get(node_id(item), item) for item in row]
 
     def _held_back(self, item: pytest.Item, trace: Trace) -> Reason | None:
         """Why a test may not be replayed although nothing has changed."""

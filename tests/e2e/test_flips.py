@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -34,7 +33,7 @@ def writes(path: str, text: str) -> Callable[[Project], object]:
 def links(path: str, target: str) -> Callable[[Project], object]:
     def link(project: Project) -> None:
         (project.path / path).unlink(missing_ok=True)
-        os.symlink(target, project.path / path)
+        (project.path / path).symlink_to(target)
 
     return link
 
@@ -185,3 +184,46 @@ def test_a_variable_that_nobody_has_a_word_for(project: Project) -> None:
     project.write("test_it.py", "import os, subprocess, sys\n" + "".join(tests))
     project.run(env={"BUILD": "1"})
     assert project.run(env={"BUILD": "2"}).executed == set()
+
+
+LINES = {
+    "frame": "sys._getframe().f_lineno == 5",
+    "code": "shop.f.__code__.co_firstlineno == 1",
+    "record": "[log.error('x'), caplog.records[0].lineno][1] == 5",
+}
+
+
+@pytest.mark.parametrize("asks", LINES.values(), ids=LINES.keys())
+def test_lines_count_for_who_asks_for_them(project: Project, asks: str) -> None:
+    """A comment moves what stands below it."""
+    project.write("shop.py", "def f(): return 1\n")
+    test = f"import logging, sys\nimport shop\nlog = logging.getLogger()\ndef test_it(caplog):\n    assert {asks}\n"
+    project.write("test_it.py", test + "def test_other(): assert shop.f()\n")
+    assert project.run().exit == 0
+    assert project.run().executed == set()
+    for path in ("shop.py", "test_it.py"):
+        project.write(path, "# a comment\n" + (project.path / path).read_text())
+    run = project.run()
+    assert (run.exit, run.executed) == (1, {"test_it.py::test_it"})
+
+
+ACTS = {
+    "the file itself": ("test_0.py", "import shop\nshop.rate = 5\ndef test_0(): pass\n"),
+    "a new file": ("test_z.py", "import shop\nshop.rate = 5\ndef test_z(): pass\n"),
+    "a folder's conftest": ("sub/conftest.py", "import shop\nshop.rate = 5\n"),
+}
+
+
+@pytest.mark.parametrize(("path", "text"), ACTS.values(), ids=ACTS.keys())
+@pytest.mark.parametrize("more", [(), ("-n", "2")], ids=["here", "workers"])
+def test_a_file_that_acts_from_now_on(project: Project, path: str, text: str, more: tuple[str, ...]) -> None:
+    """Whoever was recorded without what it does when it is imported runs, if it comes upon that or not."""
+    project.write("shop.py", "rate = 1\n")
+    project.write("sub/test_sub.py", "def test_sub(): pass\n")
+    project.write("test_0.py", "import shop\ndef test_0(): pass\n")
+    project.write("test_it.py", "import shop\ndef test_it(): assert shop.rate == 1\n")
+    assert project.run(*more).exit == 0
+    assert project.run(*more).executed == set()
+    project.write(path, text)
+    for _ in range(2):
+        assert project.run(*more).outcomes["test_it.py::test_it"] == "failed"
