@@ -274,6 +274,21 @@ def replayed_by(decision: Decision) -> Trace | None:
     return decision.trace if isinstance(decision, Hit) else decision.nearest if decision.waits_for else None
 
 
+def fillers_of(trace: Trace, hits: Mapping[NodeId, Trace], source_of: SourceOf) -> set[NodeId]:
+    """The tests that have left what this one may have come upon, if they had run: all that is known is that it has not.
+
+    Cost: 10 us a hit that has left something.
+    """
+    leaks = [
+        Leak((Found(node, *one),), hit.access[one.place], hit.recorded_at)
+        for node, hit in hits.items()
+        for one in hit.left
+        if one.place in hit.access and not hit.access[one.place].wide
+    ]
+    known = {one.leftover for one in trace.found} | trace.left
+    return {leak.node for leak in _Reached(leaks, source_of).by(trace) if leak.left[0].leftover not in known}
+
+
 class _Reached:
     """Which leaks the code that a trace names comes upon."""
 

@@ -79,6 +79,7 @@ class Leftovers:
         self._remains = Remains()
         self._left: dict[str, Digest] = {}
         self._steps: dict[str, _Step] = {}
+        self._gone: dict[str, Access] = {}
         self._added: set[str] = set()
         self._imported: dict[str, frozenset[Found]] = {}
         self._importing: list[str] = []
@@ -99,6 +100,7 @@ class Leftovers:
         self._remains.begin()
         self._hits = self._census.hits()
         self._left = {}
+        self._gone = {}
         self._steps = {}
         self._imported = {}
 
@@ -111,7 +113,10 @@ class Leftovers:
 
     def access(self) -> dict[str, Access]:
         """How code comes upon what the test has left that has just ended."""
-        found = ((place, self._remains.entries.get(place)) for place in self._left)
+        return self._gone | self._accesses(self._left)
+
+    def _accesses(self, places: Iterable[str]) -> dict[str, Access]:
+        found = ((place, self._remains.entries.get(place)) for place in places)
         return {
             place: Access(one.names, one.files, place in self._added, one.fixture is not None)
             for place, one in found
@@ -230,7 +235,15 @@ class Leftovers:
         fixture.found = seen | (fixture.found or frozenset())
         known = self._values.pop(definition, None)
         if known is not None:
-            self._safely(lambda: self._remains.drop(self._census.forget(known)))
+            self._safely(lambda: self._let_go(self._census.forget(known)))
+
+    def _let_go(self, gone: frozenset[str]) -> None:
+        """Nothing leads there any more; but in a run of all tests others may use the fixture after this one."""
+        entries = self._remains.entries
+        self._gone |= self._accesses(
+            place for place in self._left if place in entries and entries[place].holder in gone
+        )
+        self._remains.drop(gone)
 
     def look(self, fixture: Context | None = None, importing: str = "") -> None:
         """What has changed since the last look is the doing of the test that runs, in a wide fixture or not."""

@@ -1,6 +1,10 @@
-"""Tests that fail only because the tests before them were replayed: found before the failure is reported.
+"""Tests that end otherwise only because the tests before them were replayed: found before that is reported.
 
-Nothing tells from a failure whether it is of this kind, so it is tried, in this order:
+A test that failed the last time and passes now may do so because nobody has left it what made it fail, and one that
+shares the value of a wide fixture because it has got a new one. Those that would have left it something really run;
+then it does so once more, and that counts.
+
+Of a failure nothing tells whether it is of this kind, so it is tried, in this order:
 
 1. The test fails in its set-up or call. Its reports are held back.
 2. It runs once more, alone. If it passes now it is flaky, and the failure of 1 is reported.
@@ -15,8 +19,9 @@ their neighbours, and runs with xdist, where no test can rely on its neighbours.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
+from typing import Protocol
 
 import pytest
 from _pytest.runner import runtestprotocol
@@ -36,6 +41,23 @@ _PHASES = ("setup", "call")
 
 Found = Callable[[Result], None]
 
+
+class Company(Protocol):
+    """What is known of the tests before one that passes alone."""
+
+    def is_wanted(self, node: NodeId) -> bool:
+        """Whether to see if it passes in company, too."""
+
+    def of(self, node: NodeId, before: Set[NodeId]) -> set[NodeId]:
+        """Those of the tests before it that would have left it something."""
+
+    def result(self, node: NodeId) -> Result:
+        """The result that it has now."""
+
+    def keep(self, result: Result) -> None:
+        """This is its result after all."""
+
+
 Watched = Callable[[NodeId], AbstractContextManager[None]]
 """For the length of a run that is not one of pytest's own: what it leaves in memory is the doing of this test."""
 
@@ -53,7 +75,10 @@ class Neighbours:
         hits: Mapping[NodeId, Trace | IndexedTest],
         found: Found,
         watched: Watched,
+        company: Company,
     ) -> None:
+        self._company = company
+        self._items: dict[NodeId, pytest.Item] = {}
         self._hits = hits
         self._watched = watched
         self._found = found
@@ -68,6 +93,7 @@ class Neighbours:
 
     def take(self, items: Sequence[pytest.Item]) -> None:
         """Take all tests in their order, again when some have been imported that were left out before."""
+        self._items = {node_id(item): item for item in items}
         self._position = {node_id(item): position for position, item in enumerate(items)}
         self._replayed.clear()
         for item in items:
@@ -88,15 +114,20 @@ class Neighbours:
         if node_id(item) in self._hits:
             return None  # it waited, and may be replayed after all
         before = self._before(node_id(item))
-        if not before or sum(self._hits[node_id(one)].duration_s for one in before) > MOST_S:
+        if sum(self._hits[node_id(one)].duration_s for one in before) > MOST_S:
+            before = []
+        is_wanted = self._company.is_wanted(node_id(item))
+        if not before and not is_wanted:
             return None
         hook = item.ihook
         hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         self._logged = False
         reports = runtestprotocol(item, log=False, nextitem=nextitem)
         took_s = sum(report.duration for report in reports)
-        if _failed(reports) and took_s <= MOST_S and not self._logged:
+        if before and _failed(reports) and took_s <= MOST_S and not self._logged:
             reports = self._again(item, nextitem, before, reports)
+        elif is_wanted and not self._logged and all(report.passed for report in reports):
+            reports = self._in_company(item, nextitem, reports)
         for report in reports:
             hook.pytest_runtest_logreport(report=report)
         hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
@@ -124,6 +155,27 @@ class Neighbours:
         took_s = sum(report.duration for report in last)
         self._found(Result(path_of(node), node, None, problems, took_s, time.time()))
         return last
+
+    def _in_company(
+        self, item: pytest.Item, nextitem: pytest.Item | None, alone: list[pytest.TestReport]
+    ) -> list[pytest.TestReport]:
+        """Find out whether a test passes behind those that were replayed, too; the reports to show."""
+        here = self._position.get(node_id(item), 0)
+        others = self._company.of(node_id(item), {n for n, position in self._position.items() if position < here})
+        company = [self._items[n] for n in sorted(others, key=self._position.__getitem__) if n not in self._ran]
+        if not company:
+            return alone
+        common = _common(item, *company)
+        item.session._setupstate.teardown_exact(common)
+        result = self._company.result(node_id(item))
+        for one in company:
+            self._ran.add(node_id(one))
+            self._attempt(one, common)
+        last = self._attempt(item, nextitem)
+        if any(report.failed for report in last):
+            return last
+        self._company.keep(result)
+        return alone
 
     def _attempt(self, item: pytest.Item, nextitem: pytest.Item | None) -> list[pytest.TestReport]:
         item._report_sections.clear()  # else the output of the attempt before would be shown again

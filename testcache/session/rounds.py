@@ -19,6 +19,7 @@ from testcache.errors import StoreError
 from testcache.leaks import Leaks, came_upon, replayed_by
 from testcache.model import STEP, Change, Decision, Found, Hit, Kind, Miss, NodeId, Result, Trace
 from testcache.session import environment, replay
+from testcache.session.company import Company
 from testcache.session.crew import run_here
 from testcache.session.names import node_id, path_of
 from testcache.session.neighbours import Neighbours
@@ -97,7 +98,10 @@ class Rounds:
                 runner.distribution.stand_down()
         if not specs:
             watched = runner.recording.observer.leftovers.watched
-            self._neighbours = Neighbours(runner.config, self._collected, runner.hits, runner.joined, watched)
+            company = Company(runner, self._traces)
+            if runner.cache is not None and any(map(company.failed_before, self._order)):
+                self._import(items, {node for node, trace in self._traces().items() if trace.left})
+            self._neighbours = Neighbours(runner.config, self._collected, runner.hits, runner.joined, watched, company)
             if not self.waiting and len(misses) in (0, len(items)):
                 return None
         run_here(session, [item for item in items if self._round(item) == 0])

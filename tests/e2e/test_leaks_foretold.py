@@ -103,3 +103,15 @@ def test_a_bundle_with_a_leak(leaking: Project) -> None:
     exits = told(leaking)
     assert exits[:2] == (1, 1)
     assert leaking.run().executed == {EDITED, READER}
+
+
+@pytest.mark.parametrize("scope", ["module", "session"])
+def test_a_test_that_begins_to_change_what_others_share(project: Project, scope: str) -> None:
+    """The value of a wide fixture, which is torn down behind it where the others are replayed."""
+    project.write("conftest.py", f"import pytest\n@pytest.fixture(scope='{scope}')\ndef box(): return []\n")
+    project.write("test_m.py", "def test_a(box): pass\ndef test_b(box): assert box == []\n")
+    assert project.run().exit == 0
+    assert project.run().executed == set()
+    project.edit("test_m.py", "def test_a(box): pass", "def test_a(box): box.append(1)")
+    for _ in range(3):
+        assert project.run().outcomes["test_m.py::test_b"] == "failed"

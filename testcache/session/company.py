@@ -1,0 +1,61 @@
+"""The company of a test: others that would have left it something in memory, and have not where it runs alone.
+
+A test that failed the last time, while those before it are replayed; and one that has to run because of what another
+one leaves in the value of a wide fixture, which was torn down in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Set
+from typing import TYPE_CHECKING
+
+from testcache.leaks import fillers_of
+from testcache.model import Found, Miss, NodeId, Result, Trace
+from testcache.reasons import Reason
+
+if TYPE_CHECKING:
+    from testcache.session.runner import Runner
+
+
+class Company:
+    """See `testcache.session.neighbours`; `hits` gives the traces of all tests that are replayed."""
+
+    def __init__(self, runner: Runner, hits: Callable[[], Mapping[NodeId, Trace]]) -> None:
+        self._runner = runner
+        self._hits = hits
+
+    def failed_before(self, node: NodeId) -> bool:
+        """Whether it has failed the last time, as far as the store knows."""
+        decision = self._runner.decisions.get(node)
+        return isinstance(decision, Miss) and decision.reason is Reason.NOT_PASSED
+
+    def is_wanted(self, node: NodeId) -> bool:
+        """Whether to see if it passes in company, too."""
+        return self.failed_before(node) or bool(self._sharing(node))
+
+    def of(self, node: NodeId, before: Set[NodeId]) -> set[NodeId]:
+        """Those of the tests before it that would have left it something."""
+        trace = self._runner.results[node].trace
+        if trace is None:
+            return set()
+        hits = {other: hit for other, hit in self._hits().items() if other in before}
+        others = fillers_of(trace, hits, self._runner.world.source) if self.failed_before(node) else set()
+        return others | (self._sharing(node) & before)
+
+    def _sharing(self, node: NodeId) -> set[NodeId]:
+        """Who leaves it something in the value of a wide fixture."""
+        decision = self._runner.decisions.get(node)
+        waits_for = decision.waits_for if isinstance(decision, Miss) else ()
+        return {one.filler for one in waits_for if _is_of_a_fixture(one)}
+
+    def result(self, node: NodeId) -> Result:
+        """The result that it has now."""
+        return self._runner.results[node]
+
+    def keep(self, result: Result) -> None:
+        """This is its result after all."""
+        self._runner.take([result])
+
+
+def _is_of_a_fixture(found: Found) -> bool:
+    return "()" in found.place
