@@ -11,6 +11,7 @@ from testcache import seal
 from testcache.errors import BadRecord, SettingError, StoreError
 from testcache.inputs import invocation
 from testcache.inputs.unchanged import changed_reads, held_files
+from testcache.inputs.variables import CURRENT_FOLDER
 from testcache.inputs.world import World
 from testcache.model import Kind
 from testcache.project import Project, build_world, open_store
@@ -47,7 +48,10 @@ def everything_holds(arguments: Sequence[str]) -> tuple[Path, seal.Seal] | None:
             return None
     saved_s = sum(test.duration_s for file in index.files for test in file.tests)
     line = closing_line(index.total, index.total, {}, {}, saved_s)
-    names = sorted({fact.name.partition("=")[0] for fact in index.facts if fact.kind == Kind.VARIABLE})
+    asked = {fact.name.partition("=")[0] for fact in index.facts if fact.kind == Kind.VARIABLE}
+    if any("*" in name for name in asked):  # which variables these are is not known without looking
+        return None
+    names = sorted(asked - {CURRENT_FOLDER})  # a seal is for one anyway
     return store.folder, seal.Seal(names, facts, index.total, saved_s, line)
 
 
