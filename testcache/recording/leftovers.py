@@ -34,6 +34,7 @@ from testcache.recording.change import Change
 from testcache.recording.context import Context
 from testcache.recording.interiors import Interiors
 from testcache.recording.keepers import Found as Watched
+from testcache.recording.keepers import Names
 from testcache.recording.ledger import Account, Ledger
 from testcache.recording.portrait import portrait
 from testcache.recording.remains import Entry, Remains
@@ -235,14 +236,13 @@ class Leftovers:
         fixture.found = seen | (fixture.found or frozenset())
         known = self._values.pop(definition, None)
         if known is not None:
-            self._safely(lambda: self._let_go(self._census.forget(known)))
+            self._safely(lambda: self._let_go(known.names, self._census.forget(known)))
 
-    def _let_go(self, gone: frozenset[str]) -> None:
-        """Nothing leads there any more; but in a run of all tests others may use the fixture after this one."""
+    def _let_go(self, names: Names, gone: frozenset[str]) -> None:
+        """Nothing leads there any more; but in a run of all tests others may use the fixture after this one, by name."""
         entries = self._remains.entries
-        self._gone |= self._accesses(
-            place for place in self._left if place in entries and entries[place].holder in gone
-        )
+        left = (place for place in self._left if place in entries and entries[place].holder in gone)
+        self._gone |= {place: one._replace(names=names) for place, one in self._accesses(left).items()}
         self._remains.drop(gone)
 
     def look(self, fixture: Context | None = None, importing: str = "") -> None:
