@@ -239,7 +239,7 @@ class Leftovers:
             self._safely(lambda: self._let_go(known.names, self._census.forget(known)))
 
     def _let_go(self, names: Names, gone: frozenset[str]) -> None:
-        """Nothing leads there any more; but in a run of all tests others may use the fixture after this one, by name."""
+        """Nothing leads there any more; but where all tests run, others may use the fixture after this one, by name."""
         entries = self._remains.entries
         left = (place for place in self._left if place in entries and entries[place].holder in gone)
         self._gone |= {place: one._replace(names=names) for place, one in self._accesses(left).items()}
