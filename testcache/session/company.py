@@ -6,7 +6,7 @@ one leaves in the value of a wide fixture, which was torn down in between.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Collection, Mapping, Set
 from typing import TYPE_CHECKING
 
 from testcache.leaks import fillers_of
@@ -18,11 +18,22 @@ if TYPE_CHECKING:
 
 
 class Company:
-    """See `testcache.session.neighbours`; `hits` gives the traces of all tests that are replayed."""
+    """See `testcache.session.neighbours`.
 
-    def __init__(self, runner: Runner, hits: Callable[[], Mapping[NodeId, Trace]]) -> None:
+    Args:
+        hits: gives the traces of all tests that are replayed.
+        load: imports the files of tests that can only be replayed otherwise.
+    """
+
+    def __init__(
+        self,
+        runner: Runner,
+        hits: Callable[[], Mapping[NodeId, Trace]],
+        load: Callable[[Collection[NodeId]], None],
+    ) -> None:
         self._runner = runner
         self._hits = hits
+        self._load = load
 
     def failed_before(self, node: NodeId) -> bool:
         """Whether it has failed the last time, as far as the store knows."""
@@ -34,13 +45,15 @@ class Company:
         return self.failed_before(node) or bool(self._sharing(node))
 
     def of(self, node: NodeId, before: Set[NodeId]) -> set[NodeId]:
-        """Those of the tests before it that would have left it something."""
+        """Those of the tests before it that would have left it something; from now on they can run."""
         trace = self._runner.results[node].trace
         if trace is None:
             return set()
         hits = {other: hit for other, hit in self._hits().items() if other in before}
         others = fillers_of(trace, hits, self._runner.world.source) if self.failed_before(node) else set()
-        return others | (self._sharing(node) & before)
+        others |= self._sharing(node) & before
+        self._load(others)
+        return others
 
     def _sharing(self, node: NodeId) -> set[NodeId]:
         """Who leaves it something in the value of a wide fixture."""

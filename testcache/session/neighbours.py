@@ -49,7 +49,7 @@ class Company(Protocol):
         """Whether to see if it passes in company, too."""
 
     def of(self, node: NodeId, before: Set[NodeId]) -> set[NodeId]:
-        """Those of the tests before it that would have left it something."""
+        """Those of the tests before it that would have left it something; from now on they can run."""
 
     def result(self, node: NodeId) -> Result:
         """The result that it has now."""

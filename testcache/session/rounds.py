@@ -98,9 +98,7 @@ class Rounds:
                 runner.distribution.stand_down()
         if not specs:
             watched = runner.recording.observer.leftovers.watched
-            company = Company(runner, self._traces)
-            if runner.cache is not None and any(map(company.failed_before, self._order)):
-                self._import(items, {node for node, trace in self._traces().items() if trace.left})
+            company = Company(runner, self._traces, lambda nodes: self._import(items, nodes))
             self._neighbours = Neighbours(runner.config, self._collected, runner.hits, runner.joined, watched, company)
             if not self.waiting and len(misses) in (0, len(items)):
                 return None
