@@ -37,15 +37,11 @@ def patterns(frame: FrameType | None, is_own: Callable[[str], bool]) -> set[str]
         code = frame.f_code
         own += is_own(code.co_filename)
         names = (frame.f_globals.get(name) for name in code.co_names)
-        for value in (*_constants(code), *frame.f_locals.values(), *names):
+        for value in (*code.co_consts, *frame.f_locals.values(), *names):
             for text in _texts(value):
                 found.update(_of_text(text))
         frame = frame.f_back
     return found
-
-
-def _constants(code: CodeType) -> Iterator[object]:
-    yield from code.co_consts
 
 
 def _texts(value: Any) -> Iterator[str]:

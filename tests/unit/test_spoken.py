@@ -1,0 +1,54 @@
+"""By which words code picks variables out of the whole environment."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+import pytest
+
+from testcache.inputs.roots import Roots
+from testcache.inputs.variables import Variables
+from testcache.model import ABSENT
+from testcache.recording.spoken import patterns
+
+NAMES = re.compile("^WEB_[A-Z]+$")
+
+
+class Settings:
+    port_number: int
+
+    def look(self) -> set[str]:
+        return patterns(sys._getframe(), lambda _: True)
+
+
+def test_a_prefix_and_a_name() -> None:
+    """What a function is given, what it names itself, and what a module keeps."""
+
+    def look(prefix: str) -> set[str]:
+        return patterns(sys._getframe(), lambda _: True) if NAMES.pattern != prefix != "database_url" else set()
+
+    found = look("APP_")
+    assert {"app_*", "*database_url"} <= found
+    assert "web_*" in found
+
+
+def test_the_fields_of_a_class() -> None:
+    """Those of the object whose method goes through it."""
+    assert "*port_number" in Settings().look()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name"), [("app_*", "APP_PORT"), ("app_*", "app_"), ("*port", "PORT"), ("*port", "App_Port")]
+)
+def test_the_variables_that_a_pattern_means(pattern: str, name: str) -> None:
+    """In capitals or not; another one changes nothing."""
+    roots = Roots("/nowhere")
+    others = {"BUILD": "1", "XAPP_PORTS": "2"}
+
+    def fingerprint(env: dict[str, str]) -> bytes:
+        return Variables(env, roots, b"salt").fingerprint(pattern)
+
+    assert fingerprint(others) == ABSENT
+    assert fingerprint({name: "1"}) == fingerprint({name: "1", **others})
+    assert len({fingerprint({name: "1"}), fingerprint({name: "2"}), ABSENT}) == 3
