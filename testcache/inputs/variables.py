@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from testcache import digest
 from testcache.inputs.roots import Roots
@@ -73,6 +73,10 @@ class Variables:
     def at_start(self, name: str) -> str | None:
         """The value a variable had when the run started."""
         return self._start.get(name)
+
+    def names(self) -> Collection[str]:
+        """The names of all variables at the start."""
+        return self._start.keys()
 
     def digests(self) -> dict[str, Digest]:
         """Keyed digests of all variables at the start, for child processes."""

@@ -92,7 +92,7 @@ class Environ:
         context = self._tape.top
         if not self._origin.find()[1]:
             return
-        for pattern in sorted(patterns(frame, self._tape.roots.is_first_party)):
+        for pattern in sorted(patterns(frame, self._tape.roots.is_first_party, self._variables.names())):
             if self._variables.counts(pattern):
                 self._tape.note(context, Kind.VARIABLE, pattern, self._variables.fingerprint(pattern))
 

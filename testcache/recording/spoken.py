@@ -2,13 +2,17 @@
 
 A prefix in a call of `startswith`, the fields of a settings class, a table of names. That no other variable matters is
 taken for granted: a test that copies the environment for a child does not depend on the number of the build.
-Does not see: names put together from pieces, or read from a file.
+Patterns are stored in clear, and what code has at hand may be a secret: a text counts only if it looks like a name of a
+variable, and one that is not written in the code only if it is a prefix in capitals, or if there is such a variable.
+Does not see: names put together from pieces, or read from a file, and names in small letters without a `_`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from functools import partial
+from itertools import chain
 from types import CodeType, FrameType
 from typing import Any, Final
 
@@ -20,15 +24,15 @@ OWN_FRAMES: Final = 2
 
 _MOST_PARTS: Final = 50
 _WORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]+")
-_ONE: Final = re.compile(r"\W*_*([A-Za-z][A-Za-z0-9_]+)\W*")
 _LONGEST: Final = 80
 
 
-def patterns(frame: FrameType | None, is_own: Callable[[str], bool]) -> set[str]:
-    """Patterns of names of variables, as `Variables.fingerprint` takes them: `APP_*` and `*database_url`.
+def patterns(frame: FrameType | None, is_own: Callable[[str], bool], variables: Collection[str]) -> set[str]:
+    """Patterns of names of variables, as `Variables.fingerprint` takes them: `app_*` and `*database_url`.
 
-    Cost: some 20 us a frame.
+    `variables` are the names of those that there are. Cost: some 50 us a frame.
     """
+    known = [name.casefold() for name in variables]
     found: set[str] = set()
     own = 0
     for _ in range(MOST_FRAMES):
@@ -37,15 +41,20 @@ def patterns(frame: FrameType | None, is_own: Callable[[str], bool]) -> set[str]
         code = frame.f_code
         own += is_own(code.co_filename)
         names = (frame.f_globals.get(name) for name in code.co_names)
-        for value in (*code.co_consts, *frame.f_locals.values(), *names):
-            for text in _texts(value):
-                found.update(_of_text(text))
+        values = [*frame.f_locals.values(), *names]
+        fields = (name for value in values for name in _fields(value if issubclass(type(value), type) else type(value)))
+        found.update(f"*{name.casefold()}" for name in fields)
+        written = (word for value in code.co_consts for text in _texts(value) for word in _words(text))
+        found.update(chain.from_iterable(_of(word) for word in written if word.isupper() or "_" in word))
+        for word in (word for value in values for text in _texts(value) for word in _words(text)):
+            if (word.isupper() and word.endswith("_")) or any(map(partial(_fits, word.casefold()), known)):
+                found.update(_of(word))
         frame = frame.f_back
     return found
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """The texts in a value: itself, its elements, the fields of a class, texts in attributes."""
+    """The texts in a value: itself, its elements, texts in attributes."""
     kind = type(value)
     if kind is str:
         yield value
@@ -56,14 +65,10 @@ def _texts(value: Any) -> Iterator[str]:
             yield from (part for part in [*value] if type(part) is str)
     elif kind is CodeType:  # a generator or a function inside
         yield from (part for part in value.co_consts if type(part) is str)
-    elif issubclass(kind, type):
-        yield from _fields(value)
     else:
         held = anatomy.dict_of(value) or {}
         if len(held) <= _MOST_PARTS:
-            yield from (part for part in [*held.values()] if type(part) is str)
-            yield from (name for name in [*held] if type(name) is str)
-        yield from _fields(kind)
+            yield from (part for part in (*held, *held.values()) if type(part) is str)
 
 
 def _fields(cls: type) -> Iterator[str]:
@@ -74,12 +79,17 @@ def _fields(cls: type) -> Iterator[str]:
             yield from (name for name in (noted if type(noted) is dict else ()) if type(name) is str)
 
 
-def _of_text(text: str) -> Iterator[str]:
-    if len(text) > _LONGEST or text.startswith("__") or not text.strip() or len(text.split()) > 1:
-        return
-    one = _ONE.fullmatch(text)
-    if one is not None:
-        yield f"*{one[1].casefold()}"
-    for word in _WORD.findall(text):
-        if word.isupper() or word.endswith("_"):
-            yield f"{word.casefold()}*"
+def _words(text: str) -> list[str]:
+    """The words of a text that may be a name, or a pattern of names."""
+    return _WORD.findall(text) if len(text) <= _LONGEST and not text.startswith("__") and len(text.split()) == 1 else []
+
+
+def _fits(word: str, name: str) -> bool:
+    return name.startswith(word) or name.endswith(f"_{word}")
+
+
+def _of(word: str) -> Iterator[str]:
+    """What a word may stand for."""
+    yield f"*{word.strip('_').casefold()}"
+    if word.isupper() or word.endswith("_"):
+        yield f"{word.casefold()}*"

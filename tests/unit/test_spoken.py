@@ -19,18 +19,34 @@ class Settings:
     port_number: int
 
     def look(self) -> set[str]:
-        return patterns(sys._getframe(), lambda _: True)
+        return patterns(sys._getframe(), lambda _: True, ["TOKEN_NAME"])
 
 
 def test_a_prefix_and_a_name() -> None:
     """What a function is given, what it names itself, and what a module keeps."""
 
     def look(prefix: str) -> set[str]:
-        return patterns(sys._getframe(), lambda _: True) if NAMES.pattern != prefix != "database_url" else set()
+        return (
+            patterns(sys._getframe(), lambda _: True, ["TOKEN_NAME"])
+            if NAMES.pattern != prefix != "database_url"
+            else set()
+        )
 
     found = look("APP_")
     assert {"app_*", "*database_url"} <= found
     assert "web_*" in found
+
+
+def test_no_text_that_is_no_name_is_kept() -> None:
+    """A pattern is stored as it is: what a variable or a function holds may be a secret."""
+
+    def look(token: str) -> set[str]:
+        return patterns(sys._getframe(), lambda _: True, ["TOKEN_NAME"]) if token and "hunter2" else set()
+
+    for secret in ("".join(reversed("EULAV_TERCES")), "".join(reversed("terces"))):  # not written as it is
+        assert not {name for name in look(secret) if "secret" in name}
+    assert not {name for name in look("x") if "hunter" in name}
+    assert "token_na*" in look("".join(reversed("AN_NEKOT")))
 
 
 def test_the_fields_of_a_class() -> None:
