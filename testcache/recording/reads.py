@@ -31,7 +31,8 @@ _PRESENCE = frozenset(
 """Library functions that ask for presence and kind only: a file's size does not matter to them."""
 
 _TEMPORARY = "<tmp>"
-_current = os.getcwd
+_folder = os.getcwd
+"""Before it is wrapped."""
 
 _ABILITIES: tuple[set[Any], ...] = (
     os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks, os.supports_effective_ids
@@ -136,7 +137,7 @@ class Reads:
 
     def _asked_folder(self) -> None:
         """It matters from where the run was started, unless code has gone elsewhere meanwhile."""
-        here = self._variables.counts(CURRENT_FOLDER) and _current() == self._variables.at_start(CURRENT_FOLDER)
+        here = self._variables.counts(CURRENT_FOLDER) and _folder() == self._variables.at_start(CURRENT_FOLDER)
         if here and self._origin.find()[1]:
             value = self._variables.fingerprint(CURRENT_FOLDER)
             self._tape.note(self._tape.top, Kind.VARIABLE, CURRENT_FOLDER, value)
@@ -253,11 +254,8 @@ class Reads:
         if raw in ("", ":memory:"):
             return
         if self._exists(raw):
-            for beside in (
-                "",
-                "-wal",
-                "-journal",
-            ):  # what is committed, or must be rolled back, but not yet in the file
+            # besides the file: what is committed but not yet in it, or must be rolled back
+            for beside in ("", "-wal", "-journal"):
                 self._opened(raw + beside)
         else:
             self._wrote(raw, follow=True)

@@ -39,7 +39,10 @@ def patterns(frame: FrameType | None, is_own: Callable[[str], bool], variables: 
         if frame is None or own == OWN_FRAMES:
             break
         code = frame.f_code
-        own += is_own(code.co_filename)
+        is_ours = is_own(code.co_filename)
+        if own and not is_ours:  # pytest, which calls the test
+            break
+        own += is_ours
         names = (frame.f_globals.get(name) for name in code.co_names)
         values = [*frame.f_locals.values(), *names]
         fields = (name for value in values for name in _fields(value if issubclass(type(value), type) else type(value)))
