@@ -1,15 +1,16 @@
 """The body of a file split in two: definitions that stand for themselves, and the rest.
 
 A *definition* binds plain names of the module, once, and making it has no effect and cannot fail: a
-function, a constant, a class (see `evaluation` and `classes`). Nobody can tell that it is there but by
-its name, so an edit to it concerns only who may reach that name. The *rest* runs when the file is
-imported, in order, and concerns everybody who imports it.
+function, a constant, a class (see `evaluation` and `classes`), an import of what is loaded anyway (see
+`settled`), the docstring. Nobody can tell that it is there but by its name, so an edit to it concerns
+only who may reach that name. The *rest* runs when the file is imported, in order, and concerns
+everybody who imports it. What stands below `if TYPE_CHECKING:` never runs; it counts under that name.
 
 What a definition needs is kept in the rest, so that an import which would fail now changes the rest:
 
 - each name in it is surely bound before it; a definition that stands too early is rest;
 - each guard (an attribute of something imported) is listed with the first place where it is needed;
-- names that import statements want from other files are listed in `imported`: who rests on this file
+- names that other import statements want from other files are listed in `imported`: who rests on this file
   is concerned if one of them appears, goes, moves, or becomes another sort of thing.
 
 The *place* of a definition is the number of statements of the rest before it: one that moves past an
@@ -23,14 +24,15 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from testcache import origins
+from testcache import origins, settled
 from testcache.classes import Classes
 from testcache.decorators import is_sure_function
 from testcache.evaluation import HASHABLE, UNKNOWN, Surroundings
 from testcache.looks import Look
+from testcache.nodes import is_text
 from testcache.outline import Outline, Part
 
 _WORD = re.compile(r"[^\W\d]\w*")
@@ -49,12 +51,16 @@ _WANTED_BY_PYTEST = frozenset(
 """Names that pytest or unittest look for in a test module."""
 
 
+IMPORT, IDLE = "import", "idle"
+"""The forms of an import, and of statements that do nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Split:
     """How the statements of a module divide.
 
     Attributes:
-        definitions: statement, the names it binds, its form and its place.
+        definitions: statement, the names it counts under, its form and its place.
         guards: what the definitions need of imported names, each with the first place.
         needed: names whose definitions, in other files, a guard rests on: `Level` for `Level.LOW`, which
             would be missing if the class lost it.
@@ -84,12 +90,11 @@ def split(outline: Outline, looks: list[Look], declared: set[str], alone: Contai
         alone: blocks that are separable, and so neither definitions nor rest.
         collected: whether pytest looks for tests and hooks in the file.
     """
-    imported = frozenset(_imported(outline))
     bound: Counter[str] = Counter(name for look in looks for name in look.bound)
     others = frozenset(bound)
     known = origins.trace(outline, bound)
     if known is None:
-        return Split(imported=imported)
+        return Split(imported=frozenset(_imported(outline.imports)))
     imports = frozenset(bound) - others - declared
     sorts: dict[str, str] = {}
     around = Surroundings(known, sorts, imports, lazy=_is_lazy(outline))
@@ -105,6 +110,11 @@ def split(outline: Outline, looks: list[Look], declared: set[str], alone: Contai
         if getattr(part.node, "name", None) in alone:
             sorts[part.node.name] = UNKNOWN  # type: ignore[attr-defined]
             continue
+        aside = _aside(part.node, around)
+        if aside:
+            form = "value" if aside == "__doc__" and part is outline.parts[0] else IDLE
+            found.append((part, (aside,), form, place))
+            continue
         names = _names(part.node)
         around.guards = set()
         form = ""
@@ -119,9 +129,11 @@ def split(outline: Outline, looks: list[Look], declared: set[str], alone: Contai
         else:
             place += 1
             sorts.update(dict.fromkeys(_surely_bound([part.node]) - declared, UNKNOWN))
+    unrun = {id(node) for part, _, form, _ in found if form == IDLE for node in ast.walk(part.node)}
+    imported = _imported(statement for statement in outline.imports if id(statement) not in unrun)
     wanted = {name for guard in guards for name in _WORD.findall(guard)}
     needed = frozenset(name for guard in guards for name in _needed(guard))
-    return Split(tuple(found), tuple(sorted(guards.items())), needed, imported | wanted, above)
+    return Split(tuple(found), tuple(sorted(guards.items())), needed, frozenset(imported) | wanted, above)
 
 
 def _needed(guard: str) -> list[str]:
@@ -130,8 +142,10 @@ def _needed(guard: str) -> list[str]:
     return names if guard[0] == "#" or "[" in guard else names[:-1]
 
 
-def _imported(outline: Outline) -> Iterator[str]:
-    for statement in outline.imports:
+def _imported(statements: Iterable[ast.Import | ast.ImportFrom]) -> Iterator[str]:
+    for statement in statements:
+        if settled.is_settled(statement):
+            continue
         if isinstance(statement, ast.ImportFrom) and statement.module:
             yield from statement.module.split(".")
         for alias in statement.names:
@@ -165,9 +179,22 @@ def _overloads(outline: Outline) -> dict[str, int]:
     return found
 
 
+def _aside(node: ast.stmt, around: Surroundings) -> str:
+    """The name that a statement counts under which does nothing: a text, or `if TYPE_CHECKING:` without `else`."""
+    if isinstance(node, ast.Expr) and is_text(node.value):
+        return "" if around.origins.bound["__doc__"] else "__doc__"
+    if not isinstance(node, ast.If) or node.orelse or not isinstance(node.test, ast.Name | ast.Attribute):
+        return ""
+    first = node.test if isinstance(node.test, ast.Name) else node.test.value
+    sure = isinstance(first, ast.Name) and first.id in around.imports and first.id in around.sorts
+    return "TYPE_CHECKING" if sure and around.origins.dotted(node.test) == "typing.TYPE_CHECKING" else ""
+
+
 def _names(node: ast.stmt) -> tuple[str, ...]:
     """The plain names that a statement binds, if it is of a kind that may be a definition."""
     match node:
+        case ast.Import() | ast.ImportFrom():
+            return tuple(name for name, _ in settled.bindings(node)) if settled.is_settled(node) else ()
         case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
             return (node.name,)
         case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr()):
@@ -197,14 +224,21 @@ def _is_free(name: str, node: ast.stmt, collected: bool) -> bool:
         return name in _DUNDERS
     if name.startswith("pytest") or _MANGLED.match(name):
         return False
-    tested = collected and name.lower().startswith("test") and isinstance(node, ast.Assign | ast.AnnAssign)
+    tested = collected and name.lower().startswith("test") and isinstance(node, _OBJECTS)
     return name not in _WANTED_BY_PYTEST and not tested  # the setting python_files may name any file
+
+
+_OBJECTS = (ast.Assign, ast.AnnAssign, ast.Import, ast.ImportFrom)
+"""Statements that may give another name to something that is a test by then."""
 
 
 def _judge(node: ast.stmt, names: tuple[str, ...], around: Surroundings, classes: Classes) -> str:
     """The form of a definition, "" if it is none; what it binds is known from here on."""
     try:
         match node:
+            case ast.Import() | ast.ImportFrom():
+                around.sorts.update(dict.fromkeys(names, UNKNOWN))
+                return IMPORT
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 if not is_sure_function(node, around):
                     return ""

@@ -19,7 +19,7 @@ import builtins
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from testcache import calls, generics
+from testcache import calls, generics, settled
 from testcache.nodes import is_divisor, is_expression, is_small, is_text, is_version, text_of
 from testcache.origins import Origins
 
@@ -168,7 +168,7 @@ class Surroundings:
             first = first.value
         if isinstance(first, ast.Name) and first.id in self.imports and first.id in self.sorts:
             name = self.origins.dotted(node)
-            if name not in _ATTRIBUTES:
+            if name not in _ATTRIBUTES and not settled.is_there(name):
                 self.guards.add(ast.unparse(node))
             return _ATTRIBUTES.get(name, UNKNOWN)
         return _PATH_PARTS.get(node.attr) if self.sort_of(node.value) == "path" else None
@@ -287,7 +287,7 @@ class Surroundings:
         if isinstance(node, ast.Subscript):
             return self._is_generic(node)
         sort = self.sort_of(node) if isinstance(node, ast.Name | ast.Attribute) else None
-        if sort == UNKNOWN:
+        if sort == UNKNOWN and self.dotted(node) not in settled.TYPES:  # type: ignore[arg-type]
             self.guards.add("|" + ast.unparse(node))
         return sort in _TYPES
 

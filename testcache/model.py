@@ -130,7 +130,7 @@ class Defined(NamedTuple):
     Attributes:
         place: how many statements of the rest of the file come before it.
         form: "function", "class", "type" (a value that may stand for a type), "value" (that may be the
-            key of a dict) or "object".
+            key of a dict), "object", "import", or "idle" for what does nothing.
         digest: fingerprint of its statement without the statements of functions in it.
     """
 

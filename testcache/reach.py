@@ -8,7 +8,8 @@ ran, or that runs when its modules are imported, could come upon its name. So na
 - each definition so reached, in any of those files: what that one mentions. Functions that are only
   named and never ran add nothing: what would run instead of something else is mentioned by what ran.
 
-Names count without regard to the module they are in. If `*` is reached, every name is (see
+Names count without regard to the module they are in, but for one that a file defines and only reads as
+a plain name: that is its own, written `name@file` here. If `*` is reached, every name is (see
 `testcache.reflection`). If `*tax` is, so is what each file of the trace that is a module `tax`, or is in a
 package of that name, has: its definitions and what it imports, a module with all that it has in turn.
 
@@ -22,7 +23,7 @@ Source: change impact analysis by names, as in "Chianti" (Ren, Shah, Tip, Ryder 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -62,8 +63,8 @@ class Reach:
         self._differences: dict[Read, dict[str, bool] | None] = {}
         self._leading: dict[tuple[frozenset[tuple[str, str]], frozenset[str]], dict[str, frozenset[str]]] = {}
         self._indexed: set[str] = set()
+        self._mentions: dict[tuple[str, str | None], frozenset[str]] = {}
         self._users: dict[str, list[tuple[str, str]]] = {}
-        self._definers: dict[str, list[str]] = {}
         self._importers: dict[str, set[str]] = {}
 
     def __call__(self, trace: Trace, changed: Sequence[Read]) -> dict[Input, tuple[str, ...]]:
@@ -124,30 +125,41 @@ class Reach:
         found: list[Iterable[str]] = []
         files = {name for (kind, name), _ in reads if kind is Kind.BODY}
         for name in files:
-            source = self._source_of(name)
-            found.append(source.mentions[""] if source is not None else (ANY,))
+            found.append(self._mentioned_in(name, ""))
         for (kind, name), digest in reads:
             if kind is Kind.FILE and name.endswith(".py") and name not in files:
-                source = self._source_of(name)  # it may be run by means that nobody sees
-                found += source.mentions.values() if source is not None else [(ANY,)]
+                found.append(self._mentioned_in(name, None))  # it may be run by means that nobody sees
                 files.add(name)
             elif kind is Kind.BLOCK and digest != ABSENT:
                 path, _, block = name.partition("::")
-                source = self._source_of(path)
-                found.append(source.mentions.get(block, ()) if source is not None else (ANY,))
-                found.append((block.partition(".")[0].partition("#")[0],))
+                found.append(self._mentioned_in(path, block))
+                found.append((_own(block.partition(".")[0].partition("#")[0], path),))
             elif kind is Kind.WHOLE:
-                source = self._source_of(name)
-                found += source.mentions.values() if source is not None else [(ANY,)]
+                found.append(self._mentioned_in(name, None))
             elif kind is Kind.DEFINITIONS and name.endswith(EVERY):
                 found.append(self._everything_in(name.removesuffix(EVERY).removesuffix("::")))
         return _Part(reads, frozenset().union(*found), frozenset(files))
+
+    def _mentioned_in(self, path: str, block: str | None) -> Iterable[str]:
+        """What a block of a file mentions, None for all of it."""
+        known = self._mentions.get((path, block))
+        if known is None:
+            source = self._source_of(path)
+            if source is None:
+                known = frozenset((ANY,))
+            elif block is None:
+                known = frozenset().union(*(_meant(names, path, source) for names in source.mentions.values()))
+            else:
+                known = frozenset(_meant(source.mentions.get(block, ()), path, source))
+            self._mentions[path, block] = known
+        return known
 
     def _everything_in(self, path: str) -> Iterable[str]:
         source = self._source_of(path) if path else None
         if source is None or not source.parsed:
             return (ANY,)
-        return {*source.uses, *source.uses.get(LISTED, ())} - {LISTED}
+        names = {*source.uses, *source.uses.get(LISTED, ())} - {LISTED}
+        return {*_meant(names, path, source), *(_own(name, path) for name in source.definitions)}
 
     # -- from the changed names backwards
 
@@ -156,10 +168,8 @@ class Reach:
         for path in files - self._indexed:
             source = self._source_of(path)
             if source is not None:
-                for name in source.uses:
-                    self._definers.setdefault(name, []).append(path)
                 for name, used in source.uses.items():
-                    for other in used:
+                    for other in _meant(used, path, source):
                         self._users.setdefault(other, []).append((name, path))
                 for name in source.imported:
                     self._importers.setdefault(name, set()).add(path)
@@ -168,13 +178,13 @@ class Reach:
     def _lead_to(self, names: frozenset[tuple[str, str]], files: frozenset[str]) -> dict[str, frozenset[str]]:
         """The names by which one comes to some of `names` in these files, with those it leads to.
 
-        Each of `names` comes with the file where it differs: it may be gone from there.
+        Each of `names` comes with the file where it differs.
         """
         key = (names, files)
         if key not in self._leading:
             leading: dict[str, set[str]] = {}
             for name, path in names:
-                self._walk([name, *_modules(path)], {name}, files, leading)
+                self._walk(_ways_to(name, path), {name}, files, leading)
             self._walk([ANY], {name for name, _ in names}, files, leading)
             self._leading[key] = {name: frozenset(found) for name, found in leading.items()}
         return self._leading[key]
@@ -189,10 +199,23 @@ class Reach:
             leading.setdefault(name, set()).update(to)
             for user, path in self._users.get(name, ()):
                 if path in files:
-                    ends += _modules(path) if user == LISTED else [user]
-            for path in self._definers.get(name, ()):
-                if path in files:
-                    ends += _modules(path)
+                    ends += _modules(path) if user == LISTED else _ways_to(user, path)
+
+
+def _own(name: str, path: str) -> str:
+    """The mention of a name that can only be that of the file itself."""
+    return f"{name}@{path}"
+
+
+def _meant(names: Iterable[str], path: str, source: Source) -> Iterator[str]:
+    """What mentions in a file are mentions of."""
+    for name in names:
+        yield _own(name, path) if name in source.definitions and name not in source.ambiguous else name
+
+
+def _ways_to(name: str, path: str) -> list[str]:
+    """The mentions by which one comes to a name of a file."""
+    return [name, _own(name, path), *_modules(path)]
 
 
 def _modules(path: str) -> list[str]:

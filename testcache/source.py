@@ -8,8 +8,8 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from testcache import definitions, effects, outline, reflection, separable
-from testcache.definitions import Split
+from testcache import definitions, effects, outline, reflection, separable, settled
+from testcache.definitions import IDLE, IMPORT, Split
 from testcache.digest import of_bytes, of_fields, of_text
 from testcache.looks import ANY, Imported, Look
 from testcache.model import LISTED, Defined, Digest
@@ -55,6 +55,8 @@ class Source:
             `x` after `from m import x as y`. Under LISTED: what whoever lists the names of this module
             comes upon besides its definitions: what it imports, and the examples in its docstrings.
         imported: names that this file needs from other files to be imported.
+        ambiguous: names of its definitions that it mentions also in other ways than by a plain read: as an
+            attribute or in a text it may be another file's that is meant.
         acts: for a collected file, whether importing it changes what other test files see.
     """
 
@@ -67,6 +69,7 @@ class Source:
     defined: Digest = digest_of({})  # noqa: RUF009
     uses: dict[str, frozenset[str]] = field(default_factory=dict)
     imported: frozenset[str] = frozenset()
+    ambiguous: frozenset[str] = frozenset()
     acts: bool = False
 
     @property
@@ -146,6 +149,7 @@ def _source(tree: ast.Module, collected: bool) -> Source:
         defined=digest_of(found),
         uses=uses,
         imported=parts.imported,
+        ambiguous=frozenset(found.keys() & reach.elsewhere),
         acts=collected and effects.find(cut, tree),
     )
 
@@ -159,12 +163,19 @@ def _definitions(cut: Outline, parts: Split, reach: _Mentions) -> tuple[dict[str
     found: dict[str, Defined] = {}
     uses = reach.renamed() | {LISTED: reach.listed()}
     for part, names, form, place in parts.definitions:
+        if form == IMPORT:
+            for name, origin in settled.bindings(part.node):
+                found[name] = Defined(place, form, of_text(f"(import {origin}"))
+                uses.setdefault(name, frozenset())
+            continue
         tokens = cut.body[part.start : part.end]
         digest = of_text("\n".join(tokens))
-        mentioned = frozenset() if names == ("__all__",) else reach.of_part(part.start, tokens)
+        mentioned = frozenset() if names == ("__all__",) else reach.of_part(part.start, tokens, idle=form == IDLE)
         for name in names:
-            before = found.get(name)  # of an overloaded function
-            found[name] = Defined(place, form, digest if before is None else of_fields(before.digest, digest))
+            before = found.get(name)  # of an overloaded function, say
+            found[name] = (
+                before._replace(digest=of_fields(before.digest, digest)) if before else Defined(place, form, digest)
+            )
             uses[name] = uses.get(name, frozenset()) | mentioned
     return found, uses
 
@@ -218,7 +229,7 @@ def _gaps(item: Definition, cut: Outline) -> list[tuple[int, int, str]]:
 
 
 class _Mentions:
-    """Which names each piece of one file mentions."""
+    """Which names each piece of one file mentions; `elsewhere` are those not only read as plain names."""
 
     def __init__(self, cut: Outline) -> None:
         self._cut = cut
@@ -233,6 +244,7 @@ class _Mentions:
             for alias in statement.names:
                 if alias.asname and alias.asname != alias.name:
                     self._renamed.setdefault(alias.asname, set()).update(alias.name.split("."))
+        self.elsewhere: set[str] = set().union(*self._renamed.values())
 
     def renamed(self) -> dict[str, frozenset[str]]:
         """What stands behind imported names, also where a module of that name is handed on."""
@@ -258,8 +270,10 @@ class _Mentions:
     def of_statement(self, item: Definition) -> frozenset[str]:
         return self._of([], [self._by_start[item.start]])
 
-    def of_part(self, start: int, tokens: list[str]) -> frozenset[str]:
-        return self._of(tokens, [self._by_start[start]])
+    def of_part(self, start: int, tokens: list[str], *, idle: bool) -> frozenset[str]:
+        found, elsewhere = self._found(tokens, [self._by_start[start]])
+        self.elsewhere |= set() if idle else elsewhere
+        return frozenset(found)
 
     def of_rest(self, removed: list[tuple[int, int]], parts: Split) -> frozenset[str]:
         """What is run by an import; what import statements name is in `Source.imported` instead."""
@@ -270,10 +284,16 @@ class _Mentions:
         return self._of(without(cut.body, 0, len(cut.body), ranges), looks) | parts.needed
 
     def _of(self, tokens: list[str], looks: list[Look]) -> frozenset[str]:
+        found, elsewhere = self._found(tokens, looks)
+        self.elsewhere |= elsewhere
+        return frozenset(found)
+
+    def _found(self, tokens: list[str], looks: list[Look]) -> tuple[set[str], set[str]]:
+        """All mentions, and those other than by a plain read."""
         names, others, requested = mentions(tokens)
         for name in names & self._renamed.keys():
             others |= self._renamed[name]
-        found = names | others | requested
+        elsewhere = others | requested
         for look in looks:
-            found |= self._imported.mentions(look, names)
-        return frozenset(found)
+            elsewhere |= self._imported.mentions(look, names)
+        return names | elsewhere, elsewhere

@@ -159,6 +159,11 @@ class Maker:
                 f"def f3():\n    global {name}\n    {name} = 8\nf3()",
                 f"def __getattr__(name): return {self._expression(())}, name" if self.chance.random() < 0.5 else "pass",
                 f"globals()['{name}'] = {value}",
+                f"from string import digits as {name}",
+                f"from math import pi as {name}, tau",
+                f"import string as {name}",
+                f"from typing import TYPE_CHECKING, Any\nif TYPE_CHECKING:\n    {name} = {value}",
+                f"'{value}'\n{name} = __doc__",
             )
         )
 

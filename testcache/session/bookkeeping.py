@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from testcache.definitions import IMPORT
 from testcache.recording.tape import Tape
 from testcache.source import Source
 
@@ -27,7 +28,9 @@ def bookkeeping(config: pytest.Config, tape: Tape) -> frozenset[str]:
     found: set[str] = set()
     for path, block in _implementations(config, tape):
         source = tape.loaded[path].source
-        names = source.mentions.get(block, frozenset()) & source.definitions.keys()
+        names = source.mentions.get(block, frozenset()) & {
+            n for n, one in source.definitions.items() if one.form != IMPORT
+        }
         found.update(f"{tape.roots.name(path)}::{name}" for name in names - _used_elsewhere(source))
     return frozenset(found)
 

@@ -75,6 +75,8 @@ def bank(project: Project) -> Project:
         ("rate=RATE", "rate=3", {TAX, BY_NAME}),
         ("LIMIT = 10", "LIMIT = 10\nNEW = 1", {BY_NAME}),
         ("    fee = 1", "    fee = 1\n    def extra(self): return 1", {ACCOUNT, BY_NAME}),
+        ("import functools", "import functools\nfrom typing import Any\n", {BY_NAME}),
+        ("import functools", '"""Money."""\nimport functools, os\n', {BY_NAME}),
         ("LIMIT = 10", "LIMIT = max(10, 1)", ALL),
     ],
 )
@@ -93,6 +95,12 @@ def test_a_module_that_cannot_be_imported_any_more_is_noticed(bank: Project) -> 
     edited = bank.run()
     assert edited.executed == {LATE}
     assert edited.outcomes[LATE] == "failed"
+
+
+def test_an_import_that_fails_is_noticed(bank: Project) -> None:
+    """No Python has a name like that; who imports the file runs, though nobody reads the name."""
+    bank.edit("late.py", "import core\n", "import core\nfrom typing import Nothing\n")
+    assert bank.run().outcomes[LATE] == "failed"
 
 
 def test_a_name_that_an_import_needs_is_noticed_when_it_goes(bank: Project) -> None:

@@ -118,7 +118,7 @@ def test_names_are_followed(block: str, old: str, new: str, names: set[str]) -> 
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("import enum", "import enum, os"),
+        ("import enum", "import enum, shop"),
         ("RATE = 3", "RATE = 1 / 0"),
         ("RATE = 3", "RATE = MISSING"),
         ("LOW = 1", "LOW = [1][0]"),
@@ -190,6 +190,29 @@ def test_a_name_that_travels_under_another() -> None:
     assert matter(before, after, "third.py::called") == {"rate"}
     assert matter(before, after, "third.py::handed") == {"rate"}
     assert matter(before, after, "third.py::other") == set()
+
+
+def test_a_name_that_a_file_defines_itself_is_its_own() -> None:
+    """Another file has one of that name: it matters only to who may mean that one."""
+    own = (
+        "import tax\nRATE = 5\ndef plain(): return RATE\ndef through(): return plain()\ndef every(): return vars(tax)\n"
+    )
+    assert edited(own, "use.py::plain", "RATE = 3", "RATE = 4") == set()
+    assert edited(own, "use.py::through", "RATE = 3", "RATE = 4") == set()
+    assert edited(own, "use.py::every", "RATE = 3", "RATE = 4") == {"RATE"}
+    both = own + "def other(): return tax.RATE\n"  # as an attribute it may be either
+    assert edited(both, "use.py::plain", "RATE = 3", "RATE = 4") == {"RATE"}
+    twice = own.replace("RATE = 5", "RATE = 5\nRATE = tax.find()")
+    assert edited(twice, "use.py::plain", "RATE = 3", "RATE = 4") == {"RATE"}
+
+
+def test_a_name_that_comes_to_hide_a_built_in_one() -> None:
+    """Code of the file read another thing until then."""
+    before = "def used(): return len(())\ndef other(): return 1\n"
+    for line in ("from operator import index as len", "len = None", "def len(x): return 1"):
+        after = {"use.py": f"{line}\n{before}"}
+        assert matter({"use.py": before}, after, "use.py::used") == {"len"}
+        assert matter({"use.py": before}, after, "use.py::other") == set()
 
 
 def test_bodies_mention_for_everybody() -> None:
