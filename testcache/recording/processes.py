@@ -2,8 +2,8 @@
 
 A child is given `TESTCACHE_CHILD` in its environment, by which a start-up hook in the same
 interpreter's site folder begins recording into the spool. A child that cannot be observed (another
-program, another interpreter, `os.system`) keeps its test from being stored, unless the settings
-trust its executable; then the executable and the files named in its arguments are inputs.
+program, another interpreter, `os.system`) keeps its test from being stored, unless it is one of the small
+ones of every system or the settings trust it; then the executable and the files named in its arguments are inputs.
 """
 
 from __future__ import annotations
@@ -39,6 +39,16 @@ CHILD_VARIABLE = "TESTCACHE_CHILD"
 
 HARMLESS = frozenset({"uname", "true", "false", "hostname", "ldconfig", "lsb_release", "objdump", "sw_vers"})
 """Programs that libraries start to ask about the machine, which is part of the environment key."""
+
+
+_MUTE = frozenset({"echo", "printf", "sleep", "seq", "basename", "dirname"})
+"""Programs that read no file: what they do is in their arguments."""
+
+_FILTERS = frozenset({"cat", "head", "tail", "wc", "tr", "cut", "uniq", "tee"})
+"""Programs that read what is piped to them, and the files named in their arguments."""
+
+_SYSTEM = ("/bin", "/usr/bin")
+"""Where these are the ones that every system has."""
 
 
 def _asks_about_this_python(program: str, words: list[str]) -> bool:
@@ -142,13 +152,15 @@ class Processes:
         if shell:
             self._unobserved(f"shell command {words[0] if words else ''!r}")
             return env
-        found = self._find_program(program, cwd, env)
+        search = env.get("PATH") if env is not None and "PATH" in env else os.environ.get("PATH", os.defpath)
+        found = self._find_program(program, cwd, search)
         if self._is_python(found):
             return self._recorded_child(words, cwd, env)
         if _asks_about_this_python(program, words):
             return env
-        if os.path.basename(program) in self._trusted:
+        if os.path.basename(program) in self._trusted or self._is_usual(found):
             self._trust(found, words[1:], cwd)
+            self._pass_over(program, found, search)
         elif self._is_python_script(found):
             self._reads.file(self._tape.top, found)
             return self._recorded_child(words, cwd, env)
@@ -157,10 +169,14 @@ class Processes:
         return env
 
     @staticmethod
-    def _find_program(program: str, cwd: Any, env: Any) -> str:
+    def _is_usual(program: str) -> bool:
+        folder, name = os.path.split(program)
+        return (name in _MUTE or name in _FILTERS) and folder in _SYSTEM
+
+    @staticmethod
+    def _find_program(program: str, cwd: Any, search: Any) -> str:
         if os.sep in program:
             return os.path.abspath(os.path.join(os.fsdecode(cwd) if cwd else ".", program))
-        search = env.get("PATH") if env is not None and "PATH" in env else os.environ.get("PATH", os.defpath)
         return shutil.which(program, path=search) or program
 
     @staticmethod
@@ -222,14 +238,25 @@ class Processes:
         return fork_exec
 
     def _trust(self, program: str, words: list[str], cwd: Any) -> None:
-        context = self._tape.top
-        if os.path.basename(program) not in HARMLESS or self._tape.roots.is_first_party(program):
+        context, name = self._tape.top, os.path.basename(program)
+        if name not in HARMLESS or self._tape.roots.is_first_party(program):
             self._reads.file(context, program)
-        for word in words:
-            path = os.path.abspath(os.path.join(os.fsdecode(cwd) if cwd else ".", word))
-            charged = self._reads.charged(path) if os.path.isfile(path) else None
-            if charged is not None:
-                self._reads.file(*charged)
+        for word in () if name in _MUTE else words:
+            path = os.path.join(os.fsdecode(cwd), word) if cwd else word
+            if os.path.isfile(path) or (name in _FILTERS and word[:1] != "-"):
+                self._read_by_child(path)
+
+    def _pass_over(self, program: str, found: str, search: Any) -> None:
+        """A program of that name may appear in a folder that is looked into first."""
+        for folder in os.fsdecode(search).split(os.pathsep) if os.sep not in program else ():
+            if folder in (os.path.dirname(found), *_SYSTEM):
+                break
+            self._read_by_child(os.path.join(folder, program))
+
+    def _read_by_child(self, path: str) -> None:
+        charged = self._reads.charged(path)
+        if charged is not None:
+            self._reads.file(*charged)
 
     def _spawn_like(self, program: Any) -> None:
         name = os.path.basename(os.fsdecode(program))

@@ -38,6 +38,14 @@ def links(path: str, target: str) -> Callable[[Project], object]:
     return link
 
 
+def program(path: str, text: str) -> Callable[[Project], object]:
+    def make(project: Project) -> None:
+        project.write(path, text)
+        (project.path / path).chmod(0o755)
+
+    return make
+
+
 def database(path: str, number: int) -> Callable[[Project], object]:
     def make(project: Project) -> None:
         (project.path / path).unlink(missing_ok=True)
@@ -56,6 +64,9 @@ MADE = "def load():\n    os.makedirs(HERE + '/made', exist_ok=True)\n    path = 
 MADE += "    if not os.path.exists(path): open(path, 'w').write('1')\n    return open(path).read()\n"
 MAKER = "import gen\ndef test_make():\n    os.makedirs(HERE + '/out', exist_ok=True)\n"
 MAKER += "    open(HERE + '/out/x', 'w').write(gen.text)\n"
+CHILD = (
+    HERE + "import subprocess\ndef run(*args, **given): return subprocess.run(*args, capture_output=True, **given)\n"
+)
 POINTS = "from importlib.metadata import entry_points\n"
 READ = "def test_it(): assert sqlite3.connect({}, uri=True).execute('select n from t').fetchone() == (1,)\n"
 
@@ -149,11 +160,43 @@ FLIPS = {
     ),
     "a program with a well-known name": Flip(
         HERE + "import subprocess\ndef test_it(): assert subprocess.check_output([HERE + '/hostname']) == b'a\\n'\n",
-        {"hostname": "#!/bin/sh\necho a\n"},
+        {},
         writes("hostname", "#!/bin/sh\necho b\n"),
-        before=lambda project: (project.path / "hostname").chmod(0o755),
+        before=program("hostname", "#!/bin/sh\necho a\n"),
+    ),
+    "a file that a usual program reads": Flip(
+        f"{CHILD}def test_it(): assert run(['head', '-n', '1', 'data.txt'], cwd=HERE).stdout == b'a\\n'\n",
+        {"data.txt": "a\n"},
+        writes("data.txt", "b\n"),
+    ),
+    "a file that a usual program misses": Flip(
+        f"{CHILD}def test_it(): assert run(['cat', HERE + '/data.txt']).returncode == 1\n",
+        {},
+        writes("data.txt", "b\n"),
+    ),
+    "a program of the project in the place of a usual one": Flip(
+        f"{CHILD}PATH = HERE + '/bin:' + os.environ['PATH']\n"
+        "def test_it(): assert run(['echo', 'a'], env={'PATH': PATH}).stdout == b'a\\n'\n",
+        {},
+        program("bin/echo", "#!/bin/sh\n"),
     ),
 }
+
+
+def test_usual_programs_are_no_reason_to_run(project: Project) -> None:
+    """They read what is piped to them and the files that they are told of; what a test writes is its own."""
+    project.write("data.txt", "a\n")
+    project.write(
+        "test_it.py",
+        f"{CHILD}"
+        "def test_echo(): assert run(['echo', 'a']).stdout == b'a\\n'\n"
+        "def test_pipe(): assert run(['tr', 'a', 'b'], input=b'a').stdout == b'b'\n"
+        "def test_file(): assert run(['cat', HERE + '/data.txt']).stdout == b'a\\n'\n"
+        "def test_tee(tmp_path): run(['tee', str(tmp_path / 'x')], input=b'a'); assert (tmp_path / 'x').exists()\n",
+    )
+    assert project.run().exit == 0
+    again = project.run()
+    assert (again.exit, again.executed) == (0, set())
 
 
 @pytest.mark.parametrize("flip", FLIPS.values(), ids=FLIPS.keys())
