@@ -180,8 +180,10 @@ class _Word:
 _FACTORY: Final = collections.defaultdict.__dict__["default_factory"]
 _LENGTH: Final = collections.deque.__dict__["maxlen"]
 _END: Final = _Word(">")
+_HASH: Final = 2**32
+"""Hardly any text has a hash below that."""
 _PLAIN: Final[dict[type, Callable[[Any], str]]] = {
-    int: lambda thing: int.__format__(thing, "x"),
+    int: lambda thing: _hashed(thing) or int.__format__(thing, "x"),
     float: float.__repr__,
     str: lambda thing: _text(str.__str__(thing)),
     bytes: lambda thing: _text(bytes.__getitem__(thing, slice(None))),
@@ -216,6 +218,14 @@ def _text(thing: str | bytes) -> str:
     if len(thing) <= LONG:
         return repr(thing)
     return f"long:{(of_text(thing) if isinstance(thing, str) else of_bytes(thing)).hex()}"
+
+
+def _hashed(thing: int) -> str:
+    """A text that an object holds of which it is the hash, as a named constant of an ORM: each process has another."""
+    number = int.__index__(thing)
+    held = anatomy.dict_of(thing) if abs(number) >= _HASH else None
+    found = (text for text in (held or {}).values() if type(text) is str and hash(text) == number)
+    return "".join(f"hash:{_text(text)}" for text in found)
 
 
 def _unknown() -> str:

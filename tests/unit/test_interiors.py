@@ -15,6 +15,7 @@ import pytest
 from memory import World
 
 from testcache.model import Digest, Found, NodeId
+from testcache.recording.portrait import spelled
 
 LIBRARY = """
 class Engine:
@@ -216,6 +217,27 @@ def test_what_is_not_followed_is_never_the_same(world: World, shop: Any, make: C
 def test_what_can_be_written_down_is_what_it_says(world: World, shop: Any, make: Callable[[int], object]) -> None:
     """Numbers, dates, patterns, and objects of a class that is made of a number or a text."""
     assert held(world, shop, make(5)) == held(world, shop, make(5)) != held(world, shop, make(6))
+
+
+def test_a_named_constant_whose_number_is_the_hash_of_its_name(world: World, shop: Any) -> None:
+    """The number is another one in each process; the name says all that there is."""
+
+    class Symbol(int):
+        name: str
+
+    def symbol(name: str, number: int) -> Symbol:
+        made = Symbol(number)
+        made.name = name
+        return made
+
+    spelled_out = {
+        spelled(symbol("ASC", hash("ASC"))),
+        spelled(symbol("ASC", 1)),
+        spelled(symbol("DESC", hash("DESC"))),
+    }
+    assert spelled_out == {"hash:'ASC'", "1", "hash:'DESC'"}
+    one = held(world, shop, symbol("ASC", hash("ASC")))
+    assert one == held(world, shop, symbol("ASC", hash("ASC"))) != held(world, shop, symbol("DESC", hash("DESC")))
 
 
 def test_by_a_way_without_a_library_it_is_the_projects(world: World, shop: Any) -> None:
