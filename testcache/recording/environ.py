@@ -20,7 +20,7 @@ from testcache.recording.identity import identity
 from testcache.recording.origin import Origin
 from testcache.recording.spoken import patterns
 from testcache.recording.tape import Tape
-from testcache.recording.unseen import unseen
+from testcache.recording.unseen import step_aside, unseen
 
 
 class Environ:
@@ -57,7 +57,11 @@ class Environ:
             __tracebackhide__ = True
             if identity(key) not in self._given:
                 self._read(key)
-            return original(environ, key)
+            try:
+                return original(environ, key)
+            except BaseException as error:
+                step_aside(error)
+                raise
 
         return __getitem__
 
@@ -76,7 +80,11 @@ class Environ:
         @unseen
         def assign(environ: Any, key: Any, *value: Any) -> None:
             __tracebackhide__ = True
-            original(environ, key, *value)
+            try:
+                original(environ, key, *value)
+            except BaseException as error:
+                step_aside(error)
+                raise
             if key == "PYTEST_CURRENT_TEST":  # three times a test
                 return
             name = os.fsdecode(key) if isinstance(key, (str, bytes)) else ""

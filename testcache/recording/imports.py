@@ -29,7 +29,7 @@ from testcache.recording.context import Context, Problem
 from testcache.recording.origin import Origin
 from testcache.recording.strangers import Strangers
 from testcache.recording.tape import Tape
-from testcache.recording.unseen import unseen
+from testcache.recording.unseen import step_aside, unseen
 
 _SKIPPING = "_pytest.outcomes"
 """Where `pytest.importorskip` imports what its caller asks for."""
@@ -109,15 +109,19 @@ class Imports:
             __tracebackhide__ = True
             spec = module.__spec__
             filename = getattr(spec, "origin", None)
-            if not isinstance(filename, str) or not self._is_project(filename):
-                original(loader, module)
-                return
-            filename = abspath(filename)
-            loaded = self._tape.load(filename)
-            self._tape.top.links.add(loaded.context)
-            self._strangers.asked(self._tape.top, sys._getframe(1).f_globals, [module.__name__])
-            with self._tape.executing(loaded, module):
-                original(loader, module)
+            try:
+                if not isinstance(filename, str) or not self._is_project(filename):
+                    original(loader, module)
+                    return
+                filename = abspath(filename)
+                loaded = self._tape.load(filename)
+                self._tape.top.links.add(loaded.context)
+                self._strangers.asked(self._tape.top, sys._getframe(1).f_globals, [module.__name__])
+                with self._tape.executing(loaded, module):
+                    original(loader, module)
+            except BaseException as error:
+                step_aside(error)
+                raise
             signature = loaded.context.signatures.get(filename)
             if signature is not None and fs.signature_of(filename) != signature:
                 evidence = f"{self._tape.roots.name(filename)} changed while it was imported"
@@ -129,7 +133,11 @@ class Imports:
         @unseen
         def exec_module(loader: Any, module: ModuleType) -> None:
             __tracebackhide__ = True
-            original(loader, module)
+            try:
+                original(loader, module)
+            except BaseException as error:
+                step_aside(error)
+                raise
             self._link_module(self._tape.top, module.__name__)
 
         return exec_module
@@ -139,32 +147,36 @@ class Imports:
     @unseen
     def _statement(self, name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
         __tracebackhide__ = True
-        importer = globals.get("__name__") if globals else None
-        if importer in self._silent:
-            return self._import(name, globals, locals, fromlist, level)
-        context = self._tape.top
-        foreign = self._foreign.get(importer)
-        if foreign:
-            module = self._import(name, globals, locals, fromlist, level)
-            if level or (not fromlist and self._strangers.is_outside(name)):
-                return module
-            if self._strangers.asked(context, globals, _names(name, fromlist)):
-                self._silent.add(importer)
-            return module
-        package = globals.get("__package__") if level and globals else None
-        key = (name, package, level, tuple(fromlist) if fromlist else ())
-        if foreign is False and key in context.imports:
-            return self._import(name, globals, locals, fromlist, level)
-        asker = globals if globals is not None else sys._getframe(1).f_globals
-        found = False
         try:
-            module = self._import(name, globals, locals, fromlist, level)
-            found = True
-            return module
-        finally:
-            self._imported(context, key, globals, found)
-            if level == 0 and self._foreign.get(importer) is not False:
-                self._strangers.asked(context, asker, _names(name, fromlist))
+            importer = globals.get("__name__") if globals else None
+            if importer in self._silent:
+                return self._import(name, globals, locals, fromlist, level)
+            context = self._tape.top
+            foreign = self._foreign.get(importer)
+            if foreign:
+                module = self._import(name, globals, locals, fromlist, level)
+                if level or (not fromlist and self._strangers.is_outside(name)):
+                    return module
+                if self._strangers.asked(context, globals, _names(name, fromlist)):
+                    self._silent.add(importer)
+                return module
+            package = globals.get("__package__") if level and globals else None
+            key = (name, package, level, tuple(fromlist) if fromlist else ())
+            if foreign is False and key in context.imports:
+                return self._import(name, globals, locals, fromlist, level)
+            asker = globals if globals is not None else sys._getframe(1).f_globals
+            found = False
+            try:
+                module = self._import(name, globals, locals, fromlist, level)
+                found = True
+                return module
+            finally:
+                self._imported(context, key, globals, found)
+                if level == 0 and self._foreign.get(importer) is not False:
+                    self._strangers.asked(context, asker, _names(name, fromlist))
+        except BaseException as error:
+            step_aside(error)
+            raise
 
     def _imported(self, context: Context, key: tuple[Any, ...], globals: Any, found: bool) -> None:
         name, package, level, fromlist = key
@@ -218,6 +230,9 @@ class Imports:
             asker = sys._getframe(1).f_globals
             try:
                 return original(name, package)
+            except BaseException as error:
+                step_aside(error)
+                raise
             finally:
                 try:
                     full = importlib.util.resolve_name(name, package)
@@ -234,7 +249,11 @@ class Imports:
         def find_spec(name: str, package: str | None = None) -> Any:
             __tracebackhide__ = True
             context = self._tape.top
-            spec = original(name, package)
+            try:
+                spec = original(name, package)
+            except BaseException as error:
+                step_aside(error)
+                raise
             if self._origin.find()[1]:
                 full = importlib.util.resolve_name(name, package)
                 parent = full.rpartition(".")[0]
@@ -346,7 +365,11 @@ class Imports:
             if name and self._asks_for_itself():
                 owner = canonical(name)
                 self._tape.note(self._tape.top, Kind.DISTRIBUTION, owner, self._distributions.fingerprint(owner))
-            return original(cls, name)
+            try:
+                return original(cls, name)
+            except BaseException as error:
+                step_aside(error)
+                raise
 
         return classmethod(from_name)
 

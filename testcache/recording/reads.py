@@ -22,7 +22,7 @@ from testcache.model import ABSENT, Kind
 from testcache.recording.context import Context
 from testcache.recording.origin import METADATA, Origin
 from testcache.recording.tape import Tape
-from testcache.recording.unseen import unseen
+from testcache.recording.unseen import step_aside, unseen
 
 _PRESENCE = frozenset(
     {"exists", "lexists", "isfile", "isdir", "islink", "ismount", "is_file", "is_dir", "is_symlink", "realpath",
@@ -269,8 +269,10 @@ class Reads:
             followed = options.get("follow_symlinks", follow)
             try:
                 seen = original(path, *args, **options)
-            except OSError:
-                self._statted(path, options, None, follow=followed)
+            except BaseException as error:
+                if isinstance(error, OSError):
+                    self._statted(path, options, None, follow=followed)
+                step_aside(error)
                 raise
             self._statted(path, options, seen, follow=followed)
             return seen
@@ -300,7 +302,11 @@ class Reads:
         @unseen
         def access(path: Any, *args: Any, **options: Any) -> bool:
             __tracebackhide__ = True
-            answer = original(path, *args, **options)
+            try:
+                answer = original(path, *args, **options)
+            except BaseException as error:
+                step_aside(error)
+                raise
             self._asked_stat(self._at(path, options.get("dir_fd")))
             return answer
 
@@ -320,7 +326,11 @@ class Reads:
             if charged is not None and self._origin.find()[1]:
                 context, name = charged
                 self._tape.note(context, Kind.LINK, self._tape.roots.name(name), fs.link_of(name))
-            return original(path, *args, **options)
+            try:
+                return original(path, *args, **options)
+            except BaseException as error:
+                step_aside(error)
+                raise
 
         return readlink
 
@@ -330,12 +340,15 @@ class Reads:
         @unseen
         def open(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
             __tracebackhide__ = True
-            if dir_fd is None:
-                return original(path, flags, mode)
-            self._open((self._at(path, dir_fd), None, flags))
-            self._passed = path
             try:
+                if dir_fd is None:
+                    return original(path, flags, mode)
+                self._open((self._at(path, dir_fd), None, flags))
+                self._passed = path
                 return original(path, flags, mode, dir_fd=dir_fd)
+            except BaseException as error:
+                step_aside(error)
+                raise
             finally:
                 self._passed = None
 
@@ -345,8 +358,13 @@ class Reads:
         @unseen
         def getcwd() -> str:
             __tracebackhide__ = True
+            try:
+                folder = original()
+            except BaseException as error:
+                step_aside(error)
+                raise
             self._asked_folder()
-            return original()
+            return folder
 
         return getcwd
 
@@ -358,7 +376,11 @@ class Reads:
             if charged is not None and self._origin.find()[1]:
                 context, name = charged
                 self._tape.note(context, Kind.TIMES, self._tape.roots.name(name), fs.times_of(name))
-            return original(filename)
+            try:
+                return original(filename)
+            except BaseException as error:
+                step_aside(error)
+                raise
 
         return times
 

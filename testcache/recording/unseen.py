@@ -1,4 +1,4 @@
-"""Wrappers that warnings do not see: whoever calls a wrapped function is who is warned."""
+"""Wrappers that neither warnings nor tracebacks see: whoever calls a wrapped function is who is warned."""
 
 from __future__ import annotations
 
@@ -21,3 +21,13 @@ def unseen(wrapper: _Wrapper) -> _Wrapper:
     code = wrapper.__code__
     wrapper.__code__ = code.replace(co_filename=code.co_filename + _PASSED_OVER)
     return wrapper
+
+
+def step_aside(error: BaseException) -> None:
+    """Take the wrapper that handles an error out of its traceback, for a `raise` without a name, which adds nothing.
+
+    Code tells by the depth of a traceback whether a module is missing or what it imports, and texts of tracebacks are
+    compared. The import system cuts out its own frames, but only those next to one another.
+    """
+    here = error.__traceback__
+    error.__traceback__ = here.tb_next if here is not None else None
