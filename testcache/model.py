@@ -103,11 +103,16 @@ class Access(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What a test found in memory because another one, the filler, had left it there."""
+    """What a test found in memory because another one, the filler, had left it there.
+
+    `late` says that the test had ended by then: the teardown of a wide fixture that it rests on found it. What the
+    test itself has left does not rest on that.
+    """
 
     filler: NodeId
     place: str
     value: Digest
+    late: bool = False
 
     @property
     def leftover(self) -> Leftover:

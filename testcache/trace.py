@@ -180,7 +180,8 @@ class Verifier:
     def _trace_back(self, start: Iterable[Found], now_s: float) -> None:
         """Find the traces that left what was found, beginning with those that found nothing themselves.
 
-        Two tests that only ever found each other's leftovers have no such beginning. Cost: a look-up, once it is
+        Two tests that only ever found each other's leftovers have no such beginning, unless it was the teardown of a
+        fixture that found those of the second when the first had ended. Cost: a look-up, once it is
         known; before that a step for each thing that each trace found: of a thousand tests each may have found
         what all before it left.
         """
@@ -196,13 +197,13 @@ class Verifier:
                 if self._leaves(trace, found, now_s):
                     if id(trace) not in leaves:
                         leaves[id(trace)] = (trace, [])
-                        queue += self.rests_on(trace, traces)
+                        queue += _early(self.rests_on(trace, traces))
                     leaves[id(trace)][1].append(found)
         lacking: dict[int, int] = {}
         asked_by: dict[Found, list[int]] = {}
         ready = []
         for key, (trace, _) in leaves.items():
-            lacks = self.rests_on(trace).difference(self._left_by)
+            lacks = _early(self.rests_on(trace)).difference(self._left_by)
             lacking[key] = len(lacks)
             for found in lacks:
                 asked_by.setdefault(found, []).append(key)
@@ -305,6 +306,11 @@ class Verifier:
 def _inside(trace: Trace) -> frozenset[Leftover]:
     """The interiors that a test came upon, and their states."""
     return frozenset(one.state for one in trace.found if one.is_inside)
+
+
+def _early(found: frozenset[Found]) -> frozenset[Found]:
+    """What a test found before it ended, so that what it left may rest on it."""
+    return frozenset(one for one in found if not one.late) if any(one.late for one in found) else found
 
 
 def _is_expired(trace: Trace, now_s: float) -> bool:

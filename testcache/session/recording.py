@@ -196,7 +196,8 @@ class Recording:
             problems = tuple((problem.reason.slug, problem.evidence) for problem in account.problems)
             lines = self.totals.of((*account.contexts, *account.modules)) if self.totals is not None else b""
             late = frozenset().union(*(each.found or () for each in account.contexts))
-            found = trace.found | {one for one in late if one.filler != node}
+            late = late.difference(trace.found)
+            found = trace.found | {one._replace(late=True) for one in late if one.filler != node}
             final = None if problems else dataclasses.replace(trace, parts=account.parts, lines=lines, found=found)
             at = trace.recorded_at
             results.append(Result(path_of(node), node, final, problems, trace.duration_s, at, trace.left))

@@ -30,6 +30,7 @@ class _Left(msgspec.Struct, tag="l", array_like=True, forbid_unknown_fields=True
     place: str
     value: Annotated[bytes, msgspec.Meta(max_length=16)]
     filler: str
+    late: bool
 
 
 class _Access(msgspec.Struct, tag="w", array_like=True, forbid_unknown_fields=True, frozen=True):
@@ -117,7 +118,8 @@ class Packer:
         number = self._lefts.get(one)
         if number is None:
             number = self._lefts[one] = len(self._lefts)
-            rows.append(_Left(one.place, one.value, one.filler if isinstance(one, Found) else ""))
+            filler, late = (one.filler, one.late) if isinstance(one, Found) else ("", False)
+            rows.append(_Left(one.place, one.value, filler, late))
         return number
 
     def _access(self, one: Access, rows: list[_Row]) -> int:
@@ -178,4 +180,4 @@ class Unpacker:
 
     def _found(self, number: int) -> Found:
         row = self._lefts[number]
-        return Found(NodeId(row.filler), row.place, Digest(row.value))
+        return Found(NodeId(row.filler), row.place, Digest(row.value), row.late)

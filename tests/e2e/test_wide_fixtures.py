@@ -65,3 +65,43 @@ def test_a_wide_fixture_without_an_end_is_no_reason_to_wait(project: Project) ->
     project.run()
     project.edit("code_here.py", "def other():\n    return 1", "def other():\n    return 2")
     assert project.run("--deselect", "test_it.py::test_stops").executed == set()
+
+
+LEAVING = """
+import shop
+def test_first(): shop.opened = "first"
+def test_last():
+    assert shop.opened != "last"
+    shop.closed = "last"
+"""
+CHECKING = """
+import pytest, shop
+@pytest.fixture(scope="session", autouse=True)
+def wide():
+    yield
+    assert shop.closed == "last"
+"""
+
+
+def test_what_its_end_finds_of_later_tests_is_no_circle(project: Project) -> None:
+    """The first rests on what the last leaves, and the last on what the first leaves, but not when it leaves it."""
+    project.write("shop.py", "opened = closed = None\n")
+    project.write("conftest.py", CHECKING)
+    project.write("test_it.py", LEAVING + "def test_end(): pass\n")
+    project.run()
+    assert project.run().executed == set()
+    assert project.run("-n", "2").executed == set()
+    project.edit("test_it.py", 'shop.closed = "last"', 'shop.closed = "la" + "st"')
+    assert project.run().executed == {"test_it.py::test_last"}
+
+
+def test_what_its_end_finds_of_later_tests_counts(project: Project) -> None:
+    """It would fail, so all that it ends for run."""
+    project.write("shop.py", "opened = closed = None\n")
+    project.write("conftest.py", CHECKING)
+    project.write("test_it.py", LEAVING + "def test_end(): pass\n")
+    project.run()
+    project.edit("test_it.py", 'shop.closed = "last"', 'shop.closed = "never"')
+    run = project.run()
+    assert run.exit == 1
+    assert run.executed == {"test_it.py::test_first", "test_it.py::test_last", "test_it.py::test_end"}

@@ -39,10 +39,10 @@ from testcache.storage.codec import (
 )
 
 HEAD = bytes([codec.MANIFEST_FORMAT])
-FOUND_ROW = msgspec.msgpack.encode([b"t.py::a", b"m.py::P", b"1" * 16])
+FOUND_ROW = msgspec.msgpack.encode([b"t.py::a", b"m.py::P", b"1" * 16, False])
 LEFT_ROW, ACCESS_ROW, ASTRAY_ROW = (msgspec.msgpack.encode([b"m.py::P", b"1" * 16, one]) for one in (None, 7, -2))
 ACCESS = msgspec.msgpack.encode([[b"P"], [b"m.py"], True, False])
-BROKEN_ROW = msgspec.msgpack.encode([b"t.py::a", b"\xff", b"1" * 16])
+BROKEN_ROW = msgspec.msgpack.encode([b"t.py::a", b"\xff", b"1" * 16, False])
 
 
 def file_of_tests(tests: int = 25, inputs: int = 300, each: int = 30) -> Manifest:
@@ -112,13 +112,17 @@ class TestManifest:
 
     def test_what_many_tests_found_is_stored_once(self) -> None:
         """A thing that one test left and 500 found takes a few bytes for each of them, and is one object."""
-        alike = frozenset({Found(NodeId("tests/test_a.py::test_first"), "src/m.py::CACHE['a']", Digest(b"1" * 16))})
+        alike = frozenset(
+            {Found(NodeId("tests/test_a.py::test_first"), "src/m.py::CACHE['a']", Digest(b"1" * 16), True)}
+        )
         nodes = [NodeId(f"t.py::test[{number}]") for number in range(500)]
         without = Manifest({node: [Trace((), "passed", (), 0.1, 1.0)] for node in nodes})
         manifest = Manifest({node: [Trace((), "passed", (), 0.1, 1.0, found=alike)] for node in nodes})
         data = encode_manifest(manifest)
         assert len(data) - len(encode_manifest(without)) < 500 * 3 + 100
-        assert len({id(one) for traces in decode_manifest(data).traces.values() for one in traces[0].found}) == 1
+        decoded = [traces[0].found for traces in decode_manifest(data).traces.values()]
+        assert {*decoded} == {alike}
+        assert len({id(one) for found in decoded for one in found}) == 1
 
     def test_how_one_comes_upon_a_leftover_is_stored_once(self) -> None:
         """Equal after a round trip; the next trace that left the same takes no more for it."""

@@ -183,6 +183,20 @@ class TestCycles:
         assert isinstance(decide(traces, A), Miss)
         assert isinstance(decide(traces, B), Miss)
 
+    def test_what_was_found_when_a_test_had_ended_closes_no_circle(self) -> None:
+        """The teardown of a fixture came upon it: that counts for the test, and not for what the test has left."""
+        late = found(B, "Q")._replace(late=True)
+        traces = {
+            A: [trace("x", left=(leftover("P"),), found=(late,))],
+            B: [trace("y", left=(leftover("Q"),), found=(found(A, "P"),))],
+        }
+        assert isinstance(decide(traces, A), Hit)
+        assert isinstance(decide(traces, B), Hit)
+        traces[B] = [trace("Y", left=(leftover("Q"),), found=(found(A, "P"),))]
+        miss = decide(traces, A)
+        assert isinstance(miss, Miss)
+        assert miss.waits_for == (late,)
+
     @pytest.mark.parametrize("order", [(A, B, C), (C, B, A), (B, A, C)])
     def test_a_cycle_with_a_beginning_holds(self, order: tuple[NodeId, ...]) -> None:
         """One of them once ran without the other: all are hits, in whatever order they are decided."""
