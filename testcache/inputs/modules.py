@@ -44,9 +44,13 @@ class Modules:
 
     def location(self, name: str) -> Digest:
         """Say where `dotted.name@search:path` would be found; ABSENT if nowhere. Cost: set look-ups."""
-        dotted, _, search = name.partition("@")
-        places = self._locate(dotted, search)
+        places = self.places(name)
         return digest.of_fields("module", *map(self._roots.name, places)) if places else ABSENT
+
+    def places(self, name: str) -> tuple[str, ...]:
+        """Where that is: a file, or the portions of a namespace package."""
+        dotted, _, search = name.partition("@")
+        return self._locate(dotted, search)
 
     def listed(self) -> Iterator[str]:
         """Every folder whose entries have decided where a module is."""

@@ -338,7 +338,8 @@ class Imports:
             self._modules.forget()
         key = f"{name}@{self._search[1]}"
         file = getattr(sys.modules.get(name), "__file__", None)
-        if isinstance(file, str) and self._tape.is_made(file):  # an output: it counts whether there is another one
+        places = self._modules.places(key) if not isinstance(file, str) else (file,)
+        if any(map(self._tape.is_made, places)):  # an output: it counts whether there is another one
             lasting = [folder for folder in sys.path if not self._tape.made_in(join(abspath(folder), name))]
             value = Modules(self._tape.roots, lasting).location(key)
             self._tape.note(context, Kind.MODULE, key, value)

@@ -20,7 +20,7 @@ are taken out of the template.
 Decoding is typed and bounded: bytes from anywhere give a value or BadRecord, in bounded memory, and run
 no code.
 
-Format history: 1 (first); manifests 2: leftovers; 3: access, since; 4: late; sources 2: definitions; sources 3: docstrings.
+Format history: 1 (first); manifests 2: leftovers; 3: access, since; 4: late; sources 2: definitions; 3: docstrings.
 """
 
 from __future__ import annotations

@@ -36,6 +36,26 @@ CASES = {
         def test_it(path):
             assert path.read_text() == "x"
         """,
+    "a module that a test writes and looks for": """
+        from importlib.util import find_spec
+
+        def test_it(tmp_path, monkeypatch):
+            (tmp_path / "made.py").write_text("raise ImportError")
+            monkeypatch.syspath_prepend(tmp_path)
+            assert find_spec("made") is not None
+        """,
+    "a namespace package that a test writes": """
+        import sys
+
+        def test_it(tmp_path, monkeypatch):
+            for part in "one", "two":
+                (tmp_path / part / "space").mkdir(parents=True)
+                (tmp_path / part / "space" / f"{part}.py").write_text("x = 1")
+                monkeypatch.syspath_prepend(tmp_path / part)
+            import space.one
+            import space.two
+            assert space.one.x == space.two.x
+        """,
     "a module that a test writes and imports": """
         import importlib, sys, tempfile
         from pathlib import Path
@@ -162,3 +182,21 @@ def test_a_module_that_a_test_writes_may_be_after_any_name(project: Project) -> 
     project.run()
     project.edit("shop.py", "RATE = 1", "RATE = 2")
     assert project.run().outcomes == {"test_made.py::test_it": "failed"}
+
+
+def test_a_module_of_the_project_hides_one_that_a_test_looks_for(project: Project) -> None:
+    """Where it would be found without the test's own folder counts."""
+    project.write(
+        "test_it.py",
+        """
+import importlib.util
+def test_it(tmp_path, monkeypatch):
+    (tmp_path / "made.py").write_text("")
+    monkeypatch.setattr("sys.path", [*__import__("sys").path, str(tmp_path)])
+    assert importlib.util.find_spec("made").origin == str(tmp_path / "made.py")
+""",
+    )
+    project.run()
+    assert project.run().executed == set()
+    project.write("made.py", "")
+    assert project.run().exit == 1
