@@ -135,9 +135,8 @@ class Cache:
             self.corrupt += corrupt
         result, kept = self._results.get(node), self._kept.get(node)
         fresh = [*self._recorded(result)] if result is not None else [] if kept is None else [kept]
-        manifest = self._manifests[path]
-        failed = node in manifest.failed or (result is not None and result.trace is None and not result.problems)
-        return fresh if failed else fresh + manifest.traces.get(node, [])  # it runs again, and may leave anything
+        failed = result is not None and result.trace is None and not result.problems  # it may have left anything
+        return fresh if failed else fresh + self._manifests[path].traces.get(node, [])
 
     def is_left(self, found: Found) -> bool:
         """Whether a test that is replayed has left this."""

@@ -133,6 +133,15 @@ def test_who_fails_is_compared_like_others(shop: Project) -> None:
     assert shop.run().executed == {"test_a.py::test_fills", *READS}
 
 
+def test_who_failed_by_an_edit_that_is_taken_back_is_replayed(shop: Project) -> None:
+    """What it has left when it passed is left by its replay, and nobody has to wait for it."""
+    shop.edit("config.py", "return 1", "return 0")
+    assert shop.run().exit == 1
+    shop.edit("config.py", "return 0", "return 1")
+    assert shop.cli("explain", "test_b.py").returncode == 0
+    assert shop.run().executed == set()
+
+
 def test_who_is_never_cached_is_compared_each_time(shop: Project) -> None:
     """A test that always runs lets the others be replayed as long as it leaves the same."""
     shop.write("test_a.py", "import config, pytest\n@pytest.mark.testcache(never=True)\n" + FIRST.partition("\n")[2])
