@@ -27,13 +27,23 @@ class Charges:
         self.setups = SetupTimes()
         self._execute: Callable[..., Any] | None = None
         self._finish: Callable[..., None] | None = None
+        self._ask: Callable[..., Any] | None = None
 
     # -- fixtures
 
     def install(self) -> None:
-        """Wrap set-up and teardown of fixtures: hooks do not tell of a fixture that is used again."""
+        """Wrap set-up and teardown of fixtures, for hooks do not tell of a fixture that is used again.
+
+        And asking for one by its name: who is told that there is none would get it if it came.
+        """
         execute, finish = pytest.FixtureDef.execute, pytest.FixtureDef.finish
-        self._execute, self._finish = execute, finish
+        ask = pytest.FixtureRequest.getfixturevalue
+        self._execute, self._finish, self._ask = execute, finish, ask
+
+        def asked(request: Any, argname: str) -> Any:
+            __tracebackhide__ = True
+            self._tape.top.fixtures.add(argname)
+            return ask(request, argname)
 
         def executed(definition: Any, request: Any) -> Any:
             self._tape.top.fixtures.add(definition.argname)
@@ -66,13 +76,15 @@ class Charges:
 
         pytest.FixtureDef.execute = executed  # type: ignore[method-assign, assignment]
         pytest.FixtureDef.finish = finished  # type: ignore[method-assign, assignment]
+        pytest.FixtureRequest.getfixturevalue = asked  # type: ignore[method-assign, assignment]
 
     def uninstall(self) -> None:
         """Put the methods back."""
-        if self._execute is not None and self._finish is not None:
+        if self._execute is not None and self._finish is not None and self._ask is not None:
             pytest.FixtureDef.execute = self._execute  # type: ignore[method-assign]
             pytest.FixtureDef.finish = self._finish  # type: ignore[method-assign]
-            self._execute = self._finish = None
+            pytest.FixtureRequest.getfixturevalue = self._ask  # type: ignore[method-assign]
+            self._execute = self._finish = self._ask = None
 
     def _file_of(self, definition: pytest.FixtureDef[Any]) -> str:
         """The stored name of the project's file that defines a fixture, "" if that is a library's."""

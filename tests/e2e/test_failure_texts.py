@@ -18,6 +18,7 @@ def test_import(): import broken
 def test_imported(): importlib.import_module("no_such_module")
 def test_version(): importlib.metadata.version("no-such-distribution")
 def test_assigned(): os.environ["A"] = 1
+def test_fixture(request): request.getfixturevalue("no_such_fixture")
 """
 
 

@@ -68,6 +68,8 @@ CHILD = (
     HERE + "import subprocess\ndef run(*args, **given): return subprocess.run(*args, capture_output=True, **given)\n"
 )
 POINTS = "from importlib.metadata import entry_points\n"
+ASKS = "import pytest\n@pytest.fixture\ndef pick(request):\n    try: return request.getfixturevalue('extra')\n"
+ASKS += "    except pytest.FixtureLookupError: return 'none'\n"
 READ = "def test_it(): assert sqlite3.connect({}, uri=True).execute('select n from t').fetchone() == (1,)\n"
 
 FLIPS = {
@@ -157,6 +159,11 @@ FLIPS = {
         "import shop\ndef test_it(): assert 'TODO' not in shop.__loader__.get_source('shop')\n",
         {"shop.py": "x = 1  # done\n"},
         writes("shop.py", "x = 1  # TODO\n"),
+    ),
+    "a fixture that is not there": Flip(
+        ASKS + "def test_it(pick): assert pick == 'none'\n",
+        {"conftest.py": "import pytest\n"},
+        writes("conftest.py", "import pytest\n@pytest.fixture\ndef extra(): return 'late'\n"),
     ),
     "a program with a well-known name": Flip(
         HERE + "import subprocess\ndef test_it(): assert subprocess.check_output([HERE + '/hostname']) == b'a\\n'\n",
