@@ -287,11 +287,9 @@ class Imports:
         if module is None:
             self._note_location(context, name)
             return False
-        if not isinstance(file, str):
-            if hasattr(module, "__path__"):  # a namespace package: any of its portions may gain the name
-                self._note_location(context, name)
-                return True
-            return False
+        if not isinstance(file, str):  # a file of that name would be found before a finder of the project's own
+            self._note_location(context, name)
+            return hasattr(module, "__path__")  # a namespace package: any of its portions may gain the name
         file = abspath(file)
         if tape.roots.is_stdlib(file):
             if "." not in name:

@@ -67,6 +67,15 @@ MAKER += "    open(HERE + '/out/x', 'w').write(gen.text)\n"
 CHILD = (
     HERE + "import subprocess\ndef run(*args, **given): return subprocess.run(*args, capture_output=True, **given)\n"
 )
+FINDER = """
+import importlib.util, sys
+class Finder:
+    def find_spec(self, name, path, target=None):
+        return importlib.util.spec_from_loader(name, self) if name == "made_up" else None
+    def create_module(self, spec): return None
+    def exec_module(self, module): module.rate = 1
+sys.meta_path.append(Finder())
+"""
 POINTS = "from importlib.metadata import entry_points\n"
 ASKS = "import pytest\n@pytest.fixture\ndef pick(request):\n    try: return request.getfixturevalue('extra')\n"
 ASKS += "    except pytest.FixtureLookupError: return 'none'\n"
@@ -154,6 +163,11 @@ FLIPS = {
             "src/shop.egg-info/entry_points.txt": "[shop]\na = m:f\n",
         },
         writes("src/shop.egg-info/entry_points.txt", "[shop]\na = m:g\n"),
+    ),
+    "a module that a finder of the project has found": Flip(
+        "import made_up\ndef test_it(): assert made_up.rate == 1\n",
+        {"conftest.py": FINDER},
+        writes("made_up.py", "rate = 2\n"),
     ),
     "the source by a loader": Flip(
         "import shop\ndef test_it(): assert 'TODO' not in shop.__loader__.get_source('shop')\n",
