@@ -33,6 +33,8 @@ RACY_S = 2.0
 _ABSENT = "-"
 _PREFIXES = ("PYTHON", "PYTEST_", "TESTCACHE_", "LC_")
 _ALWAYS = ("TZ", "LANG", "LANGUAGE", "CI", "HOME")
+_CUSTOMISING = ("sitecustomize", "usercustomize")
+"""As in `inputs/interpreter`: Python has imported them by now, if there are any."""
 
 
 class Seal:
@@ -153,7 +155,9 @@ def beginning(arguments: Sequence[str], names: Collection[str], env: Mapping[str
     wanted = {*names, *_ALWAYS, *(name for name in env if name.startswith(_PREFIXES))}
     flags = (repr(sys.flags), repr(sys.warnoptions), repr(sorted(sys._xoptions.items())))
     variables = (f"{name}={env[name]}" if name in env else name for name in sorted(wanted))
-    return (sys.version, sys.executable, *flags, os.getcwd(), *sys.path, "", *arguments, "", *variables)
+    files = [getattr(sys.modules.get(name), "__file__", None) or "" for name in _CUSTOMISING]
+    start = (sys.version, sys.executable, *flags, os.getcwd(), *files, *map(signature, files), *sys.path)
+    return (*start, "", *arguments, "", *variables)
 
 
 def _keyed(salt: str, begun: tuple[str, ...]) -> str:

@@ -15,6 +15,9 @@ _NEUTRAL_PYTHON = frozenset(
     {"PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "PYTHONPYCACHEPREFIX", "PYTHONSTARTUP"}
 )
 
+_CUSTOMISING = ("sitecustomize", "usercustomize")
+"""Modules that Python imports by itself when it starts, before anybody can watch what they do."""
+
 
 def facts(roots: Roots) -> Iterator[tuple[str, str]]:
     """Yield (name, value) of what counts in every run that this process could start."""
@@ -32,3 +35,21 @@ def facts(roots: Roots) -> Iterator[tuple[str, str]]:
         "variable PYTHONPATH",
         os.pathsep.join(roots.name(os.path.abspath(p)) for p in path.split(os.pathsep) if p),
     )
+    yield from customised()
+
+
+def customised() -> Iterator[tuple[str, str]]:
+    """Yield (name, value) of each module that Python has imported by itself; what they import does not count."""
+    for name in _CUSTOMISING:
+        file = getattr(sys.modules.get(name), "__file__", None)
+        if isinstance(file, str):
+            yield f"python {name}", _content(file).hex()
+
+
+def _content(file: str) -> bytes:
+    """A digest of a file's bytes, the same for all that cannot be read."""
+    try:
+        with open(file, "rb") as opened:
+            return bytes(digest.of_bytes(opened.read()))
+    except OSError:
+        return b""

@@ -15,6 +15,7 @@ from testcache import digest
 from testcache.digest import DIGEST_FORMAT
 from testcache.inputs.distributions import ALL, Distributions
 from testcache.inputs.files import Files
+from testcache.inputs.interpreter import customised
 from testcache.inputs.roots import Roots
 
 CONFIGURATION = (
@@ -49,6 +50,7 @@ def key(
     for name in sorted(env):
         if name in _VARIABLES or name.startswith(("LC_", "PYTHON")):
             fields.append(f"{name}={roots.text(env[name])}")
+    fields += [f"{name}={value}" for name, value in customised()]
     fields.append(distributions.fingerprint(ALL))
     return digest.of_fields(*fields)
 

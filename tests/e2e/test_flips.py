@@ -169,6 +169,10 @@ FLIPS = {
         {"conftest.py": FINDER},
         writes("made_up.py", "rate = 2\n"),
     ),
+    "what Python imports when it starts": Flip(
+        "import sys\ndef test_it(): assert not hasattr(sys, 'shop')\n",
+        edit=writes("../project-plugins/sitecustomize.py", "import sys\nsys.shop = 1\n"),
+    ),
     "the source by a loader": Flip(
         "import shop\ndef test_it(): assert 'TODO' not in shop.__loader__.get_source('shop')\n",
         {"shop.py": "x = 1  # done\n"},
