@@ -6,6 +6,7 @@ name what changes the selection, the order or the output of tests, never their o
 
 from __future__ import annotations
 
+import importlib.util
 import locale
 import os
 import re
@@ -35,8 +36,8 @@ NEUTRAL_OPTIONS = frozenset(
         "tbstyle", "showlocals", "fulltrace", "color", "code_highlight", "durations", "durations_min", "showcapture",
         "pastebin", "xmlpath", "junitprefix", "traceconfig", "doctestreport", "xfail_tb", "disable_warnings",
         "debug", "version", "help", "markers", "showfixtures", "show_fixtures_per_test", "max_warnings", "cacheshow",
-        "cacheclear", "log_cli_level", "log_cli_format", "log_cli_date_format", "log_file", "log_file_format",
-        "log_file_date_format", "log_file_mode", "htmlpath", "self_contained_html", "report_log", "json_report_file",
+        "cacheclear", "log_cli_format", "log_cli_date_format", "log_file", "log_file_format", "log_file_date_format",
+        "log_file_mode", "htmlpath", "self_contained_html", "report_log", "json_report_file",
         "hypothesis_show_statistics",
         # where and how it runs
         "basetemp", "numprocesses", "maxprocesses", "dist", "distload", "loadscopereorder", "tx", "px",
@@ -54,8 +55,8 @@ NEUTRAL_INI = frozenset(
     {
         "addopts", "cache_dir", "collect_imported_tests", "console_output_style", "faulthandler_timeout",
         "faulthandler_exit_on_timeout", "junit_duration_report", "junit_family", "junit_log_passing_tests",
-        "junit_logging", "junit_suite_name", "log_cli", "log_cli_date_format", "log_cli_format", "log_cli_level",
-        "log_file", "log_file_date_format", "log_file_format", "log_file_level", "log_file_mode",
+        "junit_logging", "junit_suite_name", "log_cli", "log_cli_date_format", "log_cli_format",
+        "log_file", "log_file_date_format", "log_file_format", "log_file_mode",
         "looponfailroots", "markers", "max_warnings", "minversion", "norecursedirs", "python_classes",
         "python_files", "python_functions", "required_plugins", "rsyncdirs", "rsyncignore", "session_timeout",
         "strict_config", "strict_markers", "testpaths", "tmp_path_retention_count", "tmp_path_retention_policy",
@@ -73,6 +74,12 @@ NEUTRAL_PLUGINS = frozenset(
 
 _NEUTRAL_PACKAGES = frozenset({"testcache", "xdist", "pytest_cov", "pytest_html", "pytest_metadata"})
 """The same, for plugins that are named by module: with `-p xdist.plugin` or without, results are the same."""
+
+_NEUTRAL_OFF = frozenset(
+    {"cacheprovider", "doctest", "faulthandler", "helpconfig", "junitxml", "pastebin", "reports", "stepwise",
+     "terminal", "terminalprogress"}
+)  # fmt: skip
+"""Plugins of pytest itself without which (`-p no:terminal`) a test ends as with them."""
 
 UNCACHEABLE_OPTIONS = {
     "usepdb": "--pdb",
@@ -132,7 +139,10 @@ def digests(recording: Recording) -> dict[str, bytes]:
 
 
 def _is_neutral_module(name: str) -> bool:
-    return name.startswith("no:") or name.partition(".")[0] in _NEUTRAL_PACKAGES
+    off, _, plugin = name.partition(":")
+    if off == "no" and plugin:  # those of other distributions count by their versions if they are there
+        return plugin in _NEUTRAL_OFF or importlib.util.find_spec(f"_pytest.{plugin.partition('.')[0]}") is None
+    return name.partition(".")[0] in _NEUTRAL_PACKAGES
 
 
 def _is_neutral(name: str, value: Any) -> bool:

@@ -14,7 +14,7 @@ HERE = "import os, sys\nHERE = os.path.dirname(os.path.abspath(__file__))\n"
 
 @dataclass(frozen=True)
 class Flip:
-    """A test file and what it needs; an edit; variables before and after it."""
+    """A test file and what it needs; an edit; variables and options before and after it."""
 
     test: str
     files: Mapping[str, str] = field(default_factory=dict)
@@ -23,6 +23,7 @@ class Flip:
     then: Mapping[str, str] | None = None
     before: Callable[[Project], object] = lambda _: None
     options: tuple[str, ...] = ()
+    later: tuple[str, ...] | None = None
     cwd: str = "."
 
 
@@ -67,6 +68,10 @@ MAKER += "    open(HERE + '/out/x', 'w').write(gen.text)\n"
 CHILD = (
     HERE + "import subprocess\ndef run(*args, **given): return subprocess.run(*args, capture_output=True, **given)\n"
 )
+NO_LOG = (
+    "import logging\ndef test_it(caplog):\n    logging.getLogger('shop').info('x')\n    assert not caplog.records\n"
+)
+WARNS = "import warnings\ndef test_it(): warnings.warn('x')\n"
 FINDER = """
 import importlib.util, sys
 class Finder:
@@ -173,6 +178,11 @@ FLIPS = {
         "import sys\ndef test_it(): assert not hasattr(sys, 'shop')\n",
         edit=writes("../project-plugins/sitecustomize.py", "import sys\nsys.shop = 1\n"),
     ),
+    "a level of the live log": Flip(NO_LOG, later=("--log-cli-level=INFO",)),
+    "a level of the log file": Flip(NO_LOG, edit=writes("pytest.ini", "[pytest]\nlog_file_level = INFO\n")),
+    "warnings that pytest does not look at": Flip(
+        WARNS, {"pytest.ini": "[pytest]\nfilterwarnings = error\n"}, options=("-p", "no:warnings"), later=()
+    ),
     "the source by a loader": Flip(
         "import shop\ndef test_it(): assert 'TODO' not in shop.__loader__.get_source('shop')\n",
         {"shop.py": "x = 1  # done\n"},
@@ -237,7 +247,8 @@ def test_it_runs(project: Project, flip: Flip) -> None:
         assert last.exit == 0
     assert last.executed == set()
     flip.edit(project)
-    options = (*flip.options, *(("--rootdir=..", "..") if flip.cwd != "." else ()))
+    later = flip.options if flip.later is None else flip.later
+    options = (*later, *(("--rootdir=..", "..") if flip.cwd != "." else ()))
     run = project.run(*options, env=flip.env if flip.then is None else flip.then, cwd=flip.cwd)
     assert run.exit == 1
     assert {"passed"} >= {how for node, how in run.outcomes.items() if node.startswith("test_0")}
