@@ -13,7 +13,13 @@ from testcache import digest
 from testcache.inputs.roots import Roots
 from testcache.model import ABSENT, Digest
 
-_SUFFIXES = tuple(importlib.machinery.all_suffixes())
+_SUFFIXES = (
+    *importlib.machinery.EXTENSION_SUFFIXES,
+    *importlib.machinery.SOURCE_SUFFIXES,
+    *importlib.machinery.BYTECODE_SUFFIXES,
+)
+"""In the order in which the import system looks for them: what is compiled wins over its source."""
+
 REST = "*"
 """Stands for the interpreter's own search path in the name of an input: it differs between machines."""
 

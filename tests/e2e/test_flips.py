@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib.machinery import EXTENSION_SUFFIXES
 
 import pytest
 from harness import Project
@@ -173,6 +174,11 @@ FLIPS = {
         "import made_up\ndef test_it(): assert made_up.rate == 1\n",
         {"conftest.py": FINDER},
         writes("made_up.py", "rate = 2\n"),
+    ),
+    "a module that is compiled beside its source": Flip(
+        "def test_it():\n    import shop\n    assert shop.rate == 1\n",
+        {"shop.py": "rate = 1\n"},
+        writes(f"shop{EXTENSION_SUFFIXES[0]}", "nothing that can be loaded"),
     ),
     "what Python imports when it starts": Flip(
         "import sys\ndef test_it(): assert not hasattr(sys, 'shop')\n",
