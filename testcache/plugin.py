@@ -85,8 +85,10 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     _spare_rewriting(early_config)
     from testcache.session.start import start
 
-    start(early_config, mode)
-    return (yield)
+    loaded = start(early_config, mode)
+    answer = yield
+    loaded()
+    return answer
 
 
 def _need_cached(config: pytest.Config, why: str) -> None:

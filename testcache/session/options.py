@@ -1,37 +1,83 @@
-"""Options that conftest files add: inputs of the tests that read them, not of the whole run."""
+"""Options that tests may rest on though they do not hold for the whole run: inputs of those that read them.
+
+These are the options that conftest files add, and those of pytest itself that select tests or say what is shown: a
+conftest file may skip what nobody has selected by `-m slow`.
+Does not see: `config.args`, `config.invocation_params`, `sys.argv`, and `vars(config.option)`.
+"""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
-from typing import Any
+from types import CodeType, FrameType
+from typing import Any, Final
 
 import pytest
 
 from testcache.inputs.world import option_digest
 from testcache.model import Digest
 
+SELECTING: Final = frozenset(
+    {
+        "file_or_dir", "keyword", "markexpr", "deselect", "ignore", "ignore_glob", "lf", "failedfirst", "newfirst",
+        "stepwise", "maxfail", "doctestmodules", "doctestglob",
+    }
+)  # fmt: skip
+"""Options of pytest by which hooks of a project may tell what the run is for."""
 
-class CustomOptions:
-    """Tells the project's own options from pytest's and its plugins', and watches who reads them."""
+SHOWING: Final = frozenset(
+    {
+        "verbose", "quiet", "no_header", "no_summary", "reportchars", "tbstyle", "showlocals", "fulltrace", "color",
+        "durations", "showcapture", "xmlpath", "traceconfig", "disable_warnings", "debug",
+    }
+)  # fmt: skip
+"""Options of pytest that count if a test or a fixture reads them: a hook that does so shows something, too."""
 
-    def __init__(self, config: pytest.Config, read: Callable[[str, object], None]) -> None:
-        """Build this before conftest files are loaded: what is known by then is not theirs."""
+_PYTEST: Final = pytest.Config.getoption.__code__.co_filename
+_MOST_FRAMES: Final = 4
+_REPORTING: Final = ("pytest_report_", "pytest_runtest_log")
+"""Beginnings of the names of hooks that show something while a test is at work."""
+
+
+class Options:
+    """Watches who reads the options of a run that count for those alone.
+
+    Args:
+        config: of the run; no conftest file is loaded yet, so what is known by now is not theirs.
+        read: is told the name and the value of an option that was read.
+        is_project: whether a file is the project's own code.
+        is_testing: whether a test or a fixture is at work.
+    """
+
+    def __init__(
+        self,
+        config: pytest.Config,
+        read: Callable[[str, object], None],
+        is_project: Callable[[str], bool],
+        is_testing: Callable[[], bool],
+    ) -> None:
         self._config = config
         self._read = read
+        self._is_project = is_project
+        self._is_testing = is_testing
         self._before = _registered(config)
+        self._early: set[str] | None = set()
         self.names: frozenset[str] = frozenset()
 
+    def begin(self) -> None:
+        """All conftest files are loaded: turn each option into a property that tells of reads."""
+        self.names = _registered(self._config) - self._before
+        properties = {name: self._property(name) for name in self.names | SELECTING | SHOWING}
+        self._config.option.__class__ = type("Options", (argparse.Namespace,), properties)
+
     def watch(self) -> dict[str, Digest]:
-        """Turn each custom option into a property that tells of reads; return their digests."""
-        option = self._config.option
-        added = _registered(self._config) - self._before
-        values = {name: value for name, value in vars(option).items() if name in added}
-        self.names = frozenset(values)
-        if values:
-            properties = {name: self._property(name) for name in values}
-            option.__class__ = type("Options", (argparse.Namespace,), properties)
-        return {name: option_digest(value) for name, value in values.items()}
+        """Everything is configured: the digests of all options, and what was read before counts for the run."""
+        values = vars(self._config.option)
+        for name in sorted(self._early or ()):
+            self._read(name, values.get(name))
+        self._early = None
+        return {name: option_digest(values[name]) for name in self.names | SELECTING | SHOWING if name in values}
 
     def _property(self, name: str) -> property:
         """A data descriptor wins over the instance's dict, which `vars(option)` still shows (xdist sends it)."""
@@ -41,13 +87,36 @@ class CustomOptions:
                 value = option.__dict__[name]
             except KeyError:
                 raise AttributeError(name) from None
-            self._read(name, value)
+            self._asked(name, value, sys._getframe(1))
             return value
 
         def put(option: Any, value: Any) -> None:
             option.__dict__[name] = value
 
         return property(get, put)
+
+    def _asked(self, name: str, value: object, frame: FrameType | None) -> None:
+        if name in SHOWING and (self._early is not None or not self._is_testing()):
+            return
+        if self._early is None and name in self.names:
+            self._read(name, value)
+            return
+        code = _asker(frame)
+        if code is None or not self._is_project(code.co_filename):  # but pytest, or argparse
+            return
+        if self._early is not None:
+            self._early.add(name)  # hooks that configure something may still change it
+        elif name in SELECTING or not code.co_name.startswith(_REPORTING):
+            self._read(name, value)
+
+
+def _asker(frame: FrameType | None) -> CodeType | None:
+    """The code that asks for an option, by whichever way."""
+    for _ in range(_MOST_FRAMES):
+        if frame is None or frame.f_code.co_filename != _PYTEST:
+            break
+        frame = frame.f_back
+    return None if frame is None else frame.f_code
 
 
 def _registered(config: pytest.Config) -> frozenset[str]:

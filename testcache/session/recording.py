@@ -20,7 +20,7 @@ from testcache.session.charges import Charges
 from testcache.session.indexing import Collected
 from testcache.session.items import ItemInputs
 from testcache.session.names import node_id, path_of
-from testcache.session.options import CustomOptions
+from testcache.session.options import Options
 from testcache.session.outcome import Attempt
 from testcache.session.replay import serialise
 from testcache.session.shown import Shown
@@ -53,7 +53,7 @@ class Recording:
         self._deliver = deliver
         self.totals: Totals | None = None
         self.hits: Container[NodeId] = ()
-        self.options = CustomOptions(config, self._option_read)
+        self.options = Options(config, self._option_read, observer.is_project, lambda: bool(self.tape.stack))
         self.inputs = ItemInputs(config, observer, settings)
         self._attempts: dict[NodeId, Attempt] = {}
         self._contexts: dict[NodeId, Context] = {}
@@ -63,7 +63,7 @@ class Recording:
         self.tape.note(self.tape.top, Kind.OPTION, name, option_digest(value))
 
     def configure(self) -> None:
-        """Watch the options that conftest files added."""
+        """All options have the value that they keep."""
         self.world.options = self.options.watch()
 
     @pytest.hookimpl(trylast=True)

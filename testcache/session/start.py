@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -20,8 +21,11 @@ PLUGIN_NAME = "testcache-run"
 SHARED = "testcache-shared"
 
 
-def start(config: pytest.Config, mode: str) -> None:
-    """Build and register the run; a user's mistake is a usage error."""
+def start(config: pytest.Config, mode: str) -> Callable[[], None]:
+    """Build and register the run; a user's mistake is a usage error.
+
+    What is returned is to be called when conftest files are loaded.
+    """
     if mode not in MODES:
         raise pytest.UsageError(f"--cached={mode}: expected one of {', '.join(MODES)} [option-value]")
     try:
@@ -35,14 +39,13 @@ def start(config: pytest.Config, mode: str) -> None:
         for option, given in (("--shard", known.shard), ("--cached-hosts", known.cached_hosts)):
             if given is not None:
                 raise pytest.UsageError(f"{option}={given}: it needs the cache, which is off [option-value]")
-        return
+        return _nothing
     isolated = config.known_args_namespace.cached_isolated
     if isolated and not hasattr(os, "fork"):
         raise pytest.UsageError("--cached-isolated: this platform has no fork [option-value]")
     orders = worker_orders()
     if orders is not None:
-        _start_worker(config, settings, orders)
-        return
+        return _start_worker(config, settings, orders)
     audit = Audit() if isolated else wanted(config, settings.audit)
     store, complaint = open_store(config.rootpath, settings, mode)
     team = None
@@ -59,7 +62,7 @@ def start(config: pytest.Config, mode: str) -> None:
         warm = find(config, world, store, invocation)
         if warm is not None and warm.complete and mode in ("on", "read"):
             config.pluginmanager.register(WarmRunner(config, warm, world, store, mode), PLUGIN_NAME)
-            return
+            return _nothing
     if team is not None:
         team.connect(warm)
     from testcache.session.observing import start_observer
@@ -75,9 +78,14 @@ def start(config: pytest.Config, mode: str) -> None:
     config.pluginmanager.register(plugin, PLUGIN_NAME)
     if team is not None:  # after the run's own: what it does at the end comes after what that does
         config.pluginmanager.register(team, SHARED)
+    return plugin.recording.options.begin
 
 
-def _start_worker(config: pytest.Config, settings: Settings, orders: dict[str, Any]) -> None:
+def _nothing() -> None:
+    """Nobody watches."""
+
+
+def _start_worker(config: pytest.Config, settings: Settings, orders: dict[str, Any]) -> Callable[[], None]:
     """The same inside a worker of xdist: it records, and of the store it reads only what was parsed before."""
     from testcache.session.observing import start_observer
     from testcache.session.workers import Worker
@@ -86,4 +94,6 @@ def _start_worker(config: pytest.Config, settings: Settings, orders: dict[str, A
     store = open_store(config.rootpath, settings, "read")[0] if orders["stored"] else None
     world = build_world(str(config.rootpath), settings, store, salt, parsed=orders["parsed"])
     observer = start_observer(config, world, settings, salt)
-    config.pluginmanager.register(Worker(config, settings, world, observer, orders, store), PLUGIN_NAME)
+    worker = Worker(config, settings, world, observer, orders, store)
+    config.pluginmanager.register(worker, PLUGIN_NAME)
+    return worker.recording.options.begin
