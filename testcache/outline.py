@@ -12,6 +12,9 @@ from testcache.syntax import header, write
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 """A `def` statement."""
 
+_YIELDS = ("(Yield", "(YieldFrom")
+"""What makes a generator of a function, as who never calls it can tell: a decorator that looks, say."""
+
 
 @dataclass(slots=True, eq=False)
 class Definition:
@@ -127,8 +130,10 @@ class _Cutter:
         text = ast.get_docstring(node, clean=False)
         if text is not None:  # who never calls it may read that: a decorator that makes a command of it, say
             self.outline.body.append(f"=docstring {text!r}")
-        found.end = len(self.outline.body)
         write([node.body if text is None else node.body[1:]], found.tokens)
+        if any(token in found.tokens for token in _YIELDS):  # of a function inside, perhaps: that only costs a run
+            self.outline.body.append("=generator")
+        found.end = len(self.outline.body)
 
     def _class(
         self, node: ast.ClassDef, owner: Definition | None, prefix: str, members: list[Definition] | None

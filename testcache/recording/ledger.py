@@ -25,6 +25,11 @@ _ANYTHING = Read(Input(Kind.DEFINITIONS, EVERY), ABSENT)
 _LINES = frozenset({"f_lineno", "co_firstlineno", "tb_lineno", "co_lines", "co_positions", "currentframe"})
 """Names by which code finds out in which line other code stands; a test does so by `lineno`, too, of a log record."""
 
+_CODE = frozenset({"co_code", "co_consts", "co_names", "get_instructions", "getclosurevars"})
+"""Names by which code looks into functions that it does not call."""
+
+_TEXTS = _LINES | _CODE
+
 _TOLD_APART = frozenset({Kind.BLOCK, Kind.VARIABLE})
 """By these a later run finds out what the test itself may come upon in memory."""
 
@@ -76,7 +81,7 @@ class Ledger:
     def __init__(self, tape: Tape) -> None:
         self._tape = tape
         self._code: dict[Place, _Code] = {}
-        self._asking: set[Place] = set()  # whose code may look at the lines that other code stands in
+        self._asking: set[Place] = set()  # whose code may look at other code, or the lines it stands in
         self._common: dict[str, frozenset[Read]] = {}
         # weak: those of a test are of no use when it is over, and each is a dozen objects for the garbage collector
         self._sums: WeakKeyDictionary[Context, tuple[tuple[int, int], frozenset[Read]]] = WeakKeyDictionary()
@@ -224,7 +229,7 @@ class Ledger:
         code = self._code.get(place)
         if code is None:
             code = self._look_up(place)
-            if not _LINES.isdisjoint(code.mentions) or ("lineno" in code.mentions and is_collected(place[0])):
+            if not _TEXTS.isdisjoint(code.mentions) or ("lineno" in code.mentions and is_collected(place[0])):
                 self._asking.add(place)
             if code.module is not None:
                 self._code[place] = code

@@ -86,6 +86,8 @@ POINTS = "from importlib.metadata import entry_points\n"
 ASKS = "import pytest\n@pytest.fixture\ndef pick(request):\n    try: return request.getfixturevalue('extra')\n"
 ASKS += "    except pytest.FixtureLookupError: return 'none'\n"
 READ = "def test_it(): assert sqlite3.connect({}, uri=True).execute('select n from t').fetchone() == (1,)\n"
+LOOKS = "import inspect\nfound = {}\n"
+LOOKS += "def look(f): found[f.__name__] = inspect.isgeneratorfunction(f)\n@look\n"
 
 FLIPS = {
     "a variable by its prefix": Flip(
@@ -174,6 +176,16 @@ FLIPS = {
         "import made_up\ndef test_it(): assert made_up.rate == 1\n",
         {"conftest.py": FINDER},
         writes("made_up.py", "rate = 2\n"),
+    ),
+    "what a decorator makes of a function": Flip(
+        "import shop\ndef test_it(): assert shop.found == {'rates': False}\n",
+        {"shop.py": LOOKS + "def rates(): return [1]\n"},
+        writes("shop.py", LOOKS + "def rates(): yield 1\n"),
+    ),
+    "the code of a function that nobody calls": Flip(
+        "import shop\ndef test_it(): assert 'len' in shop.f.__code__.co_names\n",
+        {"shop.py": "def f(): return len\n"},
+        writes("shop.py", "def f(): return max\n"),
     ),
     "a module that is compiled beside its source": Flip(
         "def test_it():\n    import shop\n    assert shop.rate == 1\n",

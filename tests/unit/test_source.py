@@ -117,6 +117,12 @@ def test_order_of_definitions_does_not_count() -> None:
     assert changed("def f(): return 1\nrun(f)\n", "run(f)\ndef f(): return 1\n") == {"=f"}
 
 
+def test_what_makes_a_generator_is_known_of_a_function_that_nobody_calls() -> None:
+    """A decorator may look, and never call it."""
+    assert changed("def f(): return 1\n", "def f(): yield 1\n") == {"f", "=f"}
+    assert changed("def f(): yield 1\n", "def f(): yield 2\n") == {"f"}
+
+
 def test_adding_and_removing_a_method_changes_the_body() -> None:
     """An override that appears in a subclass must be seen by everyone who depends on the body."""
     before = "class A(B):\n    def m(self): pass\n"
