@@ -94,11 +94,12 @@ def build_world(
     *,
     search: Sequence[str] | None = None,
     parsed: Mapping[bytes, bytes] | None = None,
+    start: Mapping[str, str] | None = None,
 ) -> World:
     """Everything that answers `digest_of`, for this rootdir and this interpreter.
 
     `search` is the search path of the process on whose behalf it answers; its own, if not given. `parsed`
-    are sources that are not in the store yet, encoded.
+    are sources that are not in the store yet, encoded; `start` is the environment that the run has started with.
     """
     files = Files()
     distributions = Distributions(files, rootdir, search)
@@ -119,5 +120,7 @@ def build_world(
         except (BadRecord, StoreError):  # parsed again; a broken store is reported when tests are looked up
             return None
 
-    variables = Variables(os.environ, roots, salt, foreign_salts(store) if store is not None else None)
+    variables = Variables(
+        os.environ if start is None else start, roots, salt, foreign_salts(store) if store is not None else None
+    )
     return World(roots, files, Sources(fetch), variables, distributions, search)

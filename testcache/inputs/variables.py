@@ -74,6 +74,14 @@ class Variables:
         """The value a variable had when the run started."""
         return self._start.get(name)
 
+    def changed(self, now: Mapping[str, str]) -> dict[bytes, tuple[bytes, bytes | None]]:
+        """What has been set since the start: the value that a worker inherits, and the one before."""
+        return {
+            os.fsencode(name): (os.fsencode(value), None if name not in self._start else os.fsencode(self._start[name]))
+            for name, value in now.items()
+            if Variables.counts(self, name) and self._start.get(name) != value
+        }
+
     def names(self) -> Collection[str]:
         """The names of all variables at the start."""
         return self._start.keys()
@@ -85,6 +93,16 @@ class Variables:
     def counts(self, name: str) -> bool:
         """Whether a read of this variable is an input."""
         return name not in VOLATILE
+
+
+def start_of(now: Mapping[str, str], changed: Mapping[bytes, tuple[bytes, bytes | None]]) -> dict[str, str]:
+    """The environment at the start of the run, in a worker that has inherited another one, as `changed` tells."""
+    start = dict(now)
+    for name, (value, before) in changed.items():
+        if start.get(os.fsdecode(name)) == os.fsdecode(value):
+            del start[os.fsdecode(name)]
+            start |= {} if before is None else {os.fsdecode(name): os.fsdecode(before)}
+    return start
 
 
 def _current_folder() -> str:

@@ -17,6 +17,7 @@ NOTHING: dict[str, Any] = {
     "facts": {},
     "parsed": {},
     "stored": False,
+    "environ": {},
 }
 """What a worker does that nobody told what to do. What the controller says:
 
@@ -26,7 +27,8 @@ NOTHING: dict[str, Any] = {
 - salt: the store's, with which values of variables are keyed;
 - facts: those behind the environment key, digested, which a worker must share;
 - parsed: what the controller parsed in this run, encoded, by key;
-- stored: whether there is a store, which holds what was parsed in earlier runs.
+- stored: whether there is a store, which holds what was parsed in earlier runs;
+- environ: what was set in the environment since the run has started, as `Variables.changed` gives it.
 """
 
 

@@ -128,6 +128,7 @@ class Rounds:
             "facts": environment.digests(runner.recording),
             "parsed": {key: encode_source(source) for key, source in runner.world.sources.new()},
             "stored": runner.store is not None,
+            "environ": runner.world.variables.changed(os.environ),
         }
         runner.distribution.run(session, runner.work, specs, orders)
         unknown = runner.distribution.unknown()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from testcache.errors import SettingError
+from testcache.inputs.variables import start_of
 from testcache.project import NO_SALT, build_world, open_store
 from testcache.quantities import Audit
 from testcache.session.audit import wanted
@@ -92,7 +93,8 @@ def _start_worker(config: pytest.Config, settings: Settings, orders: dict[str, A
 
     salt = orders["salt"] or NO_SALT
     store = open_store(config.rootpath, settings, "read")[0] if orders["stored"] else None
-    world = build_world(str(config.rootpath), settings, store, salt, parsed=orders["parsed"])
+    start = start_of(os.environ, orders["environ"])
+    world = build_world(str(config.rootpath), settings, store, salt, parsed=orders["parsed"], start=start)
     observer = start_observer(config, world, settings, salt)
     worker = Worker(config, settings, world, observer, orders, store)
     config.pluginmanager.register(worker, PLUGIN_NAME)

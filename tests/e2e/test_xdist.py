@@ -202,3 +202,16 @@ def test_workers_do_nothing_twice(parallel: Project, selected: tuple[str, ...]) 
     parallel.edit("code_under_test.py", "number // 2", "number / 2")
     assert parallel.run("-n2", *selected, env={"NOTES": str(notes)}).executed == {B2, B4, EXPECTED}
     assert sorted(notes.read_text().split()) == ["imported"] * 2 + ["test_b"] * 2 + ["test_expected"] * 2
+
+
+def test_what_conftest_sets_in_the_environment_is_no_input_of_workers(project: Project) -> None:
+    """They inherit it from the controller, which had it from nobody; who sets it outside has the tests run."""
+    project.write("conftest.py", "import os\nos.environ.setdefault('SHOP', 'a')\nos.environ['MODE'] = 'test'\n")
+    for name in ("one", "two"):
+        test = "import os\ndef test_it(): assert (os.environ['SHOP'], os.environ['MODE']) == ('a', 'test')\n"
+        project.write(f"test_{name}.py", test)
+    env = {"MODE": "mine"}
+    assert project.run("-n", "2", env=env).exit == 0
+    assert project.run("-n", "2", env=env).executed == set()
+    assert project.run(env=env).executed == set()
+    assert project.run("-n", "2", env=env | {"SHOP": "b"}).exit == 1
