@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
 MANIFEST_FORMAT = 4
 SOURCE_FORMAT = 11
-SOURCE_FORMAT = 11
 MAX_RECORD_BYTES = 64 << 20
 
 _Fields = tuple[str | bytes | int | None, ...]
