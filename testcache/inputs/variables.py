@@ -23,6 +23,9 @@ VOLATILE = frozenset(
 CURRENT_FOLDER = "<current folder>"
 """Stands among the variables for the folder in which the run was started."""
 
+EVERY_VARIABLE = "<every variable>"
+"""Stands among the variables for a copy of them all, out of which anybody may look up what he has a name for."""
+
 _UNKNOWN_SALT = digest.of_text("keyed with a salt that is not known here")
 
 
@@ -120,5 +123,7 @@ class InheritedVariables(Variables):
         self._inherited = start
 
     def counts(self, name: str) -> bool:
+        if "*" in name:  # what that is in the run, its parent knows
+            return super().counts(name)
         same = self.fingerprint(name) == self._inherited.get(name, ABSENT)
         return same and super().counts(name)

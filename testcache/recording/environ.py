@@ -1,9 +1,9 @@
 """Environment variables read by name, through `os.environ` and `os.getenv`.
 
 Copying or going through the whole environment ties a test to the variables that the code has a word for
-(`testcache.recording.spoken`): one that is looked up with the very key object that the iteration gave is not a read by
-name. Does not see: `getenv` in C code (TZ and the locale's variables are part of the environment key instead), and
-`os.environb`, `posix.environ` and `/proc/self/environ`.
+(`testcache.recording.spoken`), there and in all files that the test rests on: one that is looked up with the very key
+object that the iteration gave is not a read by name. Does not see: `getenv` in C code (TZ and the locale's variables
+are part of the environment key instead), `posix.environ` and `/proc/self/environ`.
 """
 
 from __future__ import annotations
@@ -14,13 +14,16 @@ from sys import _getframe
 from types import FrameType
 from typing import Any
 
-from testcache.inputs.variables import Variables
-from testcache.model import Kind
+from testcache.inputs.variables import EVERY_VARIABLE, Variables
+from testcache.model import ABSENT, Kind
 from testcache.recording.identity import identity
 from testcache.recording.origin import Origin
 from testcache.recording.spoken import patterns
 from testcache.recording.tape import Tape
 from testcache.recording.unseen import step_aside, unseen
+
+_PICKING = frozenset({"getproxies_environment", "_execute_child", "_patch_dict", "_unpatch_dict"})
+"""Library functions that go through the environment for themselves, and give no copy to anybody."""
 
 
 class Environ:
@@ -98,8 +101,11 @@ class Environ:
 
     def _gone_through(self, frame: FrameType) -> None:
         context = self._tape.top
-        if not self._origin.find()[1]:
+        _, counts, names = self._origin.find()
+        if not counts:
             return
+        if _PICKING.isdisjoint(names):
+            self._tape.note(context, Kind.VARIABLE, EVERY_VARIABLE, ABSENT)
         for pattern in sorted(patterns(frame, self._tape.roots.is_first_party, self._variables.names())):
             if self._variables.counts(pattern):
                 self._tape.note(context, Kind.VARIABLE, pattern, self._variables.fingerprint(pattern))

@@ -13,14 +13,18 @@ from weakref import WeakKeyDictionary
 
 from testcache.inputs import files as fs
 from testcache.inputs.sources import is_collected
-from testcache.model import ABSENT, EVERY, Input, Kind, Read
+from testcache.inputs.variables import EVERY_VARIABLE, Variables
+from testcache.model import ABSENT, EVERY, Digest, Input, Kind, Read
 from testcache.reasons import Reason
 from testcache.recording.context import Context, Place, Problem
 from testcache.recording.recorder import BODY_LINE
+from testcache.recording.spoken import names_in_code, names_in_data
 from testcache.recording.tape import Tape
 
 NO_READS: frozenset[Read] = frozenset()
 _ANYTHING = Read(Input(Kind.DEFINITIONS, EVERY), ABSENT)
+_WHOLE_ENVIRONMENT = Read(Input(Kind.VARIABLE, EVERY_VARIABLE), ABSENT)
+_LARGEST_TEMPLATE = 1 << 16
 
 _LINES = frozenset({"f_lineno", "co_firstlineno", "tb_lineno", "co_lines", "co_positions", "currentframe"})
 """Names by which code finds out in which line other code stands; a test does so by `lineno`, too, of a log record."""
@@ -78,8 +82,10 @@ class Account:
 class Ledger:
     """Sums up contexts."""
 
-    def __init__(self, tape: Tape) -> None:
+    def __init__(self, tape: Tape, variables: Variables) -> None:
         self._tape = tape
+        self._variables = variables
+        self._names: dict[tuple[str, Digest], frozenset[str]] = {}
         self._code: dict[Place, _Code] = {}
         self._asking: set[Place] = set()  # whose code may look at other code, or the lines it stands in
         self._common: dict[str, frozenset[Read]] = {}
@@ -106,6 +112,8 @@ class Ledger:
         problems += self._changed(own)
         labels = {label for context in everything if context.labels for label in context.labels}
         parts = (mine, base) if base else (mine,)
+        if _WHOLE_ENVIRONMENT in mine or _WHOLE_ENVIRONMENT in base:
+            parts = (*parts, self._variables_named(modules, parts))
         return Account(parts, tuple(dict.fromkeys(problems)), tuple(sorted(labels)), frozenset(own), modules)
 
     def mentions(self, place: Place) -> frozenset[str]:
@@ -139,6 +147,36 @@ class Ledger:
             loaded = self._tape.loaded.get(file)
             if loaded is not None and not self._tape.is_made(file):
                 yield Read(Input(Kind.FILE, self._tape.roots.name(file)), loaded.content)
+
+    def _variables_named(self, modules: frozenset[Context], parts: Iterable[frozenset[Read]]) -> frozenset[Read]:
+        """The variables whose names stand in the files below: whoever holds a copy of all may look up each of them."""
+        tape = self._tape
+        names: set[str] = set()
+        for file in {file for context in modules for file, line in context.places if line == BODY_LINE}:
+            loaded = tape.loaded.get(file)
+            if loaded is not None:
+                names |= self._names_in(file, loaded.content, code=True)
+        for read in chain.from_iterable(parts):
+            file = tape.roots.path(read.input.name) if read.input.kind is Kind.FILE and read.digest else ""
+            if file and tape.roots.is_first_party(file):
+                names |= self._names_in(file, read.digest, code=file.endswith(".py"))
+        counting = filter(self._variables.counts, names)
+        return self._join(
+            frozenset(
+                (frozenset(Read(Input(Kind.VARIABLE, name), self._variables.fingerprint(name)) for name in counting),)
+            )
+        )
+
+    def _names_in(self, file: str, content: Digest, *, code: bool) -> frozenset[str]:
+        known = self._names.get((file, content))
+        if known is None:
+            try:
+                data = fs.read_bytes(file)
+            except OSError:
+                data = b""
+            text = data.decode("utf-8", "replace") if code or len(data) <= _LARGEST_TEMPLATE else ""
+            known = self._names[file, content] = names_in_code(text) if code else names_in_data(text)
+        return known
 
     def _changed(self, own: set[Context]) -> Iterator[Problem]:
         """Files that are no longer what the test read, unless it wrote them itself."""

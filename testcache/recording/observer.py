@@ -39,7 +39,7 @@ class Observer:
     def __init__(self, world: World, watched: Watched, *, spool: Spool) -> None:
         self.world = world
         self.tape = Tape(world.roots, world.files, world.sources)
-        self.ledger = Ledger(self.tape)
+        self.ledger = Ledger(self.tape, world.variables)
         self.leftovers = Leftovers(
             self.tape, self.ledger, self.is_project, Ambience(world.variables), by_content=watched.by_content
         )

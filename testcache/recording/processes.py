@@ -333,6 +333,12 @@ class Processes:
             for context in {started, self._tape.top}:
                 self._apply(context, row)
 
+    def _value(self, kind: Kind, name: str, told: str) -> Digest:
+        """What a child has read; which variables a pattern means is for the run to say, as it began."""
+        if kind is Kind.VARIABLE and "*" in name:
+            return self._reads.variables.fingerprint(name)
+        return Digest(bytes.fromhex(told))
+
     def _apply(self, context: Context, row: list[Any]) -> None:
         sort, *rest = row
         if sort == "place":
@@ -340,7 +346,7 @@ class Processes:
                 self._tape.load(rest[0])
             context.places.add((rest[0], rest[1]))
         elif sort == "read":
-            self._tape.note(context, Kind(rest[0]), rest[1], Digest(bytes.fromhex(rest[2])))
+            self._tape.note(context, Kind(rest[0]), rest[1], self._value(Kind(rest[0]), rest[1], rest[2]))
         elif sort == "load":
             loaded = self._tape.load(rest[0])
             context.links.add(loaded.context)

@@ -47,7 +47,7 @@ class Reads:
         self._tape = tape
         self._origin = origin
         self._distributions = distributions
-        self._variables = variables
+        self.variables = variables
         self._restore: list[tuple[Any, str, Any]] = []
         self._passed: object = None  # the name that is being opened in a folder given by its descriptor
         self.handlers: dict[str, Callable[[tuple[Any, ...]], None]] = {
@@ -137,9 +137,9 @@ class Reads:
 
     def _asked_folder(self) -> None:
         """It matters from where the run was started, unless code has gone elsewhere meanwhile."""
-        here = self._variables.counts(CURRENT_FOLDER) and _folder() == self._variables.at_start(CURRENT_FOLDER)
+        here = self.variables.counts(CURRENT_FOLDER) and _folder() == self.variables.at_start(CURRENT_FOLDER)
         if here and self._origin.find()[1]:
-            value = self._variables.fingerprint(CURRENT_FOLDER)
+            value = self.variables.fingerprint(CURRENT_FOLDER)
             self._tape.note(self._tape.top, Kind.VARIABLE, CURRENT_FOLDER, value)
 
     # -- audit events

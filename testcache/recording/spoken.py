@@ -4,7 +4,10 @@ A prefix in a call of `startswith`, the fields of a settings class, a table of n
 taken for granted: a test that copies the environment for a child does not depend on the number of the build.
 Patterns are stored in clear, and what code has at hand may be a secret: a text counts only if it looks like a name of a
 variable, and one that is not written in the code only if it is a prefix in capitals, or if there is such a variable.
-Does not see: names put together from pieces, or read from a file, and names in small letters without a `_`.
+Who keeps a copy may look it up anywhere, later on: there the names count that stand in quotes in any file of the
+project below, and those that a data file marks as to be filled in (`${SHOP_PORT}`).
+Does not see: names put together from pieces, other names in data files, and in small letters without a `_`, unless
+something is looked up by them.
 """
 
 from __future__ import annotations
@@ -26,6 +29,12 @@ _MOST_PARTS: Final = 50
 _WORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]+")
 _LONGEST: Final = 80
 
+_QUOTED: Final = re.compile(r"""(?<!\w)[rRfFuU]?(["'])([A-Za-z][A-Za-z0-9_-]{1,79})(?:\1|(?<=_)\{)""")
+_LOOKED_UP: Final = re.compile(
+    r"""(?:\[|\.get\(|\.pop\(|\.setdefault\(|\bgetenv\()\s*["'](\w{2,80})["']|["'](\w{2,80})["']\s+(?:not\s+)?in\b"""
+)
+_FILLED_IN: Final = re.compile(r"(?:\$\{?|\{\{?[ \t]*(?:\w+\.)?|%\()([A-Z][A-Z0-9_]{1,79})\b")
+
 
 def patterns(frame: FrameType | None, is_own: Callable[[str], bool], variables: Collection[str]) -> set[str]:
     """Patterns of names of variables, as `Variables.fingerprint` takes them: `app_*` and `*database_url`.
@@ -46,7 +55,8 @@ def patterns(frame: FrameType | None, is_own: Callable[[str], bool], variables: 
         names = (frame.f_globals.get(name) for name in code.co_names)
         values = [*frame.f_locals.values(), *names]
         fields = (name for value in values for name in _fields(value if issubclass(type(value), type) else type(value)))
-        found.update(f"*{name.casefold()}" for name in fields)
+        for name in map(str.casefold, fields):
+            found.update((f"*{name}", f"{name}__*"))  # its own fields are called `DB__HOST`
         written = (word for value in code.co_consts for text in _texts(value) for word in _words(text))
         found.update(chain.from_iterable(_of(word) for word in written if word.isupper() or "_" in word))
         for word in (word for value in values for text in _texts(value) for word in _words(text)):
@@ -54,6 +64,29 @@ def patterns(frame: FrameType | None, is_own: Callable[[str], bool], variables: 
                 found.update(_of(word))
         frame = frame.f_back
     return found
+
+
+def names_in_code(text: str) -> frozenset[str]:
+    """The names of variables for which there is a text in a Python file, and `app_*` for a prefix.
+
+    Cost: some 0.2 ms for 10 kB.
+    """
+    found: set[str] = set()
+    for match in _QUOTED.finditer(text):
+        word = match[2].replace("-", "_")
+        if word.isupper() and word.endswith("_"):
+            found.add(f"{word.casefold()}*")
+        elif word.isupper() or "_" in word:
+            found.update((word, word.upper()))
+    for match in _LOOKED_UP.finditer(text):
+        word = match[1] or match[2]
+        found.update((word, word.upper()))
+    return frozenset(found)
+
+
+def names_in_data(text: str) -> frozenset[str]:
+    """The names of variables that a data file has to be filled in with."""
+    return frozenset(_FILLED_IN.findall(text))
 
 
 def _texts(value: Any) -> Iterator[str]:

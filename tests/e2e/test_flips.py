@@ -66,7 +66,7 @@ MADE = "def load():\n    os.makedirs(HERE + '/made', exist_ok=True)\n    path = 
 MADE += "    if not os.path.exists(path): open(path, 'w').write('1')\n    return open(path).read()\n"
 MAKER = "import gen\ndef test_make():\n    os.makedirs(HERE + '/out', exist_ok=True)\n"
 MAKER += "    open(HERE + '/out/x', 'w').write(gen.text)\n"
-CHILD = (
+RUNS = (
     HERE + "import subprocess\ndef run(*args, **given): return subprocess.run(*args, capture_output=True, **given)\n"
 )
 NO_LOG = (
@@ -82,6 +82,7 @@ class Finder:
     def exec_module(self, module): module.rate = 1
 sys.meta_path.append(Finder())
 """
+CHILD = "assert check_output([sys.executable, HERE + '/child.py'], text=True)"
 POINTS = "from importlib.metadata import entry_points\n"
 ASKS = "import pytest\n@pytest.fixture\ndef pick(request):\n    try: return request.getfixturevalue('extra')\n"
 ASKS += "    except pytest.FixtureLookupError: return 'none'\n"
@@ -103,6 +104,42 @@ FLIPS = {
     ),
     "a variable in a copy": Flip(
         HERE + "def test_it(): assert dict(os.environ).get('SHOP_PORT') == '80'\n",
+        env={"SHOP_PORT": "80"},
+        then={"SHOP_PORT": "81"},
+    ),
+    "a variable in a copy that another module looks it up in": Flip(
+        "import shop\ndef test_it(): assert shop.mode() == 'live'\n",
+        {
+            "settings.py": "import os\nENV = {'SHOP_MODE': 'live', **os.environ}\n",
+            "shop.py": "from settings import ENV\ndef mode(): return ENV['SHOP_MODE']\n",
+        },
+        then={"SHOP_MODE": "test"},
+    ),
+    "a variable in a copy, in small letters": Flip(
+        "import shop\ndef test_it(): assert not shop.Shop().debug()\n",
+        {
+            "settings.py": "import os\ndef load(): return {k.lower(): v for k, v in os.environ.items()}\n",
+            "shop.py": "from settings import load\nclass Shop:\n    def __init__(self): self.env = load()\n"
+            "    def debug(self): return self.env.get('debug') == '1'\n",
+        },
+        then={"DEBUG": "1"},
+    ),
+    "a variable that a template is filled in with": Flip(
+        HERE + "def test_it(): assert open(HERE + '/data.txt').read().format(**os.environ) == '80'\n",
+        {"data.txt": "{SHOP_PORT}"},
+        env={"SHOP_PORT": "80"},
+        then={"SHOP_PORT": "81"},
+    ),
+    "a variable by a field of a field": Flip(
+        "from typing import Any\n"
+        + HERE
+        + FIELDS.replace("shop_port: int", "shop: Any")
+        + "def test_it(): assert 'shop__port' not in Settings().found\n",
+        then={"SHOP__PORT": "80"},
+    ),
+    "a variable by its prefix, in a child": Flip(
+        HERE + f"from subprocess import check_output\ndef test_it(): {CHILD} == \"{{'SHOP_PORT': '80'}}\\n\"\n",
+        {"child.py": "import os\n" + PREFIX + "print(load('SHOP_'))\n"},
         env={"SHOP_PORT": "80"},
         then={"SHOP_PORT": "81"},
     ),
@@ -218,17 +255,17 @@ FLIPS = {
         before=program("hostname", "#!/bin/sh\necho a\n"),
     ),
     "a file that a usual program reads": Flip(
-        f"{CHILD}def test_it(): assert run(['head', '-n', '1', 'data.txt'], cwd=HERE).stdout == b'a\\n'\n",
+        f"{RUNS}def test_it(): assert run(['head', '-n', '1', 'data.txt'], cwd=HERE).stdout == b'a\\n'\n",
         {"data.txt": "a\n"},
         writes("data.txt", "b\n"),
     ),
     "a file that a usual program misses": Flip(
-        f"{CHILD}def test_it(): assert run(['cat', HERE + '/data.txt']).returncode == 1\n",
+        f"{RUNS}def test_it(): assert run(['cat', HERE + '/data.txt']).returncode == 1\n",
         {},
         writes("data.txt", "b\n"),
     ),
     "a program of the project in the place of a usual one": Flip(
-        f"{CHILD}PATH = HERE + '/bin:' + os.environ['PATH']\n"
+        f"{RUNS}PATH = HERE + '/bin:' + os.environ['PATH']\n"
         "def test_it(): assert run(['echo', 'a'], env={'PATH': PATH}).stdout == b'a\\n'\n",
         {},
         program("bin/echo", "#!/bin/sh\n"),
@@ -241,7 +278,7 @@ def test_usual_programs_are_no_reason_to_run(project: Project) -> None:
     project.write("data.txt", "a\n")
     project.write(
         "test_it.py",
-        f"{CHILD}"
+        f"{RUNS}"
         "def test_echo(): assert run(['echo', 'a']).stdout == b'a\\n'\n"
         "def test_pipe(): assert run(['tr', 'a', 'b'], input=b'a').stdout == b'b'\n"
         "def test_file(): assert run(['cat', HERE + '/data.txt']).stdout == b'a\\n'\n"

@@ -52,8 +52,9 @@ class Played:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.tape = Tape(Roots(str(folder)), Files(), Sources(lambda _: None))
-        self.ledger = Ledger(self.tape)
-        ambience = Ambience(Variables({}, self.tape.roots, b"salt"))
+        variables = Variables({}, self.tape.roots, b"salt")
+        self.ledger = Ledger(self.tape, variables)
+        ambience = Ambience(variables)
         self.leftovers = Leftovers(self.tape, self.ledger, lambda path: path.startswith(str(folder)), ambience)
         self.files: dict[str, str] = {}
 

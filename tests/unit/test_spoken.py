@@ -10,7 +10,7 @@ import pytest
 from testcache.inputs.roots import Roots
 from testcache.inputs.variables import Variables
 from testcache.model import ABSENT
-from testcache.recording.spoken import patterns
+from testcache.recording.spoken import names_in_code, names_in_data, patterns
 
 NAMES = re.compile("^WEB_[A-Z]+$")
 
@@ -50,8 +50,37 @@ def test_no_text_that_is_no_name_is_kept() -> None:
 
 
 def test_the_fields_of_a_class() -> None:
-    """Those of the object whose method goes through it."""
-    assert "*port_number" in Settings().look()
+    """Those of the object whose method goes through it, and their own."""
+    assert {"*port_number", "port_number__*"} <= Settings().look()
+
+
+@pytest.mark.parametrize(
+    ("code", "names"),
+    [
+        ("x['SHOP_MODE']", {"SHOP_MODE"}),
+        ("x.get('debug')", {"debug", "DEBUG"}),
+        ("'debug' not in x", {"debug", "DEBUG"}),
+        ("NAMES = {'CI', \"shop_url\"}", {"CI", "shop_url", "SHOP_URL"}),
+        ("load('SHOP_'), f'APP_{name}'", {"shop_*", "app_*"}),
+        ("get('shop-port')", {"shop_port", "SHOP_PORT"}),
+        ("print('debug', 'a b', it's, 'x/y', \"é\")", set()),
+    ],
+)
+def test_names_in_code(code: str, names: set[str]) -> None:
+    """What stands in quotes and looks like a name of a variable, or is looked up."""
+    assert names_in_code(code) == names
+
+
+def test_names_in_data() -> None:
+    """What is marked as to be filled in."""
+    assert names_in_data("$A1 ${B1:-x} {C1} {{ D1 }} {{ env.E1 }} %(F1)s G1 $h1 {i1}") == {
+        "A1",
+        "B1",
+        "C1",
+        "D1",
+        "E1",
+        "F1",
+    }
 
 
 @pytest.mark.parametrize(
