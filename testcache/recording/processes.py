@@ -319,6 +319,10 @@ class Processes:
             if key not in self._seen:
                 evidence = f"{words} did not report to the recorder"
                 context.problems.append(Problem(Reason.STARTED_A_PROCESS, evidence))
+        if self._epoch.take_lost():  # by whom is not known
+            problem = Problem(Reason.STARTED_A_PROCESS, "a child could not write down what it read")
+            for context in {self._tape.top, *self._spawned.values()}:
+                context.problems.append(problem)
         self._expected.clear()
         self._epoch.next()
 

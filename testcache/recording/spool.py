@@ -5,11 +5,13 @@ written the moment it happens, with one `write`. One file a process, JSON lines:
 `["place", file, line]`, `["read", kind, name, digest]`, `["load", file, content]`, `["listen", port]`,
 `["problem", slug, evidence]`, `["wrote", path]`, `["spawn", key, words]`.
 
-A child repeats a line only in another epoch: the parent counts epochs, one a test, in a shared file.
+A child repeats a line only in another epoch: the parent counts epochs, one a test, in a shared file. What a child does
+to its descriptors and limits is its own business: if it cannot write any more, it says so there, and goes on.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import mmap
 import os
@@ -21,6 +23,9 @@ Row = list[Any]
 
 _ORDERS = "orders.json"
 _EPOCH = "epoch"
+
+_HIGH = 200
+"""Descriptors from here on are ours: a daemon closes the first few and counts on getting these numbers again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,7 @@ def prepare(folder: str, orders: Orders) -> None:
     with open(os.path.join(folder, _ORDERS), "w", encoding="utf-8") as file:
         json.dump(asdict(orders), file)
     with open(os.path.join(folder, _EPOCH), "wb") as file:
-        file.write(bytes(8))
+        file.write(bytes(9))
 
 
 def orders(folder: str) -> Orders:
@@ -58,11 +63,11 @@ def orders(folder: str) -> Orders:
 
 
 class Epoch:
-    """A number in a file that all processes of a run map."""
+    """A number, and whether lines were lost, in a file that all processes of a run map: it needs no descriptor."""
 
     def __init__(self, folder: str) -> None:
         with open(os.path.join(folder, _EPOCH), "r+b") as file:
-            self._map = mmap.mmap(file.fileno(), 8)
+            self._map = mmap.mmap(file.fileno(), 9)
 
     def next(self) -> None:
         """Begin another test."""
@@ -71,6 +76,16 @@ class Epoch:
     def now(self) -> bytes:
         """The present epoch. Cost: 0.1 us."""
         return self._map[:8]
+
+    def lose(self) -> None:
+        """A line could not be written."""
+        self._map[8] = 1
+
+    def take_lost(self) -> bool:
+        """Whether one was lost since this was asked."""
+        lost = bool(self._map[8])
+        self._map[8] = 0
+        return lost
 
 
 class Writer:
@@ -81,6 +96,7 @@ class Writer:
         self._key = key
         self._pid = -1
         self._fd = -1
+        self._file = (-1, -1)
         self._epoch = Epoch(folder)
         self._seen: tuple[bytes, set[tuple[object, ...]]] = (b"", set())
 
@@ -92,12 +108,32 @@ class Writer:
         if row in self._seen[1]:
             return
         self._seen[1].add(row)
+        try:
+            if os.getpid() != self._pid or not self._is_ours():
+                self._open()
+            os.write(self._fd, (json.dumps(row) + "\n").encode())
+        except OSError:
+            self._epoch.lose()
+
+    def _is_ours(self) -> bool:
+        """The process may have closed it, and have opened another file under its number. Cost: 0.6 us."""
+        try:
+            seen = os.fstat(self._fd)
+        except OSError:
+            return False
+        return (seen.st_dev, seen.st_ino) == self._file
+
+    def _open(self) -> None:
         pid = os.getpid()
-        if pid != self._pid:
-            path = os.path.join(self._folder, f"{self._key}.{pid}.spool")
-            self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            self._pid = pid
-        os.write(self._fd, (json.dumps(row) + "\n").encode())
+        path = os.path.join(self._folder, f"{self._key}.{pid}.spool")
+        low = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self._fd = fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, _HIGH)
+        finally:
+            os.close(low)
+        seen = os.fstat(self._fd)
+        self._file = (seen.st_dev, seen.st_ino)
+        self._pid = pid
 
 
 class Reader:

@@ -1,0 +1,63 @@
+"""What a child does with its descriptors and limits is the same with recording and without it."""
+
+from __future__ import annotations
+
+import pytest
+from harness import Project
+
+WORK = """
+import os, resource, sys
+
+def limited(): resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+
+def closed(): os.closerange(3, 512)
+
+def standard():
+    os.close(0)
+    assert os.open(os.devnull, os.O_RDWR) == 0
+
+def number(): return len(open(__file__).read(1))
+
+def work(before, path):
+    before()
+    if before is limited: return number()
+    with open(path, "w") as file:
+        file.write(str(number()))
+        file.flush()
+        assert os.path.exists(path)
+
+if __name__ == "__main__": work(globals()[sys.argv[1]], sys.argv[2])
+"""
+
+FORK = """
+import os, pytest, work
+
+def test_it(tmp_path):
+    child = os.fork()
+    if not child:
+        try: work.work(work.{how}, tmp_path / "out")
+        except BaseException: os._exit(1)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    assert "{how}" == "limited" or (tmp_path / "out").read_text() == "1"
+"""
+
+SCRIPT = """
+import subprocess, sys
+
+def test_it(tmp_path):
+    subprocess.run([sys.executable, "work.py", "{how}", tmp_path / "out"], check=True)
+    assert "{how}" == "limited" or (tmp_path / "out").read_text() == "1"
+"""
+
+
+@pytest.mark.parametrize("test", [FORK, SCRIPT], ids=["fork", "script"])
+@pytest.mark.parametrize("how", ["closed", "standard", "limited"])
+def test_it_works_as_without_us(project: Project, test: str, how: str) -> None:
+    """Who cannot write down what it reads keeps its test from being stored."""
+    project.write("work.py", WORK)
+    project.write("test_it.py", test.replace("{how}", how))
+    assert project.run().exit == 0
+    assert project.run().executed == ({"test_it.py::test_it"} if how == "limited" else set())
+    project.write("work.py", WORK.replace("read(1)", "read(2)"))
+    assert project.run().outcomes["test_it.py::test_it"] == ("passed" if how == "limited" else "failed")
