@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Set
 from typing import TYPE_CHECKING
 
 from testcache.leaks import fillers_of
-from testcache.model import Found, Miss, NodeId, Result, Trace
+from testcache.model import Found, Hit, Miss, NodeId, Result, Trace
 from testcache.reasons import Reason
 
 if TYPE_CHECKING:
@@ -42,24 +42,36 @@ class Company:
 
     def is_wanted(self, node: NodeId) -> bool:
         """Whether to see if it passes in company, too."""
-        return self.failed_before(node) or bool(self._sharing(node))
+        return self.failed_before(node) or self._is_shared(node)
 
     def of(self, node: NodeId, before: Set[NodeId]) -> set[NodeId]:
         """Those of the tests before it that would have left it something; from now on they can run."""
         trace = self._runner.results[node].trace
-        if trace is None:
-            return set()
-        hits = {other: hit for other, hit in self._hits().items() if other in before}
-        others = fillers_of(trace, hits, self._runner.world.source) if self.failed_before(node) else set()
-        others |= self._sharing(node) & before
+        others = self.fillers(node) & before
+        if trace is not None and self.failed_before(node):
+            hits = {other: hit for other, hit in self._hits().items() if other in before}
+            others |= fillers_of(trace, hits, self._runner.world.source)
         self._load(others)
         return others
 
-    def _sharing(self, node: NodeId) -> set[NodeId]:
-        """Who leaves it something in the value of a wide fixture."""
+    def _is_shared(self, node: NodeId) -> bool:
+        """Whether it has to run because of what another test leaves in a wide fixture."""
         decision = self._runner.decisions.get(node)
-        waits_for = decision.waits_for if isinstance(decision, Miss) else ()
-        return {one.filler for one in waits_for if _is_of_a_fixture(one)}
+        return isinstance(decision, Miss) and any(map(_is_of_a_fixture, decision.waits_for))
+
+    def fillers(self, node: NodeId) -> set[NodeId]:
+        """Those who would have left it something in a wide fixture, and these; it was torn down in between, perhaps."""
+        found: set[NodeId] = set()
+        queue = [node] if self._is_shared(node) else []
+        while queue:
+            decision = self._runner.decisions.get(queue.pop())
+            trace = decision.trace if isinstance(decision, Hit) else decision.nearest if decision is not None else None
+            rests_on = {*(trace.found if trace is not None else ())}
+            rests_on.update(decision.waits_for if isinstance(decision, Miss) else ())
+            fresh = {one.filler for one in rests_on if _is_of_a_fixture(one)} - found
+            found |= fresh
+            queue.extend(fresh)
+        return found - {node}
 
     def result(self, node: NodeId) -> Result:
         """The result that it has now."""

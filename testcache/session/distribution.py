@@ -102,6 +102,11 @@ class Distribution:
         """Whether each test runs on one worker only; with --dist=each it runs on all."""
         return bool(self._config.option.dist != "each")
 
+    @property
+    def keeps_company(self) -> bool:
+        """Whether tests of one file run on one worker, in their order, so that they can rely on each other."""
+        return self.held_back and self._config.option.dist in ("loadfile", "loadscope", "loadgroup")
+
     def stand_down(self) -> None:
         """From here on the run is one without -n: whoever asks is told so, and xdist's session stays out."""
         option = self._config.option

@@ -1,8 +1,8 @@
 """Tests that end otherwise only because the tests before them were replayed: found before that is reported.
 
-A test that failed the last time and passes now may do so because nobody has left it what made it fail, and one that
-shares the value of a wide fixture because it has got a new one. Those that would have left it something really run;
-then it does so once more, and that counts.
+A test that failed the last time and passes now may do so because nobody has left it what made it fail. One that
+shares a wide fixture may pass, or fail, because it has got a new one. Those that would have left it something really
+run; then it does so once more, and that counts.
 
 Of a failure nothing tells whether it is of this kind, so it is tried, in this order:
 
@@ -21,7 +21,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 from _pytest.runner import runtestprotocol
@@ -47,6 +47,9 @@ class Company(Protocol):
 
     def is_wanted(self, node: NodeId) -> bool:
         """Whether to see if it passes in company, too."""
+
+    def fillers(self, node: NodeId) -> set[NodeId]:
+        """Those who would have left it something in a wide fixture that was torn down, perhaps."""
 
     def of(self, node: NodeId, before: Set[NodeId]) -> set[NodeId]:
         """Those of the tests before it that would have left it something; from now on they can run."""
@@ -85,7 +88,9 @@ class Neighbours:
         self._position: dict[NodeId, int] = {}
         self._replayed: dict[str, list[pytest.Item]] = {}
         self._ran: set[NodeId] = set()
-        self._logged = False
+        self._by_id: dict[str, pytest.Item] = {}
+        self._alive: dict[NodeId, dict[pytest.FixtureDef[Any], object]] = {}
+        self._logged = self._tried = False
         self.take(items)
         others = config.hook.pytest_runtest_protocol.get_hookimpls()
         if all(found.wrapper or found.hookwrapper or found.plugin_name.startswith(_OURS) for found in others):
@@ -94,6 +99,7 @@ class Neighbours:
     def take(self, items: Sequence[pytest.Item]) -> None:
         """Take all tests in their order, again when some have been imported that were left out before."""
         self._items = {node_id(item): item for item in items}
+        self._by_id = {item.nodeid: item for item in items}
         self._position = {node_id(item): position for position, item in enumerate(items)}
         self._replayed.clear()
         for item in items:
@@ -116,22 +122,44 @@ class Neighbours:
         before = self._before(node_id(item))
         if sum(self._hits[node_id(one)].duration_s for one in before) > MOST_S:
             before = []
-        is_wanted = self._company.is_wanted(node_id(item))
+        is_wanted = self._company.is_wanted(node_id(item)) and not self._is_in_company(item)
         if not before and not is_wanted:
             return None
         hook = item.ihook
         hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        self._logged = False
+        self._logged = self._tried = False
         reports = runtestprotocol(item, log=False, nextitem=nextitem)
         took_s = sum(report.duration for report in reports)
         if before and _failed(reports) and took_s <= MOST_S and not self._logged:
             reports = self._again(item, nextitem, before, reports)
         elif is_wanted and not self._logged and all(report.passed for report in reports):
             reports = self._in_company(item, nextitem, reports)
+        if is_wanted and _failed(reports) and not self._logged and not self._tried:
+            reports = self._in_company(item, nextitem, reports)
         for report in reports:
             hook.pytest_runtest_logreport(report=report)
         hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
+
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        """A test has run; some of its fixtures stay for the next one."""
+        item = self._by_id.get(nodeid)
+        if item is not None and node_id(item) not in self._hits:
+            self._note(item)
+
+    def _note(self, item: pytest.Item) -> None:
+        values = ((one, one.cached_result) for one in _wide(item))
+        self._alive[node_id(item)] = {one: value for one, value in values if value is not None}
+
+    def _is_in_company(self, item: pytest.Item) -> bool:
+        """Whether all who leave it something have run, and each fixture that it shares with them is still up."""
+        fillers = self._company.fillers(node_id(item))
+        return bool(fillers) and all(self._is_with(item, one) for one in fillers)
+
+    def _is_with(self, item: pytest.Item, filler: NodeId) -> bool:
+        other, values = self._items.get(filler), self._alive.get(filler, {})
+        common = _wide(item) & _wide(other) if other is not None else set()
+        return bool(common) and all(values.get(one, common) is one.cached_result for one in common)
 
     def _again(
         self,
@@ -150,10 +178,7 @@ class Neighbours:
         last = self._attempt(item, nextitem)
         if any(report.failed for report in last) or self._logged:
             return first
-        node = node_id(item)
-        problems = ((Reason.NEEDS_NEIGHBOURS.slug, f"the {len(before)} before it in its file were replayed"),)
-        took_s = sum(report.duration for report in last)
-        self._found(Result(path_of(node), node, None, problems, took_s, time.time()))
+        self._needs(item, f"the {len(before)} before it in its file were replayed", last)
         return last
 
     def _in_company(
@@ -162,9 +187,11 @@ class Neighbours:
         """Find out whether a test passes behind those that were replayed, too; the reports to show."""
         here = self._position.get(node_id(item), 0)
         others = self._company.of(node_id(item), {n for n, position in self._position.items() if position < here})
-        company = [self._items[n] for n in sorted(others, key=self._position.__getitem__) if n not in self._ran]
+        again = self._ran - self._company.fillers(node_id(item))  # what these leave goes with a fixture
+        company = [self._items[n] for n in sorted(others - again, key=self._position.__getitem__)]
         if not company:
             return alone
+        self._tried = True
         common = _common(item, *company)
         item.session._setupstate.teardown_exact(common)
         result = self._company.result(node_id(item))
@@ -172,16 +199,29 @@ class Neighbours:
             self._ran.add(node_id(one))
             self._attempt(one, common)
         last = self._attempt(item, nextitem)
+        if _failed(alone):
+            if any(report.failed for report in last) or self._logged:
+                return alone
+            self._needs(item, f"{len(company)} before it have left it something", last)
+            return last
         if any(report.failed for report in last):
             return last
         self._company.keep(result)
         return alone
 
+    def _needs(self, item: pytest.Item, why: str, reports: Sequence[pytest.TestReport]) -> None:
+        node = node_id(item)
+        problems = ((Reason.NEEDS_NEIGHBOURS.slug, why),)
+        took_s = sum(report.duration for report in reports)
+        self._found(Result(path_of(node), node, None, problems, took_s, time.time()))
+
     def _attempt(self, item: pytest.Item, nextitem: pytest.Item | None) -> list[pytest.TestReport]:
         item._report_sections.clear()  # else the output of the attempt before would be shown again
         del item.user_properties[:]
         with self._watched(node_id(item)):
-            return runtestprotocol(item, log=False, nextitem=nextitem)
+            reports = runtestprotocol(item, log=False, nextitem=nextitem)
+        self._note(item)
+        return reports
 
 
 def lines(results: Iterable[Result]) -> Iterator[str]:
@@ -197,6 +237,13 @@ def lines(results: Iterable[Result]) -> Iterator[str]:
 
 def _failed(reports: Sequence[pytest.TestReport]) -> bool:
     return any(report.failed and report.when in _PHASES for report in reports)
+
+
+def _wide(item: pytest.Item) -> set[pytest.FixtureDef[Any]]:
+    """The fixtures of a test that others may share."""
+    info = getattr(item, "_fixtureinfo", None)
+    named = info.name2fixturedefs.values() if info is not None else ()
+    return {one for definitions in named for one in definitions if one.scope != "function"}
 
 
 def _common(item: pytest.Item, *others: pytest.Item) -> pytest.Item:

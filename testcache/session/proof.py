@@ -102,6 +102,9 @@ class Proof:
         for path in filter(self._quarantine.is_joined, running):
             for node in [node for node in hits if path_of(node) == path]:
                 self._run(node, Hit(hits.pop(node)), Reason.WITH_NEIGHBOURS)
+            for node, decision in decisions.items():
+                if isinstance(decision, Miss) and decision.waits_for and path_of(node) == path:
+                    decisions[node] = dataclasses.replace(decision, waits_for=())  # with the others, not behind them
         return hits
 
     def _run(self, node: NodeId, hit: Hit, reason: Reason) -> None:

@@ -18,6 +18,7 @@ import pytest
 from testcache.errors import StoreError
 from testcache.leaks import Leaks, came_upon, replayed_by
 from testcache.model import STEP, Change, Decision, Found, Hit, Kind, Miss, NodeId, Result, Trace
+from testcache.reasons import Reason
 from testcache.session import environment, replay
 from testcache.session.company import Company
 from testcache.session.crew import run_here
@@ -72,10 +73,23 @@ class Rounds:
         neighbour to be torn down before it.
         """
         self._disturb(items, self._leaks.of_hits())
+        if self._runner.distribution.keeps_company:
+            self._gather(items)
         hits = self._runner.hits
         first = next((at for at, node in enumerate(self._order) if node not in hits), len(self._order))
         self._early = set(self._order[:first])
         items.sort(key=self._round)
+
+    def _gather(self, items: list[pytest.Item]) -> None:
+        """Who shares a wide fixture with those that run does so with them: a worker gives nobody a second try."""
+        company = Company(self._runner, self._traces, lambda nodes: self._import(items, nodes))
+        fillers = {node: company.fillers(node) for node in self.waiting}
+        needed = {one for node, found in fillers.items() for one in found if path_of(one) == path_of(node)}
+        for node in {node for node, found in fillers.items() if found}:
+            self.waiting.pop(node)
+        traces = self._traces() if needed else {}
+        misses = {one: Miss(Reason.WITH_NEIGHBOURS, (), traces.get(one)) for one in needed if self._is_to_replay(one)}
+        self._take_back(items, misses)
 
     def _round(self, item: pytest.Item) -> int:
         node = node_id(item)
