@@ -89,7 +89,7 @@ class Origin:
     def _is_resource_read(self, frame: FrameType) -> bool:
         """Tell `loader.get_data(path)` and `get_source`, which anyone may call, from the import system's own reads."""
         step: FrameType | None = frame
-        while step is not None and step.f_code.co_name in ("get_data", "get_source"):
+        while step is not None and step.f_code.co_name in ("get_data", "_get_data", "get_source"):
             step = step.f_back
         return step is not None and step is not frame and self._classify(step.f_code.co_filename) != _IMPORT
 

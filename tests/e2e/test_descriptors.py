@@ -8,7 +8,7 @@ import pytest
 from harness import Project
 
 TESTS = """
-import importlib, importlib.resources, os, shutil, tempfile
+import importlib, importlib.resources, os, shutil, tempfile, zipimport
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -60,6 +60,9 @@ def test_resource_in_archive(monkeypatch):
     monkeypatch.syspath_prepend("lib.zip")
     assert (importlib.resources.files("zipped_package") / "data.txt").read_text() == "text"
 
+def test_data_in_archive():
+    assert zipimport.zipimporter("data.zip").get_data("zipped_package/data.txt") == b"text"
+
 def test_far():
     assert os.stat in os.supports_follow_symlinks
     assert {os.stat, os.open, os.access} <= os.supports_dir_fd
@@ -67,10 +70,11 @@ def test_far():
 
 
 def archive(project: Project, text: str) -> None:
-    with zipfile.ZipFile(project.path / "lib.zip", "w") as made:
-        made.writestr("zipped.py", f"def f(): return {text!r}\n")
-        made.writestr("zipped_package/__init__.py", "")
-        made.writestr("zipped_package/data.txt", text)
+    for name in ("lib.zip", "data.zip"):
+        with zipfile.ZipFile(project.path / name, "w") as made:
+            made.writestr("zipped.py", f"def f(): return {text!r}\n")
+            made.writestr("zipped_package/__init__.py", "")
+            made.writestr("zipped_package/data.txt", text)
 
 
 @pytest.fixture
@@ -108,4 +112,4 @@ def test_a_file_removed_in_another_folder_leaves_that_of_the_same_name_an_input(
 def test_what_is_in_an_archive_counts(recorded: Project) -> None:
     """Modules that are imported from it, by the first test or a later one, and resources."""
     archive(recorded, "other")
-    assert failed(recorded) == {"module_in_archive", "same_module_again", "resource_in_archive"}
+    assert failed(recorded) == {"module_in_archive", "same_module_again", "resource_in_archive", "data_in_archive"}
