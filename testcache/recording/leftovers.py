@@ -38,6 +38,7 @@ from testcache.recording.keepers import Names
 from testcache.recording.ledger import Account, Ledger
 from testcache.recording.portrait import portrait
 from testcache.recording.remains import Entry, Remains
+from testcache.recording.shelves import Shelves
 from testcache.recording.tape import Tape
 
 _NOTHING: frozenset[Found] = frozenset()
@@ -69,6 +70,7 @@ class Leftovers:
     ) -> None:
         self._tape = tape
         self._ambience = ambience
+        self._shelves = Shelves(tape)
         self._ledger = ledger
         self._interiors = Interiors(self._is_library, by_content=by_content)
         self._census = Census(tape.place_name, is_project, self._interiors)
@@ -254,7 +256,7 @@ class Leftovers:
     def _look(self, test: NodeId, fixture: Context | None, importing: str) -> None:
         self._read_mentions()
         look = self._census.changes()
-        changes = [*look.changes, *self._ambience.changes()]
+        changes = [*look.changes, *self._ambience.changes(), *self._shelves.changes()]
         for change in changes:
             place = change.place
             if self.overlooked and any(is_within(place, other) for other in self.overlooked):

@@ -21,6 +21,7 @@ from testcache.inputs.variables import CURRENT_FOLDER, Variables
 from testcache.model import ABSENT, Kind
 from testcache.recording.context import Context
 from testcache.recording.origin import METADATA, Origin
+from testcache.recording.shelves import is_for_all
 from testcache.recording.tape import Tape
 from testcache.recording.unseen import step_aside, unseen
 
@@ -130,10 +131,17 @@ class Reads:
         for _ in range(fs.MOST_LINKS):
             if not self._tape.is_own_output(path):
                 return self._tape.top, path
+            self._came_upon(path)
             before, path = path, fs.followed(path, whole=follow)
             if path == before or self._tape.roots.is_ignored(path):
                 break
         return None
+
+    def _came_upon(self, path: str) -> None:
+        """What lies in a folder that many tests share may be another one's."""
+        name = self._tape.on_shelf(path)
+        if name and self._origin.find()[1]:
+            self._tape.note(self._tape.top, Kind.VARIABLE, name, ABSENT)
 
     def _asked_folder(self) -> None:
         """It matters from where the run was started, unless code has gone elsewhere meanwhile."""
@@ -161,6 +169,8 @@ class Reads:
         appends = isinstance(flags, int) and flags & os.O_APPEND
         if not appends or not self._exists(raw):
             self._wrote(raw, follow=True)
+        else:
+            self._tape.touch(self._path(raw) or "")
 
     def _exists(self, raw: object) -> bool:
         path = self._path(raw)
@@ -217,12 +227,16 @@ class Reads:
         if not self._tape.roots.name(path).startswith(_TEMPORARY):  # it may outlive the run, and be there the next time
             self._asked(raw)
             self._tape.makers.update(dict.fromkeys(places, self._tape.top))
+        elif not is_for_all():
+            self._tape.shelve(places)
         self._tape.created.update(places)
 
     def _created(self, raw: object) -> None:
         path = self._path(raw)
         if path is not None:
-            self._tape.created.update((path, fs.real_place(path)))
+            places = (path, fs.real_place(path))
+            self._tape.shelve(places)
+            self._tape.created.update(places)
 
     def _wrote(self, raw: object, *, follow: bool = False) -> None:
         path = self._path(raw)
@@ -257,6 +271,7 @@ class Reads:
             # besides the file: what is committed but not yet in it, or must be rolled back
             for beside in ("", "-wal", "-journal"):
                 self._opened(raw + beside)
+            self._tape.touch(self._path(raw) or "")  # whether it is written to is seen by its bytes
         else:
             self._wrote(raw, follow=True)
 

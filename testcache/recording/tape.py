@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from os.path import dirname
@@ -21,6 +21,9 @@ from testcache.source import Source, parse
 
 MADE = "<made>"
 """Stands for a folder that the run has made, in the names of places."""
+
+SHELF = "<shelf>"
+"""Stands before the names of files in temporary folders that many tests share."""
 
 UNPARSED = parse(b"", collected=False)
 """In a child process nobody asks what counts in a file: the parent knows."""
@@ -63,6 +66,8 @@ class Tape:
     written: set[str] = field(default_factory=set)
     created: set[str] = field(default_factory=set)
     makers: dict[str, Context] = field(default_factory=dict)
+    shelves: dict[str, tuple[Context, str]] = field(default_factory=dict)
+    touched: dict[str, str] = field(default_factory=dict)
     stream: Callable[..., None] | None = None
     switched: Callable[[Context], None] | None = None
     executed: list[ModuleType] = field(default_factory=list)
@@ -172,6 +177,35 @@ class Tape:
             self.stream("wrote", path)
         self.top.written.add(path)
         self.written.add(path)
+        self.touch(path)
+
+    # -- folders that many tests share (`testcache.recording.shelves`)
+
+    def shelve(self, places: Collection[str]) -> None:
+        """A temporary folder is made, under all these names: for many tests, if by a wide fixture or an import."""
+        maker = self.top
+        if maker.is_module or len(self.stack) > 1:
+            count = len({label for other, label in self.shelves.values() if other.name == maker.name})
+            self.shelves.update(dict.fromkeys(places, (maker, f"{SHELF} {maker.name} {count}")))
+
+    def on_shelf(self, path: str) -> str:
+        """The name of what somebody else has made, or lies in there, which is the same in each run; "" for the rest."""
+        if not self.shelves:
+            return ""
+        folder = path
+        while folder not in self.shelves:
+            parent = dirname(folder)
+            if parent == folder:
+                return ""
+            folder = parent
+        maker, label = self.shelves[folder]
+        return f"{label}{path[len(folder) :]}" if maker is not self.top else ""
+
+    def touch(self, path: str) -> None:
+        """A path has been written to, or may have been."""
+        name = self.on_shelf(path)
+        if name:
+            self.touched[name] = path
 
     def is_own_output(self, path: str) -> bool:
         """Whether a path was made by this run (a temporary folder, an output): no input then."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from testcache.leaks import fillers_of
 from testcache.model import Found, Hit, Miss, NodeId, Result, Trace
 from testcache.reasons import Reason
+from testcache.recording.tape import SHELF
 
 if TYPE_CHECKING:
     from testcache.session.runner import Runner
@@ -83,4 +84,4 @@ class Company:
 
 
 def _is_of_a_fixture(found: Found) -> bool:
-    return "()" in found.place
+    return "()" in found.place or SHELF in found.place

@@ -1,0 +1,115 @@
+"""What tests leave for each other in a temporary folder of a wide fixture, and in the fixture's value."""
+
+from __future__ import annotations
+
+import pytest
+from harness import Project
+
+HEAD = """
+import os, sqlite3, sys, tempfile
+from pathlib import Path
+from subprocess import check_call
+import pytest
+from price import price
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory): return tmp_path_factory.mktemp("shared")
+
+@pytest.fixture(scope="module")
+def table(): return {}
+"""
+WAYS = {
+    "a file": (
+        "def test_1(shared): (shared / 'x').write_text(price())",
+        "def test_2(shared): assert (shared / 'x').read_text() == '1'",
+    ),
+    "a file in a folder of its own": (
+        "def test_1(shared): (shared / 'sub').mkdir(); (shared / 'sub/x').write_text(price())",
+        "def test_2(shared): assert (shared / 'sub/x').read_text() == '1'",
+    ),
+    "a name": (
+        "def test_1(shared): (shared / price()).touch()",
+        "def test_2(shared): assert os.listdir(shared) == ['1']",
+    ),
+    "a file that was not there": (
+        "def test_1(shared): (shared / price()).touch()",
+        "def test_2(shared): assert not (shared / '2').exists()",
+    ),
+    "a file that is there": (
+        "def test_1(shared):\n    (shared / 'x').touch()\n    if price() == '2': (shared / 'x').unlink()",
+        "def test_2(shared): assert (shared / 'x').exists()",
+    ),
+    "a line": (
+        "def test_0(shared): (shared / 'x').touch()\ndef test_1(shared): print(price(), file=(shared / 'x').open('a'))",
+        "def test_2(shared): assert (shared / 'x').read_text() == '1\\n'",
+    ),
+    "a row": (
+        "def run(shared, text):\n    with sqlite3.connect(shared / 'x') as db: return [*db.execute(text)]\n"
+        "def test_0(shared): run(shared, 'create table t (n)')\n"
+        "def test_1(shared): run(shared, f'insert into t values ({price()})')",
+        "def test_2(shared): assert run(shared, 'select n from t') == [(1,)]",
+    ),
+    "what a child writes": (
+        "def test_1(shared): check_call([sys.executable, '-c', 'import sys, price\\n'\n"
+        "    'open(sys.argv[1], \"w\").write(price.price())', shared / 'x'])",
+        "def test_2(shared): assert (shared / 'x').read_text() == '1'",
+    ),
+    "a folder of a module": (
+        "HERE = Path(tempfile.mkdtemp())\ndef test_1(): (HERE / 'x').write_text(price())",
+        "def test_2(): assert (HERE / 'x').read_text() == '1'",
+    ),
+    "a value": (
+        "def test_1(table): table['x'] = price()",
+        "def test_2(table): assert table['x'] == '1'",
+    ),
+}
+
+
+def write(project: Project, filler: str, finder: str) -> None:
+    project.write("price.py", "def price(): return '1'\n")
+    far = "def test_far(tmp_path):\n    (tmp_path / 'x').touch()\n    assert (tmp_path / 'x').exists()\n"
+    project.write("test_it.py", f"{HEAD}{filler}\n{finder}\n{far}")
+    assert project.run().exit == 0
+    assert project.run().executed == set()
+    project.write("price.py", "def price(): return '2'\n")
+
+
+@pytest.mark.parametrize(("filler", "finder"), WAYS.values(), ids=WAYS.keys())
+def test_who_finds_something_else_runs(project: Project, filler: str, finder: str) -> None:
+    """And fails as in a run of all, though the folder was torn down before its turn came; the others are replayed."""
+    write(project, filler, finder)
+    run = project.run()
+    assert (run.exit, run.outcomes["test_it.py::test_2"]) == (1, "failed"), run.text
+    assert run.outcomes["test_it.py::test_1"] == "passed"
+    assert "test_it.py::test_far" in run.replayed
+
+
+@pytest.mark.parametrize("way", ["a file", "a value"])
+def test_who_can_live_with_it_passes(project: Project, way: str) -> None:
+    """The folder that it gets when its turn comes is empty: those that fill it do so once more, each but once."""
+    filler, finder = WAYS[way]
+    chain = finder.replace("== '1'", "in '12'") + "\n" + finder.replace("test_2", "test_3").replace("== '1'", "in '12'")
+    write(project, filler, chain)
+    for ran in ({1, 2, 3}, {1, 2, 3}, set()):
+        run = project.run()
+        assert run.exit == 0, run.text
+        assert {f"test_it.py::test_{number}" for number in ran} <= run.executed
+    assert run.executed == set()
+
+
+@pytest.mark.parametrize("way", ["a file", "a value"])
+def test_workers_run_them_together(project: Project, way: str) -> None:
+    """With --dist=loadfile a test may rely on those before it in its file, which are on the same worker."""
+    filler, finder = WAYS[way]
+    write(project, filler, finder.replace("== '1'", "in '12'"))
+    run = project.run("-n2", "--dist=loadfile")
+    assert (run.exit, run.executed) == (0, {"test_it.py::test_1", "test_it.py::test_2"}), run.text
+    assert project.run("-n2", "--dist=loadfile").executed == set()
+
+
+def test_who_waits_for_the_same_is_replayed(project: Project) -> None:
+    """The edit matters to nobody but the test that fills the folder."""
+    write(project, *WAYS["a file"])
+    project.write("price.py", "def price():\n    number = 1\n    return str(number)\n")
+    run = project.run()
+    assert (run.exit, run.executed) == (0, {"test_it.py::test_1"})
