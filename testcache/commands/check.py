@@ -88,7 +88,7 @@ def _facts(index: Index, world: World, database: Path) -> Iterator[tuple[str, st
         path = place(fact.name)
         if fact.kind in (Kind.EXISTS, Kind.STAT):
             yield path, seal.folder(path)
-        elif fact.kind in (Kind.LISTING, Kind.TIMES):
+        elif fact.kind in (Kind.LISTING, Kind.TIMES, Kind.PERMISSIONS):
             yield path, seal.signature(path)
         elif fact.kind == Kind.LINK:
             yield path, seal.link(path)

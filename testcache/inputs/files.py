@@ -241,6 +241,14 @@ def times_of(path: str) -> Digest:
     return ABSENT if signature is None else digest.of_fields("times", signature[0])
 
 
+def permissions_of(path: str) -> Digest:
+    """Digest of who may do what with a file, for those who ask for it by name."""
+    try:
+        return digest.of_fields("permissions", stat.S_IMODE(ask(path).st_mode))
+    except (OSError, ValueError):
+        return ABSENT
+
+
 def listing_of(path: str, *, without: frozenset[str] = frozenset()) -> Digest:
     """Digest of a folder's entries: names and kinds, not what tools leave there, not `without`."""
     try:

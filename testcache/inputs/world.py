@@ -50,6 +50,7 @@ class World:
             Kind.EXISTS: lambda name: fs.kind_of(roots.path(name)),
             Kind.STAT: lambda name: fs.stat_of(roots.path(name)),
             Kind.TIMES: lambda name: fs.times_of(roots.path(name)),
+            Kind.PERMISSIONS: lambda name: fs.permissions_of(roots.path(name)),
             Kind.LISTING: lambda name: fs.listing_of(roots.path(name)),
             Kind.LINK: lambda name: fs.link_of(roots.path(name)),
             Kind.VARIABLE: variables.fingerprint,

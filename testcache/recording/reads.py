@@ -1,8 +1,8 @@
 """Files, folders and links: what audit events and the `stat` family of calls give away.
 
 There is no audit event for `os.stat`, `os.lstat`, `os.access` and `os.readlink`, so these four are
-wrapped. Does not see: files read by C code without an audit event, `DirEntry.stat`, the modification
-time in an `os.stat` result (only `os.path.getmtime` and `getctime`, asked for by name).
+wrapped. Does not see: files read by C code without an audit event; and of a whole result, that of `os.stat` or
+`os.scandir`, only what the asking file has a name for (`testcache.recording.details`).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from testcache.inputs.distributions import Distributions
 from testcache.inputs.variables import CURRENT_FOLDER, Variables
 from testcache.model import ABSENT, Kind
 from testcache.recording.context import Context
+from testcache.recording.details import Details
 from testcache.recording.origin import METADATA, Origin
 from testcache.recording.shelves import is_for_all
 from testcache.recording.tape import Tape
@@ -50,11 +51,12 @@ class Reads:
         self._distributions = distributions
         self.variables = variables
         self._restore: list[tuple[Any, str, Any]] = []
+        self._details = Details(tape)
         self._passed: object = None  # the name that is being opened in a folder given by its descriptor
         self.handlers: dict[str, Callable[[tuple[Any, ...]], None]] = {
             "open": self._open,
             "os.listdir": lambda args: self._listed(args[0]),
-            "os.scandir": lambda args: self._listed(args[0]),
+            "os.scandir": lambda args: self._listed(args[0], handed_on=True),
             "os.mkdir": lambda args: self._made(self._at(args[0], args[2])),
             "tempfile.mkdtemp": lambda args: self._created(args[0]),
             "tempfile.mkstemp": lambda args: self._created(args[0]),  # a random name: no later run finds it
@@ -195,16 +197,18 @@ class Reads:
         context.signatures.setdefault(path, signature)
         tape.note(context, Kind.FILE, tape.roots.name(path), tape.files.digest_at(path, signature))
 
-    def _listed(self, raw: object) -> None:
+    def _listed(self, raw: object, *, handed_on: bool = False) -> None:
         if isinstance(raw, int):
             raw = fs.of_descriptor(raw)
         charged = self.charged(raw if raw is not None else ".")
         if charged is None:
             return
         context, path = charged
-        _, counts, names = self._origin.find()
+        frame, counts, names = self._origin.find()
         if not counts or METADATA in names:
             return
+        if handed_on and not names:
+            self._details.entries(frame, context, path)
         folder = path + os.sep
         own = frozenset(
             other[len(folder) :]
@@ -299,12 +303,14 @@ class Reads:
         if charged is None:
             return
         context, path = charged
-        _, counts, names = self._origin.find()
+        frame, counts, names = self._origin.find()
         if not counts or "checkcache" in names or METADATA in names:
             return
+        kind_only = not _PRESENCE.isdisjoint(names)
+        if not kind_only:
+            self._details.state(frame, context, path)
         if "samefile" in names:  # which file it is, however it is reached
             self._tape.note(context, Kind.LINK, self._tape.roots.name(path), fs.link_of(path))
-        kind_only = not _PRESENCE.isdisjoint(names)
         if not follow and (seen is None or kind_only or stat.S_ISLNK(seen.st_mode)):
             self._tape.note(context, Kind.LINK, self._tape.roots.name(path), fs.link_of(path))
         elif seen is None or kind_only:

@@ -143,6 +143,38 @@ FLIPS = {
         env={"SHOP_PORT": "80"},
         then={"SHOP_PORT": "81"},
     ),
+    "a modification time": Flip(
+        HERE + "def test_it(): assert os.stat(HERE + '/data.txt').st_mtime <= os.stat(HERE + '/more.txt').st_mtime\n",
+        {"data.txt": "a", "more.txt": "b"},
+        writes("data.txt", "a"),
+    ),
+    "a modification time that another function looks at": Flip(
+        HERE + "import shop\ndef test_it(): assert not shop.newer(HERE + '/data.txt', HERE + '/more.txt')\n",
+        {
+            "shop.py": "import os\ndef newer(a, b): return later(os.stat(a), os.stat(b))\n"
+            "def later(a, b): return a.st_mtime > b.st_mtime\n",
+            "data.txt": "a",
+            "more.txt": "b",
+        },
+        writes("data.txt", "a"),
+    ),
+    "permissions": Flip(
+        HERE + "import stat\ndef test_it(): assert stat.S_IMODE(os.stat(HERE + '/key').st_mode) == 0o600\n",
+        {"key": "a"},
+        lambda project: (project.path / "key").chmod(0o644),
+        before=lambda project: (project.path / "key").chmod(0o600),
+    ),
+    "which file it is, by its number": Flip(
+        HERE + "def test_it(): assert os.path.samestat(os.stat(HERE + '/now'), os.stat(HERE + '/v1'))\n",
+        {"v1/x": "", "v2/x": ""},
+        links("now", "v2"),
+        before=links("now", "v1"),
+    ),
+    "the size of an entry": Flip(
+        HERE + "def test_it(): assert sum(one.stat().st_size for one in os.scandir(HERE + '/data')) == 2\n",
+        {"data/a": "a", "data/b": "b"},
+        writes("data/a", "aa"),
+    ),
     "a module that could be found": Flip(
         "from importlib.util import find_spec\ndef test_it(): assert find_spec('late') is None\n",
         edit=writes("late.py", ""),
