@@ -3,6 +3,7 @@
 A module body runs once, under whoever imports it first; everybody who imports it later depends on it
 just as much. So each first-party module is charged on its own, and every import statement, also one
 that finds the module loaded already, leaves an edge from the context that runs it.
+What installed libraries import without declaring it is looked after by `testcache.recording.wants`.
 Does not see: `sys.modules["name"]`, and a submodule reached as an attribute that somebody else imported.
 """
 
@@ -30,6 +31,7 @@ from testcache.recording.origin import Origin
 from testcache.recording.strangers import Strangers
 from testcache.recording.tape import Tape
 from testcache.recording.unseen import step_aside, unseen
+from testcache.recording.wants import Wants
 
 _SKIPPING = "_pytest.outcomes"
 """Where `pytest.importorskip` imports what its caller asks for."""
@@ -48,6 +50,7 @@ class Imports:
         self._foreign: dict[object, bool] = {}
         self._silent: set[object] = set()  # of these, the names of modules whose imports are nobody's input
         self._strangers = Strangers(tape)
+        self._wants = Wants(distributions, self._want)
         self._restore: list[tuple[Any, str, Any]] = []
         self._import: Callable[..., Any] = builtins.__import__
 
@@ -149,20 +152,22 @@ class Imports:
         __tracebackhide__ = True
         try:
             importer = globals.get("__name__") if globals else None
-            if importer in self._silent:
-                return self._import(name, globals, locals, fromlist, level)
             context = self._tape.top
-            foreign = self._foreign.get(importer)
-            if foreign:
-                module = self._import(name, globals, locals, fromlist, level)
-                if level or (not fromlist and self._strangers.is_outside(name)):
+            silent = importer in self._silent
+            if silent or self._foreign.get(importer):
+                try:
+                    module = self._import(name, globals, locals, fromlist, level)
+                finally:
+                    if level == 0 and globals:
+                        self._wants.asked(globals, name)
+                if silent or level or (not fromlist and self._strangers.is_outside(name)):
                     return module
                 if self._strangers.asked(context, globals, _names(name, fromlist)):
                     self._silent.add(importer)
                 return module
             package = globals.get("__package__") if level and globals else None
             key = (name, package, level, tuple(fromlist) if fromlist else ())
-            if foreign is False and key in context.imports:
+            if self._foreign.get(importer) is False and key in context.imports:
                 return self._import(name, globals, locals, fromlist, level)
             asker = globals if globals is not None else sys._getframe(1).f_globals
             found = False
@@ -172,7 +177,10 @@ class Imports:
                 return module
             finally:
                 self._imported(context, key, globals, found)
-                if level == 0 and self._foreign.get(importer) is not False:
+                foreign = self._foreign.get(importer)
+                if level == 0 and globals and foreign:
+                    self._wants.asked(globals, name)
+                if level == 0 and foreign is not False:
                     self._strangers.asked(context, asker, _names(name, fromlist))
         except BaseException as error:
             step_aside(error)
@@ -328,6 +336,13 @@ class Imports:
             needed = self._needed[owner] = frozenset(seen)
         for name in needed:
             self._tape.note(context, Kind.DISTRIBUTION, name, self._distributions.fingerprint(name))
+            self._wants.used(context, name)
+
+    def _want(self, context: Context, name: str) -> None:
+        """Charge what a library has imported, if that is not the project's: then it was told its name."""
+        file = getattr(sys.modules.get(name), "__file__", None)
+        if not isinstance(file, str) or not self._tape.roots.is_first_party(abspath(file)):
+            self._edge(context, name)
 
     def _note_location(self, context: Context, name: str) -> None:
         path = tuple(sys.path)
