@@ -41,6 +41,7 @@ class Distributions:
         self._folders: dict[str, str] | None = None
         self._owners: dict[str, str | None] = {}
         self._tops: dict[str, set[str]] | None = None
+        self._listed: dict[str, frozenset[bytes]] = {}
         self._unhashed: dict[str, tuple[Signature, list[bytes]]] = {}
 
     def forget(self) -> None:
@@ -109,10 +110,24 @@ class Distributions:
         return frozenset()
 
     def owner(self, path: str) -> str | None:
-        """The distribution that installed a file in a site folder; None if nobody did."""
+        """The distribution that installed a file in a site folder; None if nobody did, by what its RECORD says."""
         if path not in self._owners:
-            self._owners[path] = self._find_owner(path)
+            found = self._find_owner(path)
+            self._owners[path] = found if found is not None and self._has_installed(found, path) else None
         return self._owners[path]
+
+    def _has_installed(self, name: str, path: str) -> bool:
+        """Whether a RECORD names a file, or there is none to ask. Cost: a look-up, once the RECORD is read."""
+        folder = self.folders().get(name)
+        site = dirname(folder) + os.sep if folder is not None else ""
+        if folder is None or not path.startswith(site) or path.startswith(folder):
+            return True
+        if name not in self._listed:
+            record = join(folder, "RECORD")
+            lines = read_bytes(record).splitlines() if isfile(record) else ()
+            self._listed[name] = frozenset(line.rpartition(b",")[0].rpartition(b",")[0].strip(b'"') for line in lines)
+        listed = self._listed[name]
+        return not listed or os.fsencode(path[len(site) :].replace(os.sep, "/")) in listed
 
     def _find_owner(self, path: str) -> str | None:
         for marker in (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}"):
