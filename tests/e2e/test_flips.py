@@ -66,9 +66,7 @@ MADE = "def load():\n    os.makedirs(HERE + '/made', exist_ok=True)\n    path = 
 MADE += "    if not os.path.exists(path): open(path, 'w').write('1')\n    return open(path).read()\n"
 MAKER = "import gen\ndef test_make():\n    os.makedirs(HERE + '/out', exist_ok=True)\n"
 MAKER += "    open(HERE + '/out/x', 'w').write(gen.text)\n"
-RUNS = (
-    HERE + "import subprocess\ndef run(*args, **given): return subprocess.run(*args, capture_output=True, **given)\n"
-)
+RUNS = HERE + "import subprocess\ndef run(*args, **given): return subprocess.run(*args, capture_output=True, **given)\n"
 NO_LOG = (
     "import logging\ndef test_it(caplog):\n    logging.getLogger('shop').info('x')\n    assert not caplog.records\n"
 )
