@@ -20,7 +20,7 @@ from testcache.recording.identity import identity
 from testcache.recording.origin import Origin
 from testcache.recording.spoken import patterns
 from testcache.recording.tape import Tape
-from testcache.recording.unseen import step_aside, unseen
+from testcache.recording.unseen import aside, unseen
 
 _PICKING = frozenset({"getproxies_environment", "_execute_child", "_patch_dict", "_unpatch_dict"})
 """Library functions that go through the environment for themselves, and give no copy to anybody."""
@@ -60,11 +60,8 @@ class Environ:
             __tracebackhide__ = True
             if identity(key) not in self._given:
                 self._read(key)
-            try:
+            with aside:
                 return original(environ, key)
-            except BaseException as error:
-                step_aside(error)
-                raise
 
         return __getitem__
 
@@ -83,11 +80,8 @@ class Environ:
         @unseen
         def assign(environ: Any, key: Any, *value: Any) -> None:
             __tracebackhide__ = True
-            try:
+            with aside:
                 original(environ, key, *value)
-            except BaseException as error:
-                step_aside(error)
-                raise
             if key == "PYTEST_CURRENT_TEST":  # three times a test
                 return
             name = os.fsdecode(key) if isinstance(key, (str, bytes)) else ""

@@ -30,7 +30,7 @@ from testcache.recording.context import Context, Problem
 from testcache.recording.origin import Origin
 from testcache.recording.strangers import Strangers
 from testcache.recording.tape import Tape
-from testcache.recording.unseen import step_aside, unseen
+from testcache.recording.unseen import aside, unseen
 from testcache.recording.wants import Wants
 
 _SKIPPING = "_pytest.outcomes"
@@ -112,7 +112,7 @@ class Imports:
             __tracebackhide__ = True
             spec = module.__spec__
             filename = getattr(spec, "origin", None)
-            try:
+            with aside:
                 if not isinstance(filename, str) or not self._is_project(filename):
                     original(loader, module)
                     return
@@ -122,9 +122,6 @@ class Imports:
                 self._strangers.asked(self._tape.top, sys._getframe(1).f_globals, [module.__name__])
                 with self._tape.executing(loaded, module):
                     original(loader, module)
-            except BaseException as error:
-                step_aside(error)
-                raise
             signature = loaded.context.signatures.get(filename)
             if signature is not None and fs.signature_of(filename) != signature:
                 evidence = f"{self._tape.roots.name(filename)} changed while it was imported"
@@ -136,11 +133,8 @@ class Imports:
         @unseen
         def exec_module(loader: Any, module: ModuleType) -> None:
             __tracebackhide__ = True
-            try:
+            with aside:
                 original(loader, module)
-            except BaseException as error:
-                step_aside(error)
-                raise
             self._link_module(self._tape.top, module.__name__)
 
         return exec_module
@@ -150,7 +144,7 @@ class Imports:
     @unseen
     def _statement(self, name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
         __tracebackhide__ = True
-        try:
+        with aside:
             importer = globals.get("__name__") if globals else None
             context = self._tape.top
             silent = importer in self._silent
@@ -182,9 +176,6 @@ class Imports:
                     self._wants.asked(globals, name)
                 if level == 0 and foreign is not False:
                     self._strangers.asked(context, asker, _names(name, fromlist))
-        except BaseException as error:
-            step_aside(error)
-            raise
 
     def _imported(self, context: Context, key: tuple[Any, ...], globals: Any, found: bool) -> None:
         name, package, level, fromlist = key
@@ -237,10 +228,8 @@ class Imports:
             context = self._tape.top
             asker = sys._getframe(1).f_globals
             try:
-                return original(name, package)
-            except BaseException as error:
-                step_aside(error)
-                raise
+                with aside:
+                    return original(name, package)
             finally:
                 try:
                     full = importlib.util.resolve_name(name, package)
@@ -257,11 +246,8 @@ class Imports:
         def find_spec(name: str, package: str | None = None) -> Any:
             __tracebackhide__ = True
             context = self._tape.top
-            try:
+            with aside:
                 spec = original(name, package)
-            except BaseException as error:
-                step_aside(error)
-                raise
             if self._origin.find()[1]:
                 full = importlib.util.resolve_name(name, package)
                 parent = full.rpartition(".")[0]
@@ -379,11 +365,8 @@ class Imports:
             if name and self._asks_for_itself():
                 owner = canonical(name)
                 self._tape.note(self._tape.top, Kind.DISTRIBUTION, owner, self._distributions.fingerprint(owner))
-            try:
+            with aside:
                 return original(cls, name)
-            except BaseException as error:
-                step_aside(error)
-                raise
 
         return classmethod(from_name)
 

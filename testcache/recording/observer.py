@@ -9,6 +9,7 @@ from typing import Any
 
 from testcache.inputs.world import World
 from testcache.recording.ambience import Ambience
+from testcache.recording.asks import Asks
 from testcache.recording.environ import Environ
 from testcache.recording.imports import Imports
 from testcache.recording.ledger import Ledger
@@ -45,6 +46,7 @@ class Observer:
         )
         self.origin = Origin(world.roots)
         self.reads = Reads(self.tape, self.origin, world.distributions, world.variables)
+        self.asks = Asks(self.tape, self.origin, self.reads)
         self.imports = Imports(self.tape, self.origin, world.distributions, world.modules)
         self.environ = Environ(self.tape, self.origin, world.variables)
         self.network = Network(self.tape, self.origin, watched.hosts or {})
@@ -66,7 +68,7 @@ class Observer:
         """Begin watching; `loaders` are further classes whose `exec_module` runs Python files."""
         self.tape.recorder = self.recorder
         self.recorder.start()
-        self.reads.install()
+        self.asks.install()
         self.environ.install()
         self.network.install()
         self.processes.install()
@@ -94,7 +96,7 @@ class Observer:
             return
         self.tape.settle()
         self._active = False
-        for part in (self.imports, self.processes, self.network, self.environ, self.reads):
+        for part in (self.imports, self.processes, self.network, self.environ, self.asks):
             part.uninstall()
         self.recorder.stop()
         self.tape.recorder = None

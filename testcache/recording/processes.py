@@ -27,7 +27,7 @@ from testcache.recording.origin import Origin
 from testcache.recording.reads import Reads
 from testcache.recording.spool import Epoch, Reader, Writer
 from testcache.recording.tape import Tape
-from testcache.recording.unseen import step_aside, unseen
+from testcache.recording.unseen import aside, unseen
 
 Spool = tuple[str, str]
 """The spool's folder, and this process's own key in it ("" in the process that owns it)."""
@@ -134,11 +134,8 @@ class Processes:
             __tracebackhide__ = True
             if self._originals is not None and self._origin.find()[1]:
                 env = self._starting(args, executable, cwd, env, bool(options.get("shell") or self._is_shell(rest)))
-            try:
+            with aside:
                 return original(popen, args, executable, preexec_fn, close_fds, pass_fds, cwd, env, *rest, **options)
-            except BaseException as error:
-                step_aside(error)
-                raise
 
         return _execute_child
 
