@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hmac
+import json
 import os
 import shutil
 import socket
@@ -13,7 +16,9 @@ import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -27,6 +32,11 @@ from werkzeug.serving import run_simple
 run_simple("127.0.0.1", int(sys.argv[1]), DomainDispatcherApplication(create_backend_app), threaded=False)
 """
 """One request at a time: moto looks at the condition of a write and then writes, where S3 does both at once."""
+
+AZURITE = Path(__file__).parent.parent / ".azurite" / "node_modules" / ".bin" / "azurite-blob"
+"""Where `.ci/run` installs it."""
+
+_ACCOUNT, _ACCOUNT_KEY = "tests", base64.b64encode(b"only-in-tests").decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +104,44 @@ def moto(place: Path) -> Iterator[Server]:
         yield Server(f"s3://{BUCKET}/testcache", port, {**_AWS, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}"})
 
 
-ENGINES = {"folder": folder, "redis": redis, "nginx": nginx, "moto": moto}
+@contextlib.contextmanager
+def gcs(place: Path) -> Iterator[Server]:
+    """Google's object store, as far as `gcs.py` stands in for it."""
+    port = _free_port()
+    account = {"gcs_base_url": f"http://127.0.0.1:{port}", "disable_oauth": True}
+    account |= dict.fromkeys(("client_email", "private_key", "private_key_id"), "")
+    with _running([sys.executable, str(Path(__file__).with_name("gcs.py")), str(port)], port, place):
+        yield Server(f"gs://{BUCKET}/testcache", port, {"GOOGLE_SERVICE_ACCOUNT_KEY": json.dumps(account)})
+
+
+@contextlib.contextmanager
+def azurite(place: Path) -> Iterator[Server]:
+    """Microsoft's emulator of its object store, with a container."""
+    binary = _binary("azurite-blob", str(AZURITE))
+    port = _free_port()
+    own = {"AZURITE_ACCOUNTS": f"{_ACCOUNT}:{_ACCOUNT_KEY}"}
+    command = [binary, "--blobHost", "127.0.0.1", "--blobPort", str(port), "--inMemoryPersistence"]
+    # The library speaks a newer version of the protocol than the emulator knows.
+    command += ["--skipApiVersionCheck", "--disableTelemetry", "--silent"]
+    with _running(command, port, place, env={**os.environ, **own}):
+        url = f"http://127.0.0.1:{port}/{_ACCOUNT}/{BUCKET}"
+        asked = urllib.request.Request(f"{url}?restype=container", method="PUT", headers=_signed(url))  # noqa: S310
+        urllib.request.urlopen(asked, timeout=START_TIMEOUT_S).close()  # noqa: S310
+        env = {"AZURE_STORAGE_USE_EMULATOR": "true", "AZURITE_BLOB_STORAGE_URL": f"http://127.0.0.1:{port}"}
+        env |= {"AZURE_STORAGE_ACCOUNT_NAME": _ACCOUNT, "AZURE_STORAGE_ACCOUNT_KEY": _ACCOUNT_KEY}
+        yield Server(f"az://{BUCKET}/testcache", port, env)
+
+
+def _signed(url: str) -> dict[str, str]:
+    """The headers of a request that makes a container: no library that is here does that."""
+    sent = {"x-ms-date": formatdate(usegmt=True), "x-ms-version": "2021-08-06"}
+    lines = ["PUT", *[""] * 11, *(f"{name}:{value}" for name, value in sent.items())]
+    lines += [f"/{_ACCOUNT}{urlsplit(url).path}", "restype:container"]
+    digest = hmac.digest(base64.b64decode(_ACCOUNT_KEY), "\n".join(lines).encode(), "sha256")
+    return sent | {"Authorization": f"SharedKey {_ACCOUNT}:{base64.b64encode(digest).decode()}"}
+
+
+ENGINES = {"folder": folder, "redis": redis, "nginx": nginx, "moto": moto, "gcs": gcs, "azurite": azurite}
 
 
 class Proxy:
@@ -244,10 +291,10 @@ def _free_port() -> int:
 
 
 @contextlib.contextmanager
-def _running(command: list[str], port: int, place: Path) -> Iterator[None]:
+def _running(command: list[str], port: int, place: Path, *, env: Mapping[str, str] | None = None) -> Iterator[None]:
     place.mkdir(parents=True, exist_ok=True)
     with (place / "output").open("wb") as output:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=place)
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=place, env=env)
     try:
         give_up = time.monotonic() + START_TIMEOUT_S
         while True:
