@@ -118,10 +118,11 @@ class Shared:
 
     def take(self, paths: Iterable[str]) -> dict[str, Manifest]:
         """What the remote has of these test files."""
+        self._environment = None  # as it is now, when all plugins are there: what is given needs it, too
+        place = self._key()
         if self._share is None or self._mode not in _ASKING_MODES:
             return {}
-        self._environment = None  # as it is now, when all plugins are there
-        return self._share.take(*self._key(), paths)
+        return self._share.take(*place, paths)
 
     # -- after
 

@@ -40,6 +40,14 @@ def test_only_what_differs_runs(shared: Server, tmp_path: Path) -> None:
     assert replayed_all(pytested(edited(made(tmp_path / "d"), *change), env=env))
 
 
+@pytest.mark.parametrize("mode", ["refresh", "verify"])
+def test_what_is_run_on_demand_is_shared_as_well(mode: str, shared: Server, tmp_path: Path) -> None:
+    """Results that were recorded although others would have held are as good as those of a first run."""
+    env = remote(shared)
+    assert ran_all(pytested(made(tmp_path / "a"), f"--cached={mode}", env=env))
+    assert replayed_all(pytested(made(tmp_path / "b"), env=env))
+
+
 @pytest.mark.parametrize("differing", ["version", "flags"])
 def test_environments_share_a_remote_without_meeting(differing: str, shared: Server, tmp_path: Path) -> None:
     """Results of another Python or of other flags are no hits; in the second round each has its own."""
