@@ -92,14 +92,14 @@ class Share:
         fresh: Mapping[str, Manifest],
         limit: int,
         facts: Mapping[str, str],
-    ) -> None:
+    ) -> bool:
         """Add results of test files, for at most the deadline; `facts` are those behind the environment key.
 
         `failed` of a manifest names tests whose results so far are of no use: they are removed. That a test
-        has failed somewhere is not shared: it would only make it run again where it passes.
+        has failed somewhere is not shared: it would only make it run again where it passes. Whether all was given.
         """
-        if self._backend is None or self._problem is not None or not self._scopes.own or not fresh:
-            return
+        if self._backend is None or self._problem is not None or not self._scopes.own:
+            return False
         until = time.monotonic() + self._remote.deadline
         merges: dict[str, Merge] = {}
         for path, manifest in fresh.items():
@@ -114,6 +114,7 @@ class Share:
             self._prune()
         except RemoteError as problem:
             self._problem = problem
+        return self._problem is None
 
     def listed(self) -> dict[str, list[Known]]:
         """The environments that each scope that is read has results of, newest first."""

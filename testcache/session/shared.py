@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from testcache.errors import SettingError, StoreError
+from testcache.errors import BadRecord, SettingError, StoreError
 from testcache.exchange.keyring import Keyring
 from testcache.model import EnvironmentKey, Manifest
 from testcache.project import Project
@@ -18,11 +18,12 @@ from testcache.reasons import Reason
 from testcache.remote.address import shown
 from testcache.remote.configuration import configured
 from testcache.remote.salt import adopt
+from testcache.remote.scope import scopes
 from testcache.report import number
 from testcache.session import environment
 from testcache.session.warm import Warm
 from testcache.settings import Settings
-from testcache.storage import outage
+from testcache.storage import outage, owed
 from testcache.storage.manifests import known_files
 from testcache.storage.store import Store
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 _ASKING_MODES = ("on", "read", "verify")
 _GIVING_MODES = ("on", "refresh", "verify")
+_OWED_PER_S = 32
+"""Test files of earlier runs that one run gives, a second of its deadline: it must not fail because of them."""
 
 
 class Shared:
@@ -46,6 +49,8 @@ class Shared:
         self._known: frozenset[str] = frozenset()
         self._held: frozenset[str] = frozenset()
         self._fresh: dict[str, Manifest] = {}
+        self._owed: dict[str, Manifest] = {}
+        self._scope = ""
         self._address = self._complaint = self._told = ""
 
     # -- before
@@ -72,6 +77,8 @@ class Shared:
         from testcache.remote.share import Share
 
         remote = configured(self._settings, os.environ)
+        if self._mode in _GIVING_MODES:
+            self._scope = scopes(remote, self._config.rootpath, os.environ).own
         self._address = shown(remote.url)
         pause_s = outage.left_s(self._store.folder, self._address, time.time())
         if pause_s:
@@ -137,15 +144,15 @@ class Shared:
         What is said to have failed are tests whose recorded results are of no use.
         """
         self._fresh.update(fresh)
+        if self._share is not None and self._environment is not None and self._scope:
+            most = int(_OWED_PER_S * configured(self._settings, os.environ).deadline)
+            self._owed = owed.load_owed(self._store, self._environment[0], self._scope, most)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_sessionfinish(self) -> Generator[None, Any, Any]:
         answer = yield
+        self._give()
         if self._share is not None:
-            if self._fresh and self._environment is not None and self._mode in _GIVING_MODES:
-                notes = self._config.pluginmanager.get_plugin("testcache-notes")
-                facts = notes.facts  # type: ignore[union-attr]
-                self._share.give(*self._environment, self._fresh, self._settings.traces_per_test, facts)
             share, self._share = self._share, None
             self._complaint = share.complaint()
             if share.failed:
@@ -158,6 +165,27 @@ class Shared:
             )
             share.close()
         return answer
+
+    def _give(self) -> None:
+        """Give what this run has recorded, and some of what earlier ones could not; note what is left of it."""
+        if self._environment is None or not self._scope or not (self._fresh or self._owed):
+            return
+        given = False
+        if self._share is not None:
+            notes = self._config.pluginmanager.get_plugin("testcache-notes")
+            facts = notes.facts  # type: ignore[union-attr]
+            fresh = owed.both(self._owed, self._fresh)
+            given = self._share.give(*self._environment, fresh, self._settings.traces_per_test, facts)
+        place = self._environment[0], self._scope
+        try:
+            if given and self._owed:
+                with Store.open(self._store.folder) as store:
+                    owed.forget_owed(store, *place, self._owed)
+            elif not given and self._fresh:
+                with Store.open(self._store.folder) as store:
+                    owed.note_owed(store, *place, self._fresh)
+        except (StoreError, BadRecord):  # it stays here alone, or is given once more
+            return
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
