@@ -133,11 +133,12 @@ ADVICE = {
     ),
     Reason.REMOTE_UNREACHABLE: (
         "The server or folder of `remote.url` does not answer, or refuses this run. The run went on without it "
-        "and asked it nothing more. What it recorded is in the local store and was not shared."
+        "and asked it nothing more. What it recorded is in the local store, and later runs here share it."
     ),
     Reason.REMOTE_SLOW: (
         "The remote took longer than `remote.deadline` in all. What came in time was used, the rest of the tests "
-        "ran, and nothing more was asked. A remote near the machines that use it helps, or a longer deadline."
+        "ran, and nothing more was asked; what could not be sent is sent by later runs here. A remote near the "
+        "machines that use it helps, or a longer deadline."
     ),
     Reason.REMOTE_REFUSED: (
         "Entries are taken in whole or not at all. These were damaged, signed with another key or not at all, "

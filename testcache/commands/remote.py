@@ -20,6 +20,7 @@ from testcache.remote.scope import scopes
 from testcache.remote.share import Share
 from testcache.report import moment, number
 from testcache.storage.history import Run, facts_of, runs
+from testcache.storage.owed import count_owed
 from testcache.storage.store import Store
 
 
@@ -43,6 +44,9 @@ def findings(project: Project, store: Store | None) -> Iterator[tuple[str, str]]
     reads, writes = ", ".join(ours.read) or "nothing", ours.own or "nothing"
     signed = "signed" if keyring else f"not signed, as {KEY} is not set"
     yield f'{shown(remote.url)}: project "{project.name}", reads {reads}, writes {writes}, {signed}', ""
+    left = count_owed(store) if store is not None else 0
+    if left:
+        yield f"results of {number(left, 'test file')} could not be given to it yet; later runs here do so", ""
     if trouble:
         yield trouble, "look at address, network, credentials and keys"
     elif ours.read and not any(listed.values()):

@@ -44,6 +44,11 @@ def load_owed(store: Store, environment: bytes, scope: str, most: int) -> dict[s
     return {path: _chosen(held[path], *row) for path, row in rows.items()}
 
 
+def count_owed(store: Store) -> int:
+    """How many test files have something that is yet to be given, to any scope. Raises StoreError."""
+    return store.count(SPACE)
+
+
 def note_owed(store: Store, environment: bytes, scope: str, fresh: Mapping[str, Manifest]) -> None:
     """Note what could not be given. Raises StoreError."""
     store.update_many(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from checkout import Checkout
 from servers import Server
-from sharing import PER_FILE, TOTAL, edited, made, pytested, ran_all, remote, replayed_all
+from sharing import FILES, PER_FILE, TOTAL, edited, made, pytested, ran_all, remote, replayed_all
 
 CHANGE = ("test_1.py", "lib.twice(3) == 6", "lib.twice(3) == 5 + 1")
 LIES = """
@@ -49,11 +49,13 @@ def test_what_was_recorded_while_it_was_away_is_given_later(tmp_path: Path) -> N
     assert pytested(checkout, env=away.env).warnings == ["remote-unreachable"]
     edited(checkout, *CHANGE)
     assert pytested(checkout, env=away.env).ran == 1  # within the minute
+    doctor = checkout.do(checkout.python, "-m", "testcache", "doctor", env=away.env)
+    assert f"results of {FILES} test files could not be given to it yet" in doctor.stdout
     away.come(checkout)
     edited(checkout, "test_2.py", "lib.twice(3) == 6", "lib.twice(3) == 4 + 2")
     run = pytested(checkout, "-v", env=away.env)
     assert (run.ran, run.warnings) == (1, [])
-    assert "4 test files shared" in run.text
+    assert f"{FILES} test files shared" in run.text
     assert replayed_all(pytested(made(tmp_path / "b"), env=away.env))
     assert replayed_all(pytested(edited(made(tmp_path / "c"), *CHANGE), env=away.env))
     edited(checkout, "test_2.py", "lib.twice(3) == 4 + 2", "lib.twice(3) == 3 + 3")
