@@ -11,7 +11,7 @@ from servers import ENGINES, Proxy, moto, nginx
 from sharing import FILES, TOTAL, edited, made, pytested, ran_all, remote, replayed_all, through
 
 
-@pytest.mark.parametrize("name", ["nginx", "redis"])
+@pytest.mark.parametrize("name", ["nginx", "redis", "gcs"])
 def test_a_remote_that_dies_in_the_middle_costs_one_warning(name: str, tmp_path: Path) -> None:
     """Cut after some answers: the run ends right, with one warning, and what came is used."""
     with ENGINES[name](tmp_path / name) as server:
