@@ -25,6 +25,9 @@ from testcache.storage.store import Store
 SPACE = "owed"
 _HEAD_BYTES = 32
 
+_MOST_A_TEST = 64
+"""More than a store holds of a test: a remote may refuse what is given for ever."""
+
 
 class _Row(NamedTuple):
     recorded: dict[str, list[float]]
@@ -95,7 +98,8 @@ def _added(old: bytes | None, *, fresh: Manifest) -> bytes:
     for node in fresh.failed:
         recorded.pop(node, None)
     for node, traces in fresh.traces.items():
-        recorded[node] = sorted({*recorded.get(node, ()), *(trace.recorded_at for trace in traces)})
+        moments = {*recorded.get(node, ()), *(trace.recorded_at for trace in traces)}
+        recorded[node] = sorted(moments)[-_MOST_A_TEST:]
     failed |= {str(node): at for node, at in fresh.failed.items()}
     return encode_value(_Row(recorded, failed))
 
