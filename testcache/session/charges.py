@@ -10,6 +10,7 @@ import pytest
 from testcache.recording.context import Context
 from testcache.recording.leftovers import Leftovers
 from testcache.recording.tape import Tape
+from testcache.recording.unseen import aside
 from testcache.session.setups import SHARED_SCOPES, SetupTimes
 
 
@@ -43,12 +44,14 @@ class Charges:
         def asked(request: Any, argname: str) -> Any:
             __tracebackhide__ = True
             self._tape.top.fixtures.add(argname)
-            return ask(request, argname)
+            with aside:
+                return ask(request, argname)
 
         def executed(definition: Any, request: Any) -> Any:
             self._tape.top.fixtures.add(definition.argname)
             if definition.scope == "function":
-                return execute(definition, request)
+                with aside:
+                    return execute(definition, request)
             context = self._fixtures.get(definition)
             runs = context is None or definition.cached_result is None
             if context is None or runs:
@@ -56,7 +59,7 @@ class Charges:
                 self._leftovers.before_fixture()
             self._tape.top.links.add(context)
             group = request.node.nodeid if definition.scope in SHARED_SCOPES else ""
-            with self._tape.charge(context), self.setups.measure(group, definition.argname):
+            with self._tape.charge(context), self.setups.measure(group, definition.argname), aside:
                 value = execute(definition, request)
             if runs:
                 self._leftovers.after_fixture(context, definition, definition.argname, value, self._file_of(definition))
@@ -66,10 +69,11 @@ class Charges:
         def finished(definition: Any, request: Any) -> None:
             context = self._fixtures.get(definition)
             if context is None or definition.scope == "function":
-                finish(definition, request)
+                with aside:
+                    finish(definition, request)
                 return
             self._leftovers.before_fixture()
-            with self._tape.charge(context):
+            with self._tape.charge(context), aside:
                 finish(definition, request)
             self._open.pop(context, None)
             self._leftovers.fixture_gone(context, definition)

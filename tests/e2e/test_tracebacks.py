@@ -73,3 +73,32 @@ def test_they_are_the_same_as_without_us(project: Project, recorder: str) -> Non
     without, recorded = ([line for line in run.text.splitlines() if "['" in line] for run in runs)
     assert len(without) == len(runs[0].outcomes) == 23
     assert recorded == without
+
+
+FIXTURES = """
+import pytest
+@pytest.fixture
+def narrow(): raise ValueError("narrow")
+@pytest.fixture(scope="module")
+def wide(): raise ValueError("wide")
+@pytest.fixture(scope="module")
+def ending():
+    yield
+    raise ValueError("ending")
+
+def test_narrow(narrow): pass
+def test_wide(wide): pass
+def test_asked(request): request.getfixturevalue("narrow")
+def test_ending(ending): pass
+"""
+
+
+def test_a_fixture_that_fails_shows_the_frames_that_it_has(project: Project) -> None:
+    """Also if pytest is told to show what Python would."""
+    project.write("test_it.py", FIXTURES)
+    files = []
+    for mode in ("off", "on"):
+        text = project.run("--tb=native", f"--cached={mode}").text
+        files.append([line for line in text.splitlines() if line.startswith("  File ")])
+    assert files[0] == files[1]
+    assert len(files[0]) > 20
