@@ -206,7 +206,7 @@ def test_shards_together_run_each_test_once(project: Project) -> None:
     project.write("test_many.py", MANY.format(count=20))
     project.write("test_sleeps.py", SLEEPS.format(seconds=0.05))
     project.run()
-    project.edit("test_sleeps.py", "import time", "import time, os")
+    project.edit("test_sleeps.py", "import time", "import time, colorsys")
     runs = [project.run("--cached=read", f"--shard={number}/3") for number in (1, 2, 3)]
     assert [run.exit for run in runs] == [0, 0, 0]
     assert sorted(test for run in runs for test in run.executed) == [
@@ -266,7 +266,7 @@ def test_the_plan_of_the_command_is_that_of_the_run(project: Project) -> None:
     project.write("test_many.py", MANY.format(count=6))
     project.write("test_sleeps.py", SLEEPS.format(seconds=0.2))
     project.run()
-    project.edit("test_sleeps.py", "import time", "import time, os")
+    project.edit("test_sleeps.py", "import time", "import time, colorsys")
     shown = project.cli("shard", "--plan", "2", "--all")
     assert shown.returncode == 0, shown.stderr
     found = re.search(r"plan (\w{8}): 4 tests must run, about [\d.]+ s", shown.stdout)
