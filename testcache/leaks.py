@@ -18,11 +18,10 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-from testcache.looks import ANY
 from testcache.model import EVERY, STEP, Decision, Found, Hit, Input, Kind, Leftover, Miss, NodeId, Result, Trace
 from testcache.reasons import Reason
 from testcache.recording.ambience import HOLDER
-from testcache.recording.remains import in_modules
+from testcache.recording.remains import modules_of
 from testcache.source import Source
 from testcache.storage.leaks import Leak
 
@@ -247,9 +246,11 @@ class Leaks:
         Clocks of several machines are only asked about leaks of earlier runs.
         """
         position = self._position[leak.node]
-        if self._position[node] <= position or any(one in trace.found for one in leak.left):
+        if self._position[node] <= position:
             return False
-        if trace.recorded_at > leak.at and leak not in self._fresh_ones:
+        if trace.recorded_at > leak.at and not (self._fresh_ones and leak in self._fresh_ones):
+            return False  # most often, and without a look at a dozen texts
+        if any(one in trace.found for one in leak.left):
             return False
         if leak.left[0].is_inside and leak.place in self._indifferent_to(node, trace):
             return False
@@ -295,15 +296,19 @@ class _Reached:
     def __init__(self, leaks: Sequence[Leak], source_of: SourceOf) -> None:
         self._leaks = leaks
         self._source_of = source_of
-        self._by_block: dict[Input, frozenset[Leak]] = {}
-        self._by_variable: defaultdict[str, list[Leak]] = defaultdict(list)
-        for leak in leaks:
-            if leak.place.startswith(HOLDER):
-                self._by_variable[leak.place[len(HOLDER) + 1 : -1]].append(leak)
+        self._by_block: dict[Input, frozenset[int]] = {}
+        self._by_variable: defaultdict[str, list[int]] = defaultdict(list)
+        self._by_name: defaultdict[str, set[int]] = defaultdict(set)
+        for number, leak in enumerate(leaks):
+            place = leak.place
+            if place.startswith(HOLDER):
+                self._by_variable[place[len(HOLDER) + 1 : -1]].append(number)
+            for name in leak.access.names | modules_of(place):
+                self._by_name[name].add(number)
 
     def by(self, trace: Trace) -> list[Leak]:
         files: set[str] = set()
-        reached: set[Leak] = set()
+        reached: set[int] = set()
         for read in trace.parts[0]:  # the rest was read when modules were imported
             kind = read.input.kind
             if kind is Kind.BLOCK:
@@ -314,22 +319,22 @@ class _Reached:
                 return [*self._leaks]
         for part in trace.parts:
             files.update(read.input.name for read in part if read.input.kind is Kind.BODY)
-        return [leak for leak in reached if not leak.access.files or not leak.access.files.isdisjoint(files)]
+        leaks = (self._leaks[number] for number in sorted(reached))
+        return [leak for leak in leaks if not leak.access.files or not leak.access.files.isdisjoint(files)]
 
-    def _block(self, block: Input) -> frozenset[Leak]:
+    def _block(self, block: Input) -> frozenset[int]:
+        """The leaks, by their numbers, that the code of a block comes upon."""
         known = self._by_block.get(block)
         if known is None:
             path, _, name = block.name.partition("::")
             source = self._source_of(path)
             # A class of tests whose header counts in a block of its own mentions nothing: it runs with the import.
             names = source.mentions.get(name, frozenset()) if source is not None else frozenset((EVERY,))
-            modules = frozenset(one for one in names if one.startswith(ANY))
-            found = (
-                leak
-                for leak in self._leaks
-                if EVERY in names or not leak.access.names.isdisjoint(names) or in_modules(leak.place, modules)
-            )
-            known = self._by_block[block] = frozenset(found)
+            if EVERY in names:
+                known = frozenset(range(len(self._leaks)))
+            else:
+                known = frozenset().union(*(self._by_name[name] for name in self._by_name.keys() & names))
+            self._by_block[block] = known
         return known
 
 

@@ -48,6 +48,7 @@ class Remains:
         self._before: dict[str, Entry | None] = {}  # of the places that have changed since the test began
         self._groups: dict[_Group, dict[str, Entry]] = {}
         self._by_name: dict[str, set[_Group]] = {}
+        self._by_module: dict[str, set[_Group]] = {}
         self._by_holder: dict[str, set[_Group]] = {}
         self._at: dict[Place, frozenset[_Group]] = {}
 
@@ -69,6 +70,8 @@ class Remains:
                 self._by_holder.setdefault(entry.holder, set()).add(group)
                 for name in entry.names:
                     self._by_name.setdefault(name, set()).add(group)
+                for name in modules_of(entry.holder):
+                    self._by_module.setdefault(name, set()).add(group)
                 self._at.clear()
             self._groups[group][place] = entry
 
@@ -80,6 +83,8 @@ class Remains:
             _discard(self._by_holder, entry.holder, group)
             for name in entry.names:
                 _discard(self._by_name, name, group)
+            for name in modules_of(entry.holder):
+                _discard(self._by_module, name, group)
             self._at.clear()
 
     def drop(self, holders: Iterable[str]) -> None:
@@ -147,19 +152,24 @@ class Remains:
     def _mentioned(self, names: Names) -> Iterable[_Group]:
         if EVERY in names:
             return self._groups.keys()
-        found = {group for name in self._by_name.keys() & names for group in self._by_name[name]}
-        modules = {name for name in names if name.startswith(ANY)}
-        return found.union(group for group in self._groups if in_modules(group[0], modules)) if modules else found
+        found: set[_Group] = set()
+        for name in self._by_name.keys() & names:
+            found |= self._by_name[name]
+        for name in self._by_module.keys() & names:
+            found |= self._by_module[name]
+        return found
 
 
-def in_modules(place: str, names: Set[str]) -> bool:
-    """Whether a place lies in a module of which code may look up any name: `*tax` (`testcache.reflection`)."""
-    return not names.isdisjoint(map(f"{ANY}{{}}".format, place.partition("::")[0].removesuffix(".py").split("/")))
+def modules_of(place: str) -> frozenset[str]:
+    """The mentions of the module that a place lies in, by whose code any name may be looked up: `*tax`.
+
+    See `testcache.reflection`.
+    """
+    return frozenset(ANY + part for part in place.partition("::")[0].removesuffix(".py").split("/"))
 
 
 def _may_reach(names: Names, entry: Entry) -> bool:
-    modules = {name for name in names if name.startswith(ANY)}
-    return EVERY in names or not entry.names.isdisjoint(names) or (bool(modules) and in_modules(entry.holder, modules))
+    return EVERY in names or not (entry.names.isdisjoint(names) and modules_of(entry.holder).isdisjoint(names))
 
 
 def _discard(index: dict[str, set[_Group]], key: str, group: _Group) -> None:
