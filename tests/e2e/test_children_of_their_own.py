@@ -54,10 +54,14 @@ def test_it(tmp_path):
 @pytest.mark.parametrize("test", [FORK, SCRIPT], ids=["fork", "script"])
 @pytest.mark.parametrize("how", ["closed", "standard", "limited"])
 def test_it_works_as_without_us(project: Project, test: str, how: str) -> None:
-    """Who cannot write down what it reads keeps its test from being stored."""
+    """Who cannot write down what it reads keeps its test from being stored, unless all of that is known before."""
     project.write("work.py", WORK)
     project.write("test_it.py", test.replace("{how}", how))
     assert project.run().exit == 0
-    assert project.run().executed == ({"test_it.py::test_it"} if how == "limited" else set())
+    again = project.run()
+    assert again.exit == 0
+    assert how == "limited" or again.executed == set()
     project.write("work.py", WORK.replace("read(1)", "read(2)"))
-    assert project.run().outcomes["test_it.py::test_it"] == ("passed" if how == "limited" else "failed")
+    edited = project.run()
+    assert edited.executed == {"test_it.py::test_it"}
+    assert edited.outcomes["test_it.py::test_it"] == ("passed" if how == "limited" else "failed")
