@@ -73,6 +73,9 @@ class Read(NamedTuple):
 STEP: Final = "+"
 """Behind the name of a place: not what was left there, but by how much it was counted up or what was added."""
 
+SHELF: Final = "<shelf>"
+"""Stands before the names of files in temporary folders that many tests share: `<shelf> fixture folder 0/x.txt`."""
+
 INSIDE: Final = "!"
 """Behind the place of an object: all that a library keeps in it for itself."""
 

@@ -8,8 +8,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from testcache.model import EVERY, INSIDE, OPAQUE, Change, Digest, Hit, Input, Kind, Miss, NodeId
+from testcache.model import EVERY, INSIDE, OPAQUE, SHELF, Change, Digest, Hit, Input, Kind, Miss, NodeId
 from testcache.reasons import Group, Reason
+
+_ON_SHELF = re.compile(rf"{SHELF} (.*?) \d+(?:/(.*))?\]\Z")
 
 NOUNS = {
     Kind.BLOCK: "function",
@@ -199,8 +201,14 @@ def decision_lines(node: NodeId, decision: Hit | Miss, *, limit: int = 3) -> Ite
 def waiting_lines(miss: Miss, *, limit: int) -> Iterable[str]:
     """What a test found that others had left, and who."""
     for found in miss.waits_for[:limit]:
-        inside = found.place.removesuffix(OPAQUE).removesuffix(INSIDE)
-        where = f"inside {inside}" if inside != found.place else found.place
-        yield f"    {where}, left by {found.filler}"
+        yield f"    {_where(found.place)}, left by {found.filler}"
     if len(miss.waits_for) > limit:
         yield f"    and {len(miss.waits_for) - limit} more"
+
+
+def _where(place: str) -> str:
+    inside = place.removesuffix(OPAQUE).removesuffix(INSIDE)
+    if inside != place:
+        return f"inside {inside}"
+    shelf = _ON_SHELF.search(place)
+    return f"{shelf[2] or 'the files'} in a temporary folder of {shelf[1]}" if shelf is not None else place

@@ -13,7 +13,7 @@ from testcache.inputs import files as fs
 from testcache.inputs.files import Files
 from testcache.inputs.roots import Roots
 from testcache.inputs.sources import Sources
-from testcache.model import Digest, Input, Kind
+from testcache.model import SHELF, Digest, Input, Kind
 from testcache.reasons import Reason
 from testcache.recording.context import Context, Problem
 from testcache.recording.recorder import Recorder
@@ -21,9 +21,6 @@ from testcache.source import Source, parse
 
 MADE = "<made>"
 """Stands for a folder that the run has made, in the names of places."""
-
-SHELF = "<shelf>"
-"""Stands before the names of files in temporary folders that many tests share."""
 
 UNPARSED = parse(b"", collected=False)
 """In a child process nobody asks what counts in a file: the parent knows."""

@@ -10,9 +10,8 @@ from collections.abc import Callable, Collection, Mapping, Set
 from typing import TYPE_CHECKING
 
 from testcache.leaks import fillers_of
-from testcache.model import Found, Hit, Miss, NodeId, Result, Trace
+from testcache.model import SHELF, Found, Hit, Miss, NodeId, Result, Trace
 from testcache.reasons import Reason
-from testcache.recording.tape import SHELF
 
 if TYPE_CHECKING:
     from testcache.session.runner import Runner

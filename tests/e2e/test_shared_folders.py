@@ -113,3 +113,10 @@ def test_who_waits_for_the_same_is_replayed(project: Project) -> None:
     project.write("price.py", "def price():\n    number = 1\n    return str(number)\n")
     run = project.run()
     assert (run.exit, run.executed) == (0, {"test_it.py::test_1"})
+
+
+def test_a_shared_file_is_named_in_words(project: Project) -> None:
+    """As who looks for it would say it."""
+    write(project, *WAYS["a file"])
+    run = project.run("-v")
+    assert "x in a temporary folder of fixture shared, left by test_it.py::test_1" in run.text
