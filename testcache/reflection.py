@@ -58,6 +58,9 @@ _IMPORTERS = _MODULE_IMPORTERS | frozenset(
 )
 """What gives a module, or what a text names in it."""
 
+_DESCRIBERS = frozenset({"render_doc", "writedoc"})
+"""What shows all that a module has, which may be given by a text; so does the built-in `help`."""
+
 _BY_NAME = frozenset({"getattr", "hasattr", "setattr", "delattr", "object"})
 """Calls whose second argument is a name within the first; `object` is that of `mock.patch`."""
 
@@ -279,6 +282,8 @@ def _call(node: ast.Call, handed: bool, hidden: frozenset[str], place: int, look
         look.names.update(_WORD.findall(text))
         if handed or (not text and name not in _MODULE_IMPORTERS):
             look.names.add(ANY + text.rpartition(".")[2])
+    elif (name in _DESCRIBERS or (name == "help" and plain)) and args:
+        look.names.add(ANY + text_of(args[0]).rpartition(".")[2])
     elif name in _LISTERS and plain and not args and not node.keywords and place != _FUNCTION:
         look.names.add(ANY)
     elif name in _PATCHERS:

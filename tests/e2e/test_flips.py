@@ -81,6 +81,7 @@ class Finder:
 sys.meta_path.append(Finder())
 """
 CHILD = "assert check_output([sys.executable, HERE + '/child.py'], text=True)"
+PARSER = "import argparse\ndef parser(): return argparse.ArgumentParser(description=__doc__)\n"
 POINTS = "from importlib.metadata import entry_points\n"
 ASKS = "import pytest\n@pytest.fixture\ndef pick(request):\n    try: return request.getfixturevalue('extra')\n"
 ASKS += "    except pytest.FixtureLookupError: return 'none'\n"
@@ -277,6 +278,26 @@ FLIPS = {
         ASKS + "def test_it(pick): assert pick == 'none'\n",
         {"conftest.py": "import pytest\n"},
         writes("conftest.py", "import pytest\n@pytest.fixture\ndef extra(): return 'late'\n"),
+    ),
+    "a docstring that is shown by the name of its module": Flip(
+        "import pydoc, shop\ndef test_it(): assert 'Sells' in pydoc.render_doc('shop')\n",
+        {"shop.py": "'''Sells.'''\n"},
+        writes("shop.py", "'''Buys.'''\n"),
+    ),
+    "a docstring that is a help text": Flip(
+        "import shop\ndef test_it(): assert 'Sells' in shop.parser().format_help()\n",
+        {"shop.py": f"'''Sells.'''\n{PARSER}"},
+        writes("shop.py", f"'''Buys.'''\n{PARSER}"),
+    ),
+    "a docstring of a module that is handed on": Flip(
+        "import inspect, shop\ndef test_it(): assert inspect.getdoc(shop) == 'Sells.'\n",
+        {"shop.py": "'''Sells.'''\n"},
+        writes("shop.py", "'''Buys.'''\n"),
+    ),
+    "a name that is imported there and taken from there": Flip(
+        "import shop\ndef test_it(): assert shop.join('a', 'b') == 'a/b'\n",
+        {"shop.py": "from os.path import join\n"},
+        writes("shop.py", "from shlex import join\n"),
     ),
     "a program with a well-known name": Flip(
         HERE + "import subprocess\ndef test_it(): assert subprocess.check_output([HERE + '/hostname']) == b'a\\n'\n",

@@ -104,6 +104,14 @@ def test_what_may_do_more_counts_for_everybody(line: str) -> None:
     assert read(f"{line}\n").body != read("").body
 
 
+def test_who_has_a_module_described_rests_on_all_of_it() -> None:
+    """Also if it is named by a text: the docstring is a part of that."""
+    for call in ("pydoc.render_doc('shop.cart')", "help('shop.cart')", "pydoc.render_doc(cart)"):
+        source = read(f"import pydoc\nfrom shop import cart\ndef show(): return {call}\n")
+        assert "*cart" in source.mentions["show"] or "*" in source.mentions["show"]
+    assert "*" not in read("def show(self): return self.help()\n").mentions["show"]
+
+
 def test_names_that_nothing_else_wants_are_no_names_of_other_files() -> None:
     """A file that imports `Any` from typing does not care whether another file of the project has an `Any`."""
     source = read(MODULE)
