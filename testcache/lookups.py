@@ -79,3 +79,12 @@ def frame_parts(node: ast.Call) -> tuple[ast.expr, ...] | None:
 
 def _is_asked(node: ast.expr) -> bool:
     return isinstance(node, ast.Call) and last_name(node.func) in _FRAMES and not node.keywords
+
+
+def keeps_frame(node: ast.AST, frames: set[str]) -> bool:
+    """Does it put a frame into a variable? That is added to `frames`; what is done with it is seen where it is done."""
+    if not isinstance(node, ast.Assign) or not is_frame(node.value):
+        return False
+    names = [target.id for target in node.targets if isinstance(target, ast.Name)]
+    frames.update(names)
+    return len(names) == len(node.targets)

@@ -26,7 +26,7 @@ from collections.abc import Iterator
 from testcache.bindings import own_names
 from testcache.flows import PARTS
 from testcache.looks import ANY, Look
-from testcache.lookups import frame_parts, is_frame, look_up
+from testcache.lookups import frame_parts, keeps_frame, look_up
 from testcache.nodes import FUNCTIONS, last_name, text_of
 from testcache.outline import Function
 
@@ -123,7 +123,7 @@ def _looked(stack: list[_Step]) -> Look:
             _import(node, look)
         elif kind in _COMPREHENSIONS:
             _comprehension(node, hidden, place, look, stack)
-        elif kind is ast.Assign and place == _FUNCTION and _keeps_frame(node, look):
+        elif kind is ast.Assign and place == _FUNCTION and keeps_frame(node, look.frames):
             stack.append((node.value, False, hidden, place))  # type: ignore[attr-defined]
         elif kind is ast.Global:
             assert isinstance(node, ast.Global)
@@ -179,15 +179,6 @@ def _comprehension(node: ast.AST, hidden: frozenset[str], place: int, look: Look
         stack.append((part.iter, False, inside if number else hidden, place))
         stack += [(test, False, inside, place) for test in (part.target, *part.ifs)]
     stack += [(getattr(node, name), True, inside, place) for name in ("elt", "key", "value") if hasattr(node, name)]
-
-
-def _keeps_frame(node: ast.AST, look: Look) -> bool:
-    """Does it put a frame into a variable? What is done with that is seen where it is done."""
-    if not isinstance(node, ast.Assign) or not is_frame(node.value):
-        return False
-    names = [target.id for target in node.targets if isinstance(target, ast.Name)]
-    look.frames.update(names)
-    return len(names) == len(node.targets)
 
 
 def _name(node: ast.Name, handed: bool, hidden: frozenset[str], place: int, look: Look) -> None:
