@@ -32,7 +32,7 @@ from testcache.classes import Classes
 from testcache.decorators import is_sure_function
 from testcache.evaluation import HASHABLE, UNKNOWN, Surroundings
 from testcache.looks import Look
-from testcache.nodes import is_text
+from testcache.nodes import is_text, text_of
 from testcache.outline import Outline, Part
 
 _WORD = re.compile(r"[^\W\d]\w*")
@@ -182,7 +182,7 @@ def _overloads(outline: Outline) -> dict[str, int]:
 def _aside(node: ast.stmt, around: Surroundings) -> str:
     """The name that a statement counts under which does nothing: a text, or `if TYPE_CHECKING:` without `else`."""
     if isinstance(node, ast.Expr) and is_text(node.value):
-        return "" if around.origins.bound["__doc__"] else "__doc__"
+        return "" if around.origins.bound["__doc__"] or _UNCHANGED in text_of(node.value) else "__doc__"
     if not isinstance(node, ast.If) or node.orelse or not isinstance(node.test, ast.Name | ast.Attribute):
         return ""
     first = node.test if isinstance(node.test, ast.Name) else node.test.value
@@ -227,6 +227,9 @@ def _is_free(name: str, node: ast.stmt, collected: bool) -> bool:
     tested = collected and name.lower().startswith("test") and isinstance(node, _OBJECTS)
     return name not in _WANTED_BY_PYTEST and not tested  # the setting python_files may name any file
 
+
+_UNCHANGED = "PYTEST_DONT_REWRITE"
+"""A text by which pytest leaves the assertions of a module as they are."""
 
 _OBJECTS = (ast.Assign, ast.AnnAssign, ast.Import, ast.ImportFrom)
 """Statements that may give another name to something that is a test by then."""

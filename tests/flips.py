@@ -283,6 +283,11 @@ FLIPS = {
         {"shop.py": "'''Sells.'''\n"},
         writes("shop.py", "'''Buys.'''\n"),
     ),
+    "a docstring that leaves assertions as they are": Flip(
+        "'It.'\nimport pytest\ndef test_it():\n"
+        "    with pytest.raises(AssertionError, match='1 == 2'):\n        one = 1\n        assert one == 2\n",
+        edit=lambda project: project.edit("test_it.py", "'It.'", "'PYTEST_DONT_REWRITE'"),
+    ),
     "a docstring that is a help text": Flip(
         "import shop\ndef test_it(): assert 'Sells' in shop.parser().format_help()\n",
         {"shop.py": f"'''Sells.'''\n{PARSER}"},

@@ -159,7 +159,7 @@ class Processes:
             return self._recorded_child(words, cwd, env)
         if _asks_about_this_python(program, words):
             return env
-        if os.path.basename(program) in self._trusted or self._is_usual(found):
+        if os.path.basename(program) in self._trusted or self._is_usual(found, words):
             self._trust(found, words[1:], cwd)
             self._pass_over(program, found, search)
         elif self._is_python_script(found):
@@ -170,9 +170,10 @@ class Processes:
         return env
 
     @staticmethod
-    def _is_usual(program: str) -> bool:
+    def _is_usual(program: str, words: list[str]) -> bool:
         folder, name = os.path.split(program)
-        return (name in _MUTE or name in _FILTERS) and folder in _SYSTEM
+        listed = any(word.startswith("--files0-from") for word in words)  # the names of files are in a file
+        return (name in _MUTE or name in _FILTERS) and folder in _SYSTEM and not listed
 
     @staticmethod
     def _find_program(program: str, cwd: Any, search: Any) -> str:

@@ -19,8 +19,10 @@ def test_usual_programs_are_no_reason_to_run(project: Project) -> None:
         "def test_tee(tmp_path): run(['tee', str(tmp_path / 'x')], input=b'a'); assert (tmp_path / 'x').exists()\n",
     )
     assert project.run().exit == 0
+    project.write("test_list.py", f"{RUNS}def test_list(): run(['wc', '--files0-from=data.txt'], cwd=HERE)\n")
+    assert project.run().exit == 0
     again = project.run()
-    assert (again.exit, again.executed) == (0, set())
+    assert (again.exit, again.executed) == (0, {"test_list.py::test_list"})  # which files these are is in a file
 
 
 @pytest.mark.parametrize("flip", FLIPS.values(), ids=FLIPS.keys())

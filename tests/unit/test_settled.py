@@ -97,6 +97,7 @@ def test_an_edit_counts_under_its_name(old: str, new: str, names: set[str] | Non
         "TYPE_CHECKING = work()\nif TYPE_CHECKING: import shop",
         "if TYPE_CHECKING: import shop\nfrom typing import TYPE_CHECKING",
         "__doc__ = work()",
+        "'PYTEST_DONT_REWRITE'",
     ],
 )
 def test_what_may_do_more_counts_for_everybody(line: str) -> None:
