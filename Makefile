@@ -49,7 +49,7 @@ format: install ## Format the code and mend what can be mended
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
 
-try-real: install ## Play the main job on three real projects and compare with full runs
+try-real: install ## Play the main job on five real projects and compare with full runs
 	$(BIN)/python scripts/try_real.py
 
 bench: install ## Measure against bare pytest and peers; write docs/benchmarks.md (an hour or so)

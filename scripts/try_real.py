@@ -1,4 +1,4 @@
-"""Try testcache on three real projects as a new user would, and print what it did as a table.
+"""Try testcache on five real projects as a new user would, and print what it did as a table.
 
 Usage: python scripts/try_real.py [FOLDER]   (by any Python 3.11 or newer)
 
@@ -75,6 +75,20 @@ PROJECTS = (
         "boltons/strutils.py",
         "    ret = delim.join(split_punct_ws(text)) or delim if text else ''\n",
         "    ret = (delim.join(split_punct_ws(text)) or delim) if text else '' + ''\n",
+    ),
+    Project(
+        "itsdangerous==2.2.0",
+        ("freezegun",),
+        "src/itsdangerous/encoding.py",
+        "    return _bytes_to_int(bytestr.rjust(8, ",
+        "    return _bytes_to_int(bytes(bytestr).rjust(8, ",
+    ),
+    Project(
+        "cachetools==6.2.4",
+        (),
+        "src/cachetools/keys.py",
+        "    key += tuple(type(v) for v in args)\n",
+        "    key += tuple(type(value) for value in args)\n",
     ),
 )
 
@@ -161,7 +175,7 @@ def steps(project: Project, tree: Path, python: Path) -> int:
         wrong += bool(different)
         says = "  DIFFERENT OUTCOMES" if different else ""
         print(
-            f"{project.release:16} {title:22} {len(cached.told):5} told "
+            f"{project.release:19} {title:22} {len(cached.told):5} told "
             f"{len(cached.ran):5} ran ({cached.never:3} always) "
             f"{full.seconds:7.1f} s full {cached.seconds:7.1f} s cached{says}",
         )
