@@ -2,8 +2,8 @@
 
 1. Hits that stand before all tests that run are replayed.
 2. Tests that must run do so.
-3. Those that waited for them are settled, and hits are found that would come upon what they have leaked; these run.
-   Again, until nobody leaks any more.
+3. Those that waited for them are settled, and hits are found that would come upon what they have leaked; these run,
+   and those that have found something else. Again, until nobody waits or leaks any more.
 4. The rest is replayed.
 """
 
@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TYPE_CHECKING
+from itertools import count
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -24,6 +25,7 @@ from testcache.session.company import Company
 from testcache.session.crew import run_here
 from testcache.session.names import node_id, path_of
 from testcache.session.neighbours import Neighbours
+from testcache.session.selection import selects_all
 from testcache.session.waiting import recorded, settle, waiting
 from testcache.session.warm import CachedItem, imported, may_leave_out
 from testcache.storage.codec import encode_source
@@ -32,6 +34,9 @@ from testcache.storage.leaks import Leak, forget_taken, marking, save_leaks
 if TYPE_CHECKING:
     from testcache.session.cache import Cache
     from testcache.session.runner import Runner
+
+ROUNDS: Final = 5
+"""After so many, all that still wait run: where each test counts on from the one before it, nobody is ever spared."""
 
 
 class Rounds:
@@ -159,17 +164,16 @@ class Rounds:
 
     def _run_rest(self, session: pytest.Session) -> None:
         """Replay or run the tests that waited for others, or stand behind them."""
-        runner = self._runner
-        if runner.cache is not None:
-            self._settle(runner.cache)
-        left = {node_id(item) for item in session.items if node_id(item) in self.waiting} - runner.hits.keys()
-        while not (session.shouldfail or session.shouldstop):
-            left |= self._reconsider(session.items)
-            if not left:
+        for number in count():
+            left = self._reconsider(session.items)
+            if number >= ROUNDS:
+                left |= self._open()
+            if not left or session.shouldfail or session.shouldstop:
                 break
+            for node in left:
+                self.waiting.pop(node, None)
             items = [item for item in session.items if node_id(item) in left]
-            self._run(session, items, self._choose(items) if runner.distribution.held_back else [])
-            left = set()
+            self._run(session, items, self._choose(items) if self._runner.distribution.held_back else [])
         run_here(session, [item for item in session.items if self._is_to_replay(node_id(item))])
 
     def _is_to_replay(self, node: NodeId) -> bool:
@@ -186,16 +190,21 @@ class Rounds:
 
     # -- memory
 
-    def _settle(self, cache: Cache) -> None:
-        """Find out which of the tests that waited may be replayed."""
-        runner = self._runner
+    def _open(self) -> set[NodeId]:
+        """Those that wait, and have not run in another role."""
+        return self.waiting.keys() - self._runner.results.keys() - self._runner.hits.keys()
+
+    def _settle(self, cache: Cache) -> set[NodeId]:
+        """Find out which of the tests that wait may be replayed; those of the others that must run now."""
+        runner, left = self._runner, self._open()
         before = recorded(runner.decisions)
-        trusted = {node: miss for node, miss in self.waiting.items() if runner.proof.may_index(node, before[node])}
+        trusted = {node: self.waiting[node] for node in left if runner.proof.may_index(node, before[node])}
         settled = settle(trusted, runner.results, self._order, before, cache.is_left)
         runner.hits.update(settled.hits)
         if runner.mode != "read":
             renamed = {node: trace for node, trace in settled.hits.items() if trace is not before[node]}
             cache.keep(renamed, settled.carried)
+        return left - settled.hits.keys() - settled.blocked
 
     def _traces(self) -> dict[NodeId, Trace]:
         """The traces of all hits, also of those known from the index alone."""
@@ -225,18 +234,23 @@ class Rounds:
         return {node for node in self._order if self._is_to_replay(node)} - self._traces().keys()
 
     def _reconsider(self, items: list[pytest.Item]) -> set[NodeId]:
-        """Take back hits that may have become wrong while others ran: all of them, if there is no store to ask."""
+        """What must run now: of those that waited, and of the hits, which may have become wrong while others ran.
+
+        All of them, if there is no store to ask.
+        """
         runner = self._runner
         if runner.cache is not None:
             try:
-                taken = self._disturb(items, self._leaks.of_results(runner.results))
-                if not taken.isdisjoint(self.waiting):
-                    self._settle(runner.cache)
-                taken |= self._outdate(items) | self._abandon(items)
-                return taken - runner.hits.keys()
+                hits = len(runner.hits)
+                left = self._settle(runner.cache)
+                leaks = self._leaks.of_results(runner.results)
+                # Those that are settled only now were not there to be compared with the leaks of earlier rounds.
+                left |= self._disturb(items, leaks, self._leaked if len(runner.hits) > hits else [])
+                left |= self._settle(runner.cache) | self._outdate(items) | self._abandon(items)
+                return left - runner.hits.keys()
             except StoreError as problem:
                 runner.give_up(problem)
-        return self.run_all(items)
+        return self.run_all(items) | self._open()
 
     def run_all(self, items: list[pytest.Item]) -> set[NodeId]:
         """Take back all hits that are not yet replayed, as nothing more can be found out about them."""
@@ -254,16 +268,19 @@ class Rounds:
         for node, miss in misses.items():
             del self._runner.hits[node]
             self._runner.decisions[node] = miss
+            if self.waiting.get(node) is not miss:
+                self.waiting.pop(node, None)
         return set(misses)
 
-    def _disturb(self, items: list[pytest.Item], leaks: list[Leak]) -> set[NodeId]:
-        """Take back hits that would come upon these leaks, and the tests that leak, if these are hits; their nodes.
+    def _disturb(self, items: list[pytest.Item], leaks: list[Leak], known: Sequence[Leak] = ()) -> set[NodeId]:
+        """Take back hits that would come upon these leaks, new or known, and the tests that leak, if these are hits.
 
-        A hit by another trace, that was recorded with the leaks, stays one; or waits.
+        Their nodes are returned. A hit by another trace, that was recorded with the leaks, stays one; or waits.
         """
         runner = self._runner
         texts = {node_id(item) for item in self._collected if not isinstance(item, (pytest.Function, CachedItem))}
-        self._leaked += leaks
+        leaks = [*known, *leaks]
+        self._leaked += leaks[len(known) :]
         found = self._leaks.disturbed(leaks, runner.world.source, texts.__contains__)
         found |= dict.fromkeys(self._untraced() if leaks else (), ())
         found = {node: left for node, left in found.items() if self._is_to_replay(node)}
@@ -278,7 +295,7 @@ class Rounds:
                 runner.hits[node], runner.decisions[node] = decision.trace, decision
             else:
                 misses[node] = self.waiting[node] = decision
-        return self._take_back(items, misses)
+        return self._take_back(items, misses) - self.waiting.keys()
 
     def _by_others(self, nodes: Collection[NodeId], is_text: Callable[[NodeId], bool]) -> dict[NodeId, Decision]:
         """What is decided about hits by those of their traces that were recorded with all leaks up to now."""
@@ -371,18 +388,6 @@ class Rounds:
     def may_index(self, node: NodeId) -> bool:
         """Whether the next run may replay a test without a look at leaks; known when they are saved."""
         return node not in self._leaks.doubtful
-
-
-_SELECTING = ("keyword", "markexpr", "deselect", "ignore", "ignore_glob", "lf", "stepwise")
-
-
-def selects_all(config: pytest.Config) -> bool:
-    """Whether a run is of all tests of the project."""
-    source, sources = config.args_source, pytest.Config.ArgsSource
-    everywhere = source is sources.TESTPATHS or (
-        source is sources.INVOCATION_DIR and config.invocation_params.dir == config.rootpath
-    )
-    return everywhere and not any(getattr(config.option, name, None) for name in _SELECTING)
 
 
 def _miss(decision: Decision | None, found: tuple[Found, ...]) -> Miss:

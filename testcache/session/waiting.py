@@ -2,7 +2,7 @@
 
 1. Deciding finds that test B rests on what A left in a cache, and that A must run.
 2. All that must run has run, A too, and it is known what each test left this time.
-3. If A left the same, B is replayed. Otherwise B runs.
+3. If A left the same, B is replayed. Otherwise B runs, and those that wait for B go on waiting.
 
 A counter that A counts up holds less if those before A were replayed. What A left is then *carried forward*: the same
 step, from what A found the last time, if that would be left again. That is one more trace of A: those that ran behind
@@ -11,7 +11,7 @@ it have found what it left in truth.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from testcache.model import STEP, Decision, Digest, Found, Hit, Leftover, Miss, NodeId, Result, Trace
@@ -42,10 +42,12 @@ class Settled:
 
     Attributes:
         hits: who of the first may be replayed, with what.
+        blocked: who of them still waits for one that must run now.
         carried: those of the second that would leave something else in a run of all tests.
     """
 
     hits: dict[NodeId, Trace] = field(default_factory=dict)
+    blocked: frozenset[NodeId] = frozenset()
     carried: dict[NodeId, Carried] = field(default_factory=dict)
 
 
@@ -136,7 +138,18 @@ class _Settlement:
             if self._carry(node) if node in self._results else self._replay(node):
                 queue += behind.get(node, ())
         hits = {node: _renamed(trace, self._fillers) for node, trace in self._hits.items()}
-        return Settled(hits, {node: one for node, one in self._carried.items() if one.left != self._results[node].left})
+        carried = {node: one for node, one in self._carried.items() if one.left != self._results[node].left}
+        return Settled(hits, self._blocked(), carried)
+
+    def _blocked(self) -> frozenset[NodeId]:
+        """The tests of which nothing is known to have changed, only that some that they wait for must run."""
+        left = self._waiting.keys() - self._hits.keys()
+        found = frozenset(node for node in left if self._is_open(self._waiting[node], left))
+        return found if len(found) < len(left) else frozenset()  # they wait for one another
+
+    def _is_open(self, miss: Miss, left: Collection[NodeId]) -> bool:
+        fillers = [found for found in miss.waits_for if found.filler not in left]
+        return len(fillers) < len(miss.waits_for) and all(map(self._is_left_again, fillers))
 
     def _replay(self, node: NodeId) -> bool:
         """Whether it has turned out only now that a test would find the same again."""

@@ -64,6 +64,20 @@ def test_something_else_is_read_anew(shop: Project, workers: tuple[str, ...]) ->
     assert run.exit == 0
 
 
+def test_who_waits_for_one_that_runs_only_now_is_replayed_if_that_leaves_the_same(shop: Project) -> None:
+    """The first leaves something else, so that those behind it run; the sign of what they leave is as it was."""
+    shop.write("signs.py", "import config\nSEEN = []\ndef sign():\n    SEEN or SEEN.append(config.get('a') > 0)\n")
+    shop.write("test_c.py", "import signs\ndef test_sign():\n    signs.sign()\n    assert signs.SEEN\n")
+    shop.write("test_d.py", "import signs\ndef test_seen(): assert signs.SEEN == [True]\n")
+    shop.run()
+    assert shop.run().executed == set()
+    shop.edit("config.py", *OTHER)
+    run = shop.run()
+    assert run.executed == {"test_a.py::test_fills", *READS, "test_c.py::test_sign"}
+    assert len(run.outcomes) == 8
+    assert shop.run().executed == set()
+
+
 def test_neighbours_do_not_keep_a_test_from_being_replayed(shop: Project) -> None:
     """Also if others of its file were replayed before."""
     shop.write("test_b.py", "def test_apart(): assert True\n" + OTHERS)

@@ -114,6 +114,18 @@ class TestRows:
         tests = {C: waits(found(B, "Q")), B: waits(found(A, "P"), left=(leftover("Q"),))}
         assert replayed(tests, ran(A, leftover("P", "2"))) == set()
 
+    def test_who_waits_for_one_that_must_run_now_goes_on_waiting(self) -> None:
+        """B may leave the same as before; only if more of what C found is known to have changed does C run at once."""
+        tests = {C: waits(found(B, "Q")), B: waits(found(A, "P"), left=(leftover("Q"),))}
+        assert settle(tests, {A: ran(A, leftover("P", "2"))}, ()).blocked == {C}
+        tests[C] = waits(found(B, "Q"), found(A, "P"))
+        assert settle(tests, {A: ran(A, leftover("P", "2"))}, ()).blocked == set()
+
+    def test_nobody_is_blocked_by_one_that_is_blocked(self) -> None:
+        """Where all wait for one another, waiting on is of no use."""
+        tests = {B: waits(found(C, "Q")), C: waits(found(B, "P"))}
+        assert settle(tests, {A: ran(A)}, ()).blocked == set()
+
     def test_a_replayed_filler_that_left_something_else_is_none(self) -> None:
         """What it left is what its trace says."""
         tests = {C: waits(found(B, "Q")), B: waits(found(A, "P"), left=(leftover("Q", "2"),))}
