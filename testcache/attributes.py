@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 import keyword
-from dataclasses import dataclass, field
 
 from testcache.evaluation import HASHABLE, Surroundings
 from testcache.nodes import last_name, text_of
+from testcache.structs import Struct, field
 
 _SPECIAL = frozenset(
     (  # noqa: SIM905
@@ -22,8 +22,7 @@ _WRAPPERS = ("typing.ClassVar", "typing.Final", "typing.Optional")
 _CLASS_OF = ("builtins.type", "typing.Type")
 
 
-@dataclass(slots=True)
-class Facts:
+class Facts(Struct):
     """What a class of this file may be a base for.
 
     Attributes:

@@ -14,11 +14,11 @@ from __future__ import annotations
 import ast
 import builtins
 from collections import Counter
-from dataclasses import replace
 
 from testcache.attributes import Facts, bound, fits_sort, is_field, is_plain_name, slots_fit, value_sort
 from testcache.decorators import is_sure_function, sort_of_method
 from testcache.evaluation import UNKNOWN, Surroundings
+from testcache.structs import replace
 
 _EXCEPTIONS: dict[str, type[BaseException]] = {
     name: value

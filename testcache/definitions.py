@@ -25,7 +25,6 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass, field
 
 from testcache import origins, settled
 from testcache.classes import Classes
@@ -34,6 +33,7 @@ from testcache.evaluation import HASHABLE, UNKNOWN, Surroundings
 from testcache.looks import Look
 from testcache.nodes import is_text, text_of
 from testcache.outline import Outline, Part
+from testcache.structs import Struct, field
 
 _WORD = re.compile(r"[^\W\d]\w*")
 _MANGLED = re.compile(r"_[^\W_]\w*__\w*(?<!__)\Z")
@@ -55,8 +55,7 @@ IMPORT, IDLE = "import", "idle"
 """The forms of an import, and of statements that do nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
+class Split(Struct, frozen=True):
     """How the statements of a module divide.
 
     Attributes:

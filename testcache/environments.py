@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import takewhile
 
 from testcache.exchange.printable import printable
@@ -13,6 +12,7 @@ from testcache.reasons import Reason
 from testcache.storage.history import MAYBE_SECRET, facts_of
 from testcache.storage.manifests import known_files, load_manifests
 from testcache.storage.store import Store
+from testcache.structs import Struct
 
 SHOWN = 3
 """Differences shown in a run: the first ones tell what happened, `explain --all` has the rest."""
@@ -20,8 +20,7 @@ SHOWN = 3
 _DIGEST = re.compile(r"[0-9a-f]{16}|[0-9a-f]{32}")
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """One fact behind two environment keys; None where there is no such fact."""
 
     name: str

@@ -17,11 +17,11 @@ from __future__ import annotations
 import ast
 import builtins
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 
 from testcache import calls, generics, settled
 from testcache.nodes import is_divisor, is_expression, is_small, is_text, is_version, text_of
 from testcache.origins import Origins
+from testcache.structs import Struct, field
 
 UNKNOWN = "unknown"
 """A value that is there and of which nothing else is known."""
@@ -54,8 +54,7 @@ _BUILTINS = {
 """Without those that are new in 3.13 or that only `site` adds."""
 
 
-@dataclass(slots=True)
-class Surroundings:
+class Surroundings(Struct):
     """What is known of a module at one of its statements.
 
     Attributes:

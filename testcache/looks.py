@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+from testcache.structs import Struct, field
 
 ANY = "*"
 """Stands for every name."""
 
 
-@dataclass(slots=True)
-class Look:
+class Look(Struct):
     """What was found in some code of a file, before it is known what the file imports.
 
     Attributes:

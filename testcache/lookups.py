@@ -7,16 +7,15 @@ knows) is none of these, and leads to any name.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 
 from testcache.nodes import last_name, text_of
+from testcache.structs import Struct
 
 _FRAMES = frozenset({"_getframe", "currentframe"})
 _NAMESPACES = frozenset({"__dict__", "__globals__", "f_globals", "f_locals", "modules"})
 
 
-@dataclass(frozen=True, slots=True)
-class LookUp:
+class LookUp(Struct, frozen=True):
     """One look-up.
 
     Attributes:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, NewType
 
 from testcache.reasons import Reason
+from testcache.structs import Struct, field
 
 Digest = NewType("Digest", bytes)
 """16 bytes of xxh3-128, or `ABSENT`."""
@@ -148,8 +148,7 @@ class Defined(NamedTuple):
     digest: Digest
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(Struct, frozen=True):
     """One past execution of one test.
 
     Attributes:
@@ -193,8 +192,7 @@ class Trace:
         return frozenset().union(*self.parts)
 
 
-@dataclass(slots=True)
-class Manifest:
+class Manifest(Struct):
     """The past traces of the tests of one file under one environment key.
 
     Attributes:
@@ -206,8 +204,7 @@ class Manifest:
     failed: dict[NodeId, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Struct, frozen=True):
     """What running one test left: a trace, or why there is none.
 
     Attributes:
@@ -228,8 +225,7 @@ class Result:
     access: Mapping[str, Access] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """One input that is no longer what a trace recorded.
 
     `names` are the definitions that matter, if the input is those of a file; empty if that is not known.
@@ -247,15 +243,13 @@ class Change:
         return Reason.INPUT_APPEARED if self.recorded == ABSENT else Reason.INPUT_CHANGED
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(Struct, frozen=True):
     """A recorded trace whose every input is unchanged."""
 
     trace: Trace
 
 
-@dataclass(frozen=True, slots=True)
-class Miss:
+class Miss(Struct, frozen=True):
     """No trace matches; `changes` are the differences from the nearest one, first or all.
 
     If every input of `nearest` is unchanged, `waits_for` is what it found that other tests must show to leave

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from dataclasses import dataclass
 
 from testcache.outline import Function, Outline
+from testcache.structs import Struct
 
 FIXTURES = frozenset({"pytest.fixture", "pytest.yield_fixture", "pytest_asyncio.fixture"})
 TEST_CASES = frozenset(
@@ -69,8 +69,7 @@ _HARMLESS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Origins:
+class Origins(Struct, frozen=True):
     """Where the names of a module come from.
 
     Attributes:

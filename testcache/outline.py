@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from testcache.nodes import first_line
+from testcache.structs import Struct, field
 from testcache.syntax import header, write
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
@@ -16,8 +16,7 @@ _YIELDS = ("(Yield", "(YieldFrom")
 """What makes a generator of a function, as who never calls it can tell: a decorator that looks, say."""
 
 
-@dataclass(slots=True, eq=False)
-class Definition:
+class Definition(Struct, eq=False):
     """An outermost function or a class, where it stands, and its tokens.
 
     Attributes:
@@ -52,8 +51,7 @@ class Definition:
         return self.node.end_lineno or self.node.lineno
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """One statement outside functions, and where its tokens are in `Outline.body`: `start` to `end`."""
 
     node: ast.stmt
@@ -61,8 +59,7 @@ class Part:
     end: int
 
 
-@dataclass(slots=True)
-class Outline:
+class Outline(Struct):
     """A file cut up, in the order of the source.
 
     Attributes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from testcache.storage.codec import decode_source
 from testcache.storage.database import path_in
 from testcache.storage.salts import foreign_salts
 from testcache.storage.store import Store
+from testcache.structs import Struct
 
 if TYPE_CHECKING:
     from testcache.source import Source
@@ -29,8 +29,7 @@ NO_SALT = bytes(32)
 """Without a store nothing is kept, so nothing needs keeping secret."""
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
+class Project(Struct, frozen=True):
     """A rootdir and the settings found there."""
 
     rootdir: Path

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar, Protocol, Self
+
+from testcache.structs import Struct
 
 
 class Written(Protocol):
@@ -107,8 +108,7 @@ class TraceCount(int):
         return cls(raw)
 
 
-@dataclass(frozen=True, slots=True)
-class Audit:
+class Audit(Struct, frozen=True):
     """How many hits really run again: a share of them, a number of seconds of them, or none.
 
     Attributes:

@@ -24,10 +24,10 @@ Source: change impact analysis by names, as in "Chianti" (Ren, Shah, Tip, Ryder 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from testcache.model import ABSENT, EVERY, LISTED, Defined, Digest, Input, Kind, Read, Trace
+from testcache.structs import Struct
 
 if TYPE_CHECKING:
     from testcache.source import Source
@@ -41,8 +41,7 @@ Recorded = Callable[[Digest], Mapping[str, Defined] | None]
 """The definitions behind a fingerprint of an earlier run, None if nobody kept them."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
+class _Part(Struct, frozen=True):
     """What a set of reads reaches by itself, and the files it rests on."""
 
     reads: frozenset[Read]

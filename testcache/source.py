@@ -6,7 +6,6 @@ import ast
 import warnings
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from testcache import definitions, effects, outline, reflection, separable, settled
 from testcache.definitions import IDLE, IMPORT, Split
@@ -15,6 +14,7 @@ from testcache.looks import ANY, Imported, Look
 from testcache.model import LISTED, Defined, Digest
 from testcache.outline import Definition, Outline
 from testcache.separable import without
+from testcache.structs import Struct, field
 from testcache.syntax import mentions
 
 WHOLE = "*"
@@ -26,8 +26,7 @@ def digest_of(found: dict[str, Defined]) -> Digest:
     return of_fields("definitions", *((name, *found[name]) for name in sorted(found)))
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """What counts in one Python file.
 
     Comments, formatting and positions never count. A *block* is an outermost function or method,
@@ -66,7 +65,7 @@ class Source:
     mentions: dict[str, frozenset[str]]
     parsed: bool
     definitions: dict[str, Defined] = field(default_factory=dict)
-    defined: Digest = digest_of({})  # noqa: RUF009
+    defined: Digest = digest_of({})
     uses: dict[str, frozenset[str]] = field(default_factory=dict)
     imported: frozenset[str] = frozenset()
     ambiguous: frozenset[str] = frozenset()

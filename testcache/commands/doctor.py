@@ -8,7 +8,6 @@ import platform
 import site
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from testcache import __version__
@@ -26,14 +25,14 @@ from testcache.storage.folder import JOURNALS, MOUNTS, file_system
 from testcache.storage.gate import FORMAT
 from testcache.storage.history import facts_of, runs
 from testcache.storage.store import Store
+from testcache.structs import Struct
 from testcache.terminal import bold, say
 
 HOOK = "testcache_child.pth"
 SHOWN = 5
 
 
-@dataclass(frozen=True, slots=True)
-class _Finding:
+class _Finding(Struct, frozen=True):
     """One line of the screen: what was looked at, what was found, and what to do if it is not well."""
 
     subject: str

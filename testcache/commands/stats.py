@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 
 from testcache.confidence import upper_bound
 from testcache.exchange.outgoing import MODE as IMPORTED
@@ -16,13 +15,13 @@ from testcache.storage.history import Run, Uncached, runs, uncached
 from testcache.storage.manifests import known_files, load_manifests
 from testcache.storage.store import Store
 from testcache.storage.tally import Replayed, replayed
+from testcache.structs import Struct, field
 from testcache.terminal import bold, columns, say
 
 SHOWN = 5
 
 
-@dataclass(slots=True)
-class _Contents:
+class _Contents(Struct):
     """What a store holds.
 
     Attributes:

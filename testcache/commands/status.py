@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from testcache.environments import Difference
 from testcache.model import Hit, Input, Miss, NodeId
@@ -13,13 +12,13 @@ from testcache.project import Project
 from testcache.reasons import Reason
 from testcache.report import number, seconds, tally, words_of
 from testcache.storage.history import Uncached
+from testcache.structs import Struct, field
 from testcache.terminal import bold, columns, say
 
 CAUSES_SHOWN = 5
 
 
-@dataclass(slots=True)
-class _Counts:
+class _Counts(Struct):
     """What would become of some tests; those that wait run only if others leave something else than before."""
 
     cached: int = 0

@@ -6,7 +6,6 @@ history / arrivals   the last `KEPT` of them, oldest first
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from testcache.errors import BadRecord
@@ -18,13 +17,13 @@ from testcache.exchange.printable import printable
 from testcache.exchange.refusals import Elsewhere, Refused
 from testcache.storage.codec import decode_value, encode_value
 from testcache.storage.store import Store
+from testcache.structs import Struct
 
 KEPT = 50
 _HISTORY, _ARRIVALS = "history", b"arrivals"
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(Struct, frozen=True):
     """One bundle that came.
 
     Attributes:

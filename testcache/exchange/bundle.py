@@ -23,7 +23,6 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -46,6 +45,7 @@ from testcache.exchange.refusals import (
     Unverified,
 )
 from testcache.storage.codec import decode_value, encode_value
+from testcache.structs import Struct
 
 MAGIC = b"\x89tcb\r\n\x1a\n"  # as PNG does: a transfer that changes line ends or drops bit 7 shows at once
 FORMAT = 1
@@ -57,8 +57,7 @@ _HEAD_BYTES = len(MAGIC) + 2 + 4
 _COPY_BYTES = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(Struct, frozen=True):
     """What a bundle says of itself, under its signature.
 
     Attributes:

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import enum
 import hashlib
-from dataclasses import dataclass
 
 from testcache.exchange.keyring import MAC_BYTES, Keyring
 from testcache.exchange.refusals import Damaged, Forged, Unsigned
+from testcache.structs import Struct
 
 ENVIRONMENT_BYTES = 16
 HEAD_BYTES = 1 + ENVIRONMENT_BYTES + 4 + 4
@@ -33,8 +33,7 @@ class Kind(enum.IntEnum):
     MANIFEST = 4  # the traces of a file's tests
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Entry:
+class Entry(Struct, frozen=True, order=True):
     """A value and what it is about; entries are ordered by what they are about."""
 
     kind: Kind

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from testcache.errors import BadRecord
 from testcache.exchange.bundle import Bundle
@@ -22,10 +21,10 @@ from testcache.storage.index import SPACE as INDEX
 from testcache.storage.manifests import MANIFEST, merged
 from testcache.storage.salts import SALTS, adding, salt_id
 from testcache.storage.store import META, SALT, Change, Store
+from testcache.structs import Struct, field
 
 
-@dataclass(slots=True)
-class Contents:
+class Contents(Struct):
     """What a verified bundle holds.
 
     Attributes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from testcache.errors import StoreError
@@ -19,6 +18,7 @@ from testcache.storage.history import MAYBE_SECRET, Run, collected_key, facts_of
 from testcache.storage.manifests import KEY_BYTES, MANIFEST, load_manifests
 from testcache.storage.salts import foreign_salts, salt_id
 from testcache.storage.store import Store
+from testcache.structs import replace
 
 Wanted = Callable[[bytes], bool]
 """Says of an environment key whether its results are to travel."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from testcache.structs import Struct
 
 MODES = ("auto", "read", "write", "off")
 TRUSTED_BRANCHES = ("main", "master")
@@ -18,8 +19,7 @@ TRUSTED_BRANCHES = ("main", "master")
 _TRUSTED_EVENTS = ("push", "schedule", "workflow_dispatch")
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """One CI job.
 
     Attributes:

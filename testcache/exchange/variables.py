@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from testcache.model import ABSENT, Input, Kind, Manifest, Read, Trace
+from testcache.structs import replace
 
 Renamed = Callable[[str], str]
 

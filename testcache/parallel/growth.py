@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+
+from testcache.structs import Struct, field
 
 REMEMBERED = 5
 """Growth by tests longer ago says little about the next: leaks go on, one-time loads do not."""
 
 
-@dataclass(slots=True)
-class Growth:
+class Growth(Struct):
     """One worker's resident memory, looked at whenever a test ends.
 
     `base` is what it held before its first test, or 0 if that was not seen.

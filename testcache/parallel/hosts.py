@@ -15,12 +15,12 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 from testcache.errors import SettingError
 from testcache.parallel import checkout
 from testcache.settings import Host
+from testcache.structs import Struct
 
 CONNECT_S = 10
 ANSWER_S = 60
@@ -30,8 +30,7 @@ _PLAIN = re.compile(r"(?!.*//)\S+")
 """xdist's addresses have no way to quote: neither blanks nor a double slash can be in them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
+class Machine(Struct, frozen=True):
     """One host, with everything that its address needs.
 
     Attributes:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import os
 import time
-from dataclasses import dataclass
+
+from testcache.structs import Struct
 
 _TICKS = 100.0
 """Per second in /proc/stat on every Linux that CPython supports (USER_HZ)."""
@@ -17,8 +18,7 @@ SHORTEST_LOOK_S = 0.1
 """Ten ticks of a core: less says nothing about how busy it is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
+class Machine(Struct, frozen=True):
     """What is there for test processes.
 
     Attributes:

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Self
 
 from testcache import digest
 from testcache.errors import SettingError
 from testcache.model import NodeId
 from testcache.parallel.costs import Costs
+from testcache.structs import Struct
 
 _WRITTEN = re.compile(r"([1-9]\d{0,3})/([1-9]\d{0,3})(?:@([0-9a-f]{8}))?")
 EXPECTED = 'I/N such as "2/4", I/N@PLAN, or "auto" (from the variables of the CI system)'
@@ -33,8 +33,7 @@ CI_VARIABLES = (
 are GitLab's, from 1; Buildkite and CircleCI count from 0."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shard:
+class Shard(Struct, frozen=True):
     """One of `total` shards; `number` counts from 1. `plan` is the digest that it insists on, or ""."""
 
     number: int
@@ -69,8 +68,7 @@ class Shard:
         return f"{self.number}/{self.total}"
 
 
-@dataclass(frozen=True, slots=True)
-class ShardPlan:
+class ShardPlan(Struct, frozen=True):
     """Who runs what.
 
     Attributes:

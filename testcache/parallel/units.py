@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 
 from testcache.model import NodeId
+from testcache.structs import Struct
 
 SHARES = 24
 """Units that one worker's share of the work is cut into, if its tests are short enough."""
@@ -16,8 +16,7 @@ SETUP_SHARE = 4
 CHEAP_SETUP_S = 0.002
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(Struct, frozen=True):
     """Tests (by position in the collection, in its order) that one worker gets at once.
 
     Attributes:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from testcache.recording.keepers import Names
+from testcache.structs import Struct, field
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Change:
+class Change(Struct, frozen=True, eq=False):
     """One slot that holds something else than at the last look.
 
     Attributes:
@@ -32,8 +30,7 @@ class Change:
     added: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """What a look of the census found; `gone` are places of objects that nothing leads to any more."""
 
     changes: list[Change] = field(default_factory=list)

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from testcache.inputs.files import Signature
 from testcache.model import Digest, Found, Input
 from testcache.reasons import Reason
+from testcache.structs import Struct, field
 
 Place = tuple[str, int]
 """An absolute file name and the first line of the code that ran."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """Something that keeps a test from being stored, with its evidence."""
 
     reason: Reason
     evidence: str
 
 
-@dataclass(slots=True, eq=False, weakref_slot=True)
-class Context:
+class Context(Struct, eq=False, weakref=True):
     """One charge account: a test, an imported module, a wide fixture, the run itself.
 
     Attributes:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from testcache.recording.identity import identity
 from testcache.recording.keepers import Found
+from testcache.structs import replace
 
 
 class Frontier:

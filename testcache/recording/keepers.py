@@ -16,7 +16,6 @@ import weakref
 from array import array
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from testcache.recording import anatomy
@@ -41,6 +40,7 @@ from testcache.recording.kinds import (
     Key,
     Kind,
 )
+from testcache.structs import Struct, field, replace
 
 Names = frozenset[str]
 
@@ -61,8 +61,7 @@ _FOREIGN: Final = frozenset(
 keep nothing but caches, or what is watched otherwise, such as the environment."""
 
 
-@dataclass(slots=True, eq=False)
-class Keeper:
+class Keeper(Struct, eq=False):
     """One object that is watched.
 
     Attributes:
@@ -131,8 +130,7 @@ class Keeper:
         return [found for slot in slots for found in self.found_in(slot, *way(self, slot))]
 
 
-@dataclass(slots=True, eq=False)  # not frozen, which would take three times as long; a test makes thousands
-class Found:
+class Found(Struct, eq=False):  # not frozen, which would take three times as long; a test makes thousands
     """An object on the way into the census: with `kind` None it is still to be found out what it is."""
 
     thing: object

@@ -9,13 +9,13 @@ from __future__ import annotations
 import contextvars
 import gc
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 from testcache.recording import anatomy
 from testcache.recording.anatomy import ATOMS, MISSING
 from testcache.recording.identity import identity
 from testcache.recording.portrait import identify
+from testcache.structs import Struct
 
 _NOT_ATTRIBUTES: Final = frozenset(
     {"__builtins__", "__spec__", "__loader__", "__cached__", "__file__", "__warningregistry__", "__annotations__",
@@ -55,8 +55,7 @@ class Key:
         return identity(self.key)
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Struct, frozen=True):
     """How an object of one sort is looked at.
 
     Attributes:

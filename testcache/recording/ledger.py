@@ -7,7 +7,6 @@ import closure of every file any of that code lies in.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import chain
 from weakref import WeakKeyDictionary
 
@@ -20,6 +19,7 @@ from testcache.recording.context import Context, Place, Problem
 from testcache.recording.recorder import BODY_LINE
 from testcache.recording.spoken import names_in_code, names_in_data
 from testcache.recording.tape import Tape
+from testcache.structs import Struct
 
 NO_READS: frozenset[Read] = frozenset()
 _ANYTHING = Read(Input(Kind.DEFINITIONS, EVERY), ABSENT)
@@ -38,8 +38,7 @@ _TOLD_APART = frozenset({Kind.BLOCK, Kind.VARIABLE})
 """By these a later run finds out what the test itself may come upon in memory."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Code:
+class _Code(Struct, frozen=True):
     """What one place stands for.
 
     Attributes:
@@ -59,8 +58,7 @@ _Below = tuple[set[Context], set[Context]]
 """Modules and other contexts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(Struct, frozen=True):
     """What one test rests on.
 
     Attributes:

@@ -19,7 +19,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from itertools import chain
 from operator import is_
 from types import ModuleType
@@ -40,6 +39,7 @@ from testcache.recording.portrait import portrait
 from testcache.recording.remains import Entry, Remains
 from testcache.recording.shelves import Shelves
 from testcache.recording.tape import Tape
+from testcache.structs import replace
 
 _NOTHING: frozenset[Found] = frozenset()
 _Step = int | tuple[object, ...]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from testcache.inputs.world import World
@@ -20,12 +19,12 @@ from testcache.recording.processes import Processes, Spool
 from testcache.recording.reads import Reads
 from testcache.recording.recorder import Place, Recorder, choose, running
 from testcache.recording.tape import Tape
+from testcache.structs import Struct
 
 Handler = Callable[[tuple[Any, ...]], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Watched:
+class Watched(Struct, frozen=True):
     """What the settings say about watching; `by_content` is of interiors."""
 
     recorder: str = "auto"

@@ -9,7 +9,6 @@ upon none of them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from itertools import chain
 from operator import is_
 from typing import Any, Final
@@ -18,6 +17,7 @@ from testcache.recording import anatomy
 from testcache.recording.identity import identity
 from testcache.recording.keepers import Found, Keeper
 from testcache.recording.kinds import CACHE, ELEMENTS, PAIRS, WHOLE, Key, Kind, slot_of
+from testcache.structs import replace
 
 MOST_KEYS: Final = 256
 """Keys that tests have added to a table before it is a pile: 30 KB a test that mentions it, in memory."""

@@ -17,10 +17,10 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from types import CodeType
 
 from testcache import digest
+from testcache.structs import Struct, field
 
 FORMAT = 2
 """Part of the names of cached bytecode: raised when a probe changes its shape."""
@@ -61,8 +61,7 @@ def marks_of(name: str) -> ast.Name:
     return _load(name)
 
 
-@dataclass(slots=True)
-class Scan:
+class Scan(Struct):
     """What the code objects of one file say about themselves.
 
     Attributes:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Set
-from dataclasses import dataclass, replace
 
 from testcache.looks import ANY
 from testcache.model import EVERY, Digest, Found
 from testcache.recording.context import Context, Place
 from testcache.recording.keepers import Names
+from testcache.structs import Struct, replace
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Entry:
+class Entry(Struct, frozen=True, eq=False):
     """One place that is not as it was at first.
 
     Attributes:

@@ -16,8 +16,9 @@ import json
 import mmap
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from typing import Any
+
+from testcache.structs import Struct, asdict
 
 Row = list[Any]
 
@@ -28,8 +29,7 @@ _HIGH = 200
 """Descriptors from here on are ours: a daemon closes the first few and counts on getting these numbers again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Orders:
+class Orders(Struct, frozen=True):
     """What a child must know to record like its parent does.
 
     Attributes:

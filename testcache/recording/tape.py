@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from os.path import dirname
 from types import ModuleType
 from typing import Protocol
@@ -18,6 +17,7 @@ from testcache.reasons import Reason
 from testcache.recording.context import Context, Problem
 from testcache.recording.recorder import Recorder
 from testcache.source import Source, parse
+from testcache.structs import Struct, field
 
 MADE = "<made>"
 """Stands for a folder that the run has made, in the names of places."""
@@ -26,8 +26,7 @@ UNPARSED = parse(b"", collected=False)
 """In a child process nobody asks what counts in a file: the parent knows."""
 
 
-@dataclass(slots=True, eq=False)
-class Loaded:
+class Loaded(Struct, eq=False):
     """A first-party file as it was loaded: its bytes may be gone from the disk by now."""
 
     context: Context
@@ -45,8 +44,7 @@ class ImportWatcher(Protocol):
         """It has come to its end, after those that it imports; None if it has raised an exception."""
 
 
-@dataclass(slots=True)
-class Tape:
+class Tape(Struct):
     """Charges everything that happens to the context on top of its stack.
 
     One tape a process, also with threads: code that runs in a thread is charged to the context that

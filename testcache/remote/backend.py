@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 from testcache.errors import SettingError, TestcacheError
 from testcache.reasons import Reason
 from testcache.remote.excess import Limits, Pruned
+from testcache.structs import Struct
 
 MAX_VALUE_BYTES = 16 << 20
 """A packed manifest of 25 tests takes about 5 KB; what is longer is neither sent nor taken in."""
@@ -38,8 +38,7 @@ class Unlisted(SettingError):
     slug = "remote-unlisted"
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Struct, frozen=True):
     """A value as it was found, with what its engine needs to replace just this version of it."""
 
     value: bytes

@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from testcache.errors import BadRecord
 from testcache.exchange.compression import NotCompressed, Packer
@@ -22,6 +21,7 @@ from testcache.exchange.refusals import Damaged, Unverified
 from testcache.remote.parcel import digest_of, unpacked_whole
 from testcache.storage.codec import decode_value, encode_value
 from testcache.storage.history import MAYBE_SECRET
+from testcache.structs import Struct
 
 FORMAT = "testcache directory 1"
 KEPT = 16
@@ -32,8 +32,7 @@ _NONCE_BYTES = 8
 _ABOUT = (Kind.FACTS, bytes(ENVIRONMENT_BYTES), b"")
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """An environment that results were recorded under.
 
     Attributes:

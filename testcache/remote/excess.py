@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from testcache.structs import Struct
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Stored:
+class Stored(Struct, frozen=True, order=True):
     """An entry as an engine lists it: seconds since the epoch when it was written, its bytes, its name there."""
 
     written_at: float
@@ -15,8 +15,7 @@ class Stored:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Pruned:
+class Pruned(Struct, frozen=True):
     """How many entries had to go and how many stay, and their bytes."""
 
     entries: int
@@ -25,8 +24,7 @@ class Pruned:
     left_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """What may stay: so many bytes in all, and nothing that was written before a moment (seconds since the epoch)."""
 
     bytes: int

@@ -15,7 +15,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from testcache.errors import BadRecord
 from testcache.exchange.compression import NotCompressed, Packer, unpacked
@@ -27,14 +26,14 @@ from testcache.exchange.variables import marked, unmarked
 from testcache.model import Manifest
 from testcache.remote import backend
 from testcache.storage.codec import decode_manifest, encode_manifest
+from testcache.structs import Struct
 
 FORMAT = "testcache remote 1"
 _SALT_CHARS, _NONCE_BYTES = 16, 8
 _HEAD_BYTES = _SALT_CHARS + _NONCE_BYTES
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
+class Label(Struct, frozen=True):
     """Where an entry belongs.
 
     Attributes:

@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from testcache.exchange.place import place
 from testcache.settings import Remote
+from testcache.structs import Struct
 
 _HEAD = "ref: refs/heads/"
 _LINE_BYTES = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Scopes:
+class Scopes(Struct, frozen=True):
     """Names of sets of entries.
 
     Attributes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -33,6 +32,7 @@ from testcache.storage.manifests import MANIFEST, load_manifests, manifest_key, 
 from testcache.storage.merge import merge_manifests
 from testcache.storage.store import Store
 from testcache.storage.wire import Packer, Unpacker
+from testcache.structs import replace
 from testcache.trace import DigestOf, Refine, Verifier
 
 if TYPE_CHECKING:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from testcache.inputs.world import World
 from testcache.model import ABSENT, EnvironmentKey, Input, Kind, NodeId, Read, Trace
 from testcache.recording.identity import identity
 from testcache.storage.index import INDEX_FORMAT, Content, Fact, Index, IndexedFile, IndexedTest
+from testcache.structs import Struct, field
 
 _OF_CONTENT = frozenset({Kind.BODY, Kind.BLOCK, Kind.FILE, Kind.WHOLE, Kind.DEFINITIONS, Kind.EXPORTS})
 Fillers = Callable[[Mapping[NodeId, Trace]], tuple[Trace, ...] | None]
@@ -19,8 +19,7 @@ Fillers = Callable[[Mapping[NodeId, Trace]], tuple[Trace, ...] | None]
 _PLAIN = frozenset({"$report_type", "when", "duration"})
 
 
-@dataclass(slots=True)
-class Collected:
+class Collected(Struct):
     """One test file of the run: its collection's reads and its tests.
 
     `tests` are (name behind `path::`, line, domain, trace or None if the test must run again); `acts`

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import pytest
 
+from testcache.structs import Struct, field
 
-@dataclass(slots=True)
-class Attempt:
+
+class Attempt(Struct):
     """The reports of one test as they are made: set-up, sub-tests, call, teardown."""
 
     reports: list[pytest.TestReport] = field(default_factory=list)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Mapping
 
 from testcache import report as text
@@ -13,14 +12,14 @@ from testcache.session import audit as audits
 from testcache.session.names import path_of
 from testcache.storage.quarantine import Quarantine
 from testcache.storage.store import Store
+from testcache.structs import Struct, replace
 from testcache.trace import DigestOf, Refine
 
 FORCED = {"refresh": Reason.REFRESH, "verify": Reason.VERIFY}
 _CHECKED = {Reason.VERIFY: "--cached=verify", Reason.AUDIT: "--cached-audit"}
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Contradiction:
+class Contradiction(Struct, frozen=True):
     """A test that ran although a trace of it held, or had lied before, and ended otherwise.
 
     Attributes:
@@ -104,7 +103,7 @@ class Proof:
                 self._run(node, Hit(hits.pop(node)), Reason.WITH_NEIGHBOURS)
             for node, decision in decisions.items():
                 if isinstance(decision, Miss) and decision.waits_for and path_of(node) == path:
-                    decisions[node] = dataclasses.replace(decision, waits_for=())  # with the others, not behind them
+                    decisions[node] = replace(decision, waits_for=())  # with the others, not behind them
         return hits
 
     def _run(self, node: NodeId, hit: Hit, reason: Reason) -> None:

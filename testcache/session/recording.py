@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable, Container, Generator, Iterator, Mapping
 from typing import Any
@@ -26,6 +25,7 @@ from testcache.session.replay import serialise
 from testcache.session.shown import Shown
 from testcache.session.totals import Totals
 from testcache.settings import Settings
+from testcache.structs import replace
 
 Deliver = Callable[[pytest.TestReport, Result], None]
 
@@ -168,7 +168,7 @@ class Recording:
             self._unfinished[node] = (item, trace)
         if self.charges.is_open(account.contexts):
             self._unfinished[node] = (item, trace)
-            trace = dataclasses.replace(trace, parts=(*trace.parts, self.observer.ledger.whole_text()))
+            trace = replace(trace, parts=(*trace.parts, self.observer.ledger.whole_text()))
         return Result(path, node, trace, (), trace.duration_s, now, left, access)
 
     def _item_reads(self, item: pytest.Item, context: Context) -> Iterator[Read]:
@@ -198,7 +198,7 @@ class Recording:
             late = frozenset().union(*(each.found or () for each in account.contexts))
             late = late.difference(trace.found)
             found = trace.found | {one._replace(late=True) for one in late if one.filler != node}
-            final = None if problems else dataclasses.replace(trace, parts=account.parts, lines=lines, found=found)
+            final = None if problems else replace(trace, parts=account.parts, lines=lines, found=found)
             at = trace.recorded_at
             results.append(Result(path_of(node), node, final, problems, trace.duration_s, at, trace.left))
         self._unfinished.clear()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,13 +18,13 @@ from testcache.model import Digest, Trace
 from testcache.recording.context import Context
 from testcache.recording.tape import Tape
 from testcache.storage.codec import decode_value, encode_value
+from testcache.structs import Struct
 
 if TYPE_CHECKING:
     from testcache.recording.measured import LineTape
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(Struct, frozen=True):
     """What a trace's `lines` hold: the measurement's settings digested, and lines or arcs by stored name."""
 
     how: bytes

@@ -12,9 +12,9 @@ it have found what it left in truth.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 
 from testcache.model import STEP, Decision, Digest, Found, Hit, Leftover, Miss, NodeId, Result, Trace
+from testcache.structs import Struct, field, replace
 
 IsLeft = Callable[[Found], bool]
 """Whether the recorded trace of a filler that is replayed has left something."""
@@ -22,8 +22,7 @@ IsLeft = Callable[[Found], bool]
 _NONE: Mapping[NodeId, Trace] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Carried:
+class Carried(Struct, frozen=True):
     """What a test would leave in a run of all tests, and what it would have found where it makes its steps."""
 
     left: frozenset[Leftover]
@@ -36,8 +35,7 @@ class Carried:
         return replace(trace, left=self.left, found=found | self.bases)
 
 
-@dataclass(slots=True)
-class Settled:
+class Settled(Struct):
     """What is known of the tests that waited, and of those that ran.
 
     Attributes:
@@ -87,8 +85,7 @@ def _renamed(trace: Trace, fillers: Mapping[Found, NodeId]) -> Trace:
     return trace if found == trace.found else replace(trace, found=found)
 
 
-@dataclass(frozen=True, slots=True)
-class _Left:
+class _Left(Struct, frozen=True):
     """What a test has left in one place when it ran."""
 
     node: NodeId

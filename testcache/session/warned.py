@@ -8,11 +8,11 @@ from __future__ import annotations
 import builtins
 import os
 import warnings
-from dataclasses import replace
 from typing import Any
 
 from testcache.inputs.roots import Roots
 from testcache.model import NodeId, Result
+from testcache.structs import replace
 
 WARNING = "Warning"
 """What stands in place of a report's type where a warning is stored among reports."""

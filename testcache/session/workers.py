@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Generator, Iterable
 from pathlib import Path
@@ -21,6 +20,7 @@ from testcache.session.remote import make_parent
 from testcache.settings import Settings
 from testcache.storage.store import Store
 from testcache.storage.wire import Packer
+from testcache.structs import replace
 
 
 class LeftModule(pytest.Module):
@@ -101,7 +101,7 @@ class Worker:
 
     def _unstored(self, result: Result) -> Result:
         problem = (Reason.ENVIRONMENT_CHANGED.slug, self._difference)
-        return dataclasses.replace(result, trace=None, problems=(problem,))
+        return replace(result, trace=None, problems=(problem,))
 
     def _deliver(self, report: Any, result: Result) -> None:
         report.testcache = self._packed([result])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 
 import pytest
 
@@ -23,6 +22,7 @@ from testcache.storage.effort import Effort
 from testcache.storage.history import runs
 from testcache.storage.store import Store
 from testcache.storage.timings import Timings, load_timings
+from testcache.structs import Struct, field
 
 STARTS = 5
 """The latest runs that say what a start costs; their median leaves out the one on a busy machine."""
@@ -32,8 +32,7 @@ BOOTSTRAP_S = 0.15
 _URGENT = {"failed": frozenset({Reason.NOT_PASSED}), "new": frozenset({Reason.NEW})}
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(Struct, frozen=True):
     """The tests that must run, and what is known of each.
 
     Attributes:

@@ -11,7 +11,6 @@ A value that does not decode (damaged, or of another version) counts as none.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import TypeVar
 
 from testcache.errors import BadRecord
@@ -20,6 +19,7 @@ from testcache.storage.codec import decode_value, encode_value
 from testcache.storage.effort import Effort
 from testcache.storage.manifests import manifest_key
 from testcache.storage.store import Change, Store
+from testcache.structs import Struct, field
 
 KEPT_RUNS = 200
 EVIDENCE_CHARS = 300
@@ -37,8 +37,7 @@ _UNCACHED = b"uncached\0"
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """One run in numbers.
 
     Attributes:
@@ -87,8 +86,7 @@ class Run:
         return sum(self.reasons.values()) + sum(self.not_stored.values())
 
 
-@dataclass(frozen=True, slots=True)
-class Uncached:
+class Uncached(Struct, frozen=True):
     """Why the latest run of a test was not stored, how long it took, and when it ended."""
 
     slug: str

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import replace
 
 from testcache.model import ABSENT, INSIDE, TRACES_PER_TEST, Found, Leftover, Manifest, NodeId, Trace
 from testcache.storage.codec import encode_manifest
+from testcache.structs import replace
 
 _STATES = 2
 

@@ -8,13 +8,12 @@ Removing a trace that lied is not enough: the next pass records the same reads a
 
 from __future__ import annotations
 
-import dataclasses
-
 from testcache.errors import BadRecord
 from testcache.model import TRACES_PER_TEST, EnvironmentKey, Manifest, NodeId, Trace
 from testcache.storage.codec import decode_manifest, encode_manifest
 from testcache.storage.index import SPACE as INDEX
 from testcache.storage.store import Store
+from testcache.structs import replace
 from testcache.trace import DigestOf, Refine, Verifier, all_matter
 
 QUARANTINE = "quarantine"
@@ -54,7 +53,7 @@ class Quarantine:
     def add(self, node: NodeId, trace: Trace) -> None:
         """This trace has lied."""
         if not self.holds(node):
-            kept = dataclasses.replace(trace, reports=(), lines=b"")
+            kept = replace(trace, reports=(), lines=b"")
             self._lies[node] = [kept, *self._lies.get(node, ())][:TRACES_PER_TEST]
             self._lied = True
         self._told.add(node)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from testcache.storage.rows import Rows
+from testcache.structs import Struct
 
 _COLUMNS_BYTES = 60  # of a row beside its key and value
 
 
-@dataclass(frozen=True, slots=True)
-class Pruned:
+class Pruned(Struct, frozen=True):
     """What one pruning removed: entries, bytes of their values, and bytes of the store afterwards."""
 
     entries: int

@@ -10,12 +10,12 @@ counts as none.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
 from testcache.errors import BadRecord
 from testcache.model import NodeId
 from testcache.storage.codec import decode_value, encode_value
 from testcache.storage.store import Change, Store
+from testcache.structs import Struct, field
 
 KEPT_TESTS = 20_000
 """A file's latest ones; tests whose ids differ in each run would pile up for ever."""
@@ -23,8 +23,7 @@ KEPT_TESTS = 20_000
 _TIMING = "timing"
 
 
-@dataclass(slots=True)
-class Timings:
+class Timings(Struct):
     """Seconds by node id.
 
     Attributes:

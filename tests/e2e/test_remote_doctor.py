@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from sharing import KEY
 
 from testcache.exchange.keyring import Keyring
 from testcache.remote import directory
+from testcache.structs import replace
 
 PLACE = ("shop", "branch:main", Keyring.from_environment(KEY))
 SCREEN_LINES = 24

@@ -6,7 +6,6 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,6 +26,7 @@ from testcache.storage.journal import Journal
 from testcache.storage.manifests import load_manifests
 from testcache.storage.salts import foreign_salts, salt_id
 from testcache.storage.store import META, SALT, Store
+from testcache.structs import replace
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import random
 from pathlib import Path
 from typing import Any
@@ -37,6 +36,7 @@ from testcache.storage.codec import (
     encode_source,
     encode_value,
 )
+from testcache.structs import replace
 
 HEAD = bytes([codec.MANIFEST_FORMAT])
 FOUND_ROW = msgspec.msgpack.encode([b"t.py::a", b"m.py::P", b"1" * 16, False])
@@ -102,10 +102,7 @@ class TestManifest:
         """Reports that differ in their times only share the rest."""
         with_reports = file_of_tests()
         without = Manifest(
-            {
-                node: [dataclasses.replace(trace, reports=()) for trace in traces]
-                for node, traces in with_reports.traces.items()
-            }
+            {node: [replace(trace, reports=()) for trace in traces] for node, traces in with_reports.traces.items()}
         )
         more = len(encode_manifest(with_reports)) - len(encode_manifest(without))
         assert more / (3 * len(with_reports.traces)) < 40
@@ -132,7 +129,7 @@ class TestManifest:
         one = Manifest({NodeId("x"): [trace]})
         two = Manifest({NodeId("x"): [trace], NodeId("y"): [trace]})
         assert decode_manifest(encode_manifest(two)) == two
-        bare = {node: [dataclasses.replace(trace, left=frozenset(), access={})] for node in two.traces}
+        bare = {node: [replace(trace, left=frozenset(), access={})] for node in two.traces}
         more = len(encode_manifest(two)) - len(encode_manifest(one))
         assert (
             more

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from travel import KEY, NO_KEY, OTHER_KEY
 
 from testcache.exchange.entry import MAX_VALUE_BYTES, Entry, Kind, pack, seal, unpack, unseal
 from testcache.exchange.keyring import Keyring
 from testcache.exchange.refusals import Damaged, Forged, Refused, Unsigned
+from testcache.structs import replace
 
 ENTRY = Entry(Kind.MANIFEST, bytes(range(16)), b"tests/test_a.py", b"the value")
 

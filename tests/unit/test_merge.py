@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 from hypothesis import given, settings
 from manifests import MANIFESTS
 
 from testcache.model import TRACES_PER_TEST, Digest, Found, Input, Kind, Leftover, Manifest, NodeId, Read, Trace
 from testcache.storage.merge import merge_manifests
+from testcache.structs import replace
 
 
 class TestMerge:
@@ -50,16 +49,14 @@ class TestMerge:
     def test_what_was_left_or_found_makes_another_trace(self) -> None:
         """Same reads, but other traces in memory: both executions are kept."""
         plain = self.trace(1.0)
-        left = dataclasses.replace(self.trace(2.0), left=frozenset({Leftover("m.py::P", Digest(b"1" * 16))}))
-        found = dataclasses.replace(
-            self.trace(3.0), found=frozenset({Found(NodeId("t"), "m.py::P", Digest(b"1" * 16))})
-        )
+        left = replace(self.trace(2.0), left=frozenset({Leftover("m.py::P", Digest(b"1" * 16))}))
+        found = replace(self.trace(3.0), found=frozenset({Found(NodeId("t"), "m.py::P", Digest(b"1" * 16))}))
         assert self.merged([plain, left], [found]) == [found, left, plain]
 
     def test_what_libraries_kept_makes_two_traces_at_most(self) -> None:
         """They show that it does not matter; more would push out those of other branches."""
         traces = [
-            dataclasses.replace(
+            replace(
                 self.trace(float(at)),
                 left=frozenset({Leftover("m.py::P!", Digest(bytes([at]) * 16))}),
                 found=frozenset({Found(NodeId("t"), "m.py::P!", Digest(bytes([max(at, 4)]) * 16))}),
@@ -73,7 +70,7 @@ class TestMerge:
         """The newest traces that show them."""
         states = [{"P!": 1, "Q!": 1}, {"P!": 1, "Q!": 2}, {"P!": 2, "Q!": 2}, {"P!": 3, "Q!": 2}]
         traces = [
-            dataclasses.replace(
+            replace(
                 self.trace(float(at)),
                 found=frozenset(Found(NodeId("t"), place, Digest(bytes([value]) * 16)) for place, value in one.items()),
             )
@@ -83,8 +80,8 @@ class TestMerge:
 
     def test_the_same_execution_is_known_since_the_first(self) -> None:
         """Recorded again, it holds as of the last time, and was there from the first."""
-        old, new = (dataclasses.replace(self.trace(at), since=at - 0.5) for at in (1.0, 2.0))
-        known = dataclasses.replace(new, since=0.5)
+        old, new = (replace(self.trace(at), since=at - 0.5) for at in (1.0, 2.0))
+        known = replace(new, since=0.5)
         assert self.merged([old], [new]) == self.merged([new], [old]) == self.merged([known], [old]) == [known]
 
     def test_reads_split_in_other_parts_are_the_same_reads(self) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 import random
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from travel import FACTS, KEY, NO_KEY, OTHER_KEY
 from testcache.exchange.keyring import Keyring
 from testcache.exchange.refusals import Damaged, Forged, Refused, Unsigned, Unverified
 from testcache.remote.directory import AGAIN_S, KEPT, Known, joined, key_of, opened
+from testcache.structs import replace
 
 OWN = Known("a" * 32, 1e9, FACTS)
 PLACE = ("shop", "branch:main")

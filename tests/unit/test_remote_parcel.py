@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pickle
 import random
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,6 +24,7 @@ from testcache.remote.scope import Scopes, scopes
 from testcache.settings import Remote, Settings
 from testcache.storage.codec import decode_manifest
 from testcache.storage.salts import foreign_salts, salt_id
+from testcache.structs import replace
 
 LABEL = Label("shop", "branch:main", ENVIRONMENT, "ab" * 32, "test_a.py")
 MANIFEST = Manifest(manifest("test_a.py").traces)
@@ -199,7 +199,7 @@ def test_whose_results_are_read_and_written(
     tmp_path: Path, environ: dict[str, str], settings: dict[str, object], expected: Scopes
 ) -> None:
     """A pull request reads the base and writes its own; a release neither."""
-    remote = replace(Remote(mode="read-write"), **settings)  # type: ignore[arg-type]
+    remote = Remote(**{"mode": "read-write", **settings})  # type: ignore[arg-type]
     assert scopes(remote, tmp_path, environ) == expected
 
 

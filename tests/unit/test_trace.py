@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from testcache.model import Digest, Found, Hit, Input, Kind, Leftover, Miss, NodeId, Read, Trace
 from testcache.reasons import Reason
+from testcache.structs import replace
 from testcache.trace import Verifier
 
 A, B, C, D = (NodeId(f"t.py::{name}") for name in "abcd")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from testcache.commands.ci import outputs
 from testcache.exchange.arrivals import Arrival, arrivals
@@ -17,6 +16,7 @@ from testcache.report import number, python_of, seconds
 from testcache.storage.history import Run, facts_of, runs, uncached
 from testcache.storage.manifests import known_files, load_manifests
 from testcache.storage.store import Store
+from testcache.structs import Struct
 from testcache.terminal import say
 
 SLOWEST = 10
@@ -24,8 +24,7 @@ _SAME_JOB_S = 6 * 3600.0
 """GitHub ends a job after as long; an arrival before that belongs to another run."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class _Ran:
+class _Ran(Struct, frozen=True, order=True):
     """A test that ran: seconds, node id, and why it was not stored or ""."""
 
     duration_s: float

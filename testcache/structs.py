@@ -1,0 +1,13 @@
+"""Structs: classes that are little more than typed fields. The one user of msgspec's Struct.
+
+`class Point(Struct, frozen=True)` is what `@dataclass(frozen=True, slots=True)` would make, and takes 20 us where that
+takes a millisecond: of sixty classes a run needs, it is started again and again. An instance is made and hashed in a
+fifth and a third of the time.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct, field
+from msgspec.structs import asdict, replace
+
+__all__ = ["Struct", "asdict", "field", "replace"]
