@@ -1,0 +1,159 @@
+"""Versions of dicts: no way to write to a dict leaves its number as it was, on any interpreter that has them."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter, OrderedDict, defaultdict
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from testcache.recording import anatomy
+from testcache.recording.keepers import Keeper
+from testcache.recording.kinds import PAIRS
+from testcache.recording.versions import AVAILABLE, SIZE, Versions, has_version
+
+NOWHERE: frozenset[str] = frozenset()
+OFTEN = 200
+"""Times a change is made: the interpreter has replaced its instructions by quicker ones by then."""
+
+needs_versions = pytest.mark.skipif(not AVAILABLE, reason="this interpreter has no versions of dicts")
+
+
+class Plain:
+    value = 0
+
+
+class Slotted(Plain):
+    __slots__ = ("other",)
+
+
+def keeper_of(thing: object) -> Keeper:
+    return Keeper(thing, PAIRS, thing, "m.py::X", NOWHERE, NOWHERE)
+
+
+def test_they_are_there_up_to_3_12() -> None:
+    """Where they are, every dict is told by them; where they are not, none is."""
+    assert (sys.version_info < (3, 13)) == AVAILABLE
+    assert has_version(keeper_of({})) == AVAILABLE
+    assert not has_version(keeper_of([]))
+
+
+def _of_an_object(cls: type) -> tuple[dict[str, Any], Callable[[int], None]]:
+    thing = cls()
+
+    def change(number: int) -> None:
+        thing.value = number
+
+    change(-1)
+    return anatomy.dict_of(thing) or {}, change
+
+
+def _of_a_class() -> tuple[Any, Callable[[int], None]]:
+    cls = type("Made", (), {"value": None})
+
+    def change(number: int) -> None:
+        cls.value = number  # type: ignore[attr-defined]
+
+    return anatomy.class_dict(cls), change
+
+
+def _of_a_module() -> tuple[dict[str, Any], Callable[[int], None]]:
+    module = ModuleType("made")
+    exec("value = None\ndef change(number):\n    global value\n    value = number\n", module.__dict__)  # noqa: S102
+    return module.__dict__, module.change
+
+
+def _of_a_loop() -> tuple[dict[str, Any], Callable[[int], None]]:
+    """Its body counts in the dict of the module, as a function's does not."""
+    held: dict[str, Any] = {"value": 0}
+    code = compile("value += 1", "<made>", "exec")
+    return held, lambda _: exec(code, held)  # noqa: S102
+
+
+def _of_items(kind: Callable[[], Any]) -> tuple[Any, Callable[[int], None]]:
+    held = kind()
+    held["value"] = 0
+
+    def change(number: int) -> None:
+        held["value"] = number + 1
+
+    return held, change
+
+
+WAYS: dict[str, Callable[[], tuple[Any, Callable[[int], None]]]] = {
+    "an attribute": lambda: _of_an_object(Plain),
+    "an attribute beside slots": lambda: _of_an_object(Slotted),
+    "an attribute of a class": _of_a_class,
+    "a global": _of_a_module,
+    "a name of a module": _of_a_loop,
+    "an item": lambda: _of_items(dict),
+    "an item of an OrderedDict": lambda: _of_items(OrderedDict),
+    "an item of a defaultdict": lambda: _of_items(lambda: defaultdict(int)),
+    "an item of a Counter": lambda: _of_items(Counter),
+}
+
+
+@needs_versions
+@pytest.mark.parametrize("way", WAYS)
+def test_each_write_is_seen(way: str) -> None:
+    """Also by the instructions that the interpreter comes to use for what it does often."""
+    held, change = WAYS[way]()
+    versions, keeper = Versions(), keeper_of(held)
+    versions.add(keeper)
+    assert versions.changed() == []
+    for number in range(OFTEN):
+        change(number)
+        assert versions.changed() == [keeper]
+        assert versions.changed() == []
+
+
+KEYS = st.sampled_from(["a", "b", 3, ("c",)])
+STEPS: dict[str, Callable[[dict[Any, Any], Any, int], object]] = {
+    "set": lambda held, key, value: held.__setitem__(key, value),
+    "delete": lambda held, key, _: held.pop(key, None),
+    "setdefault": lambda held, key, value: held.setdefault(key, value),
+    "update": lambda held, key, value: held.update({key: value, "d": value}),
+    "join": lambda held, key, value: held.__ior__({key: value}),
+    "popitem": lambda held, _, __: held and held.popitem(),
+    "clear": lambda held, _, __: held.clear(),
+    "init": lambda held, key, value: held.__init__({key: value}),  # type: ignore[misc]
+    "look": lambda held, key, _: (held.get(key), key in held, [*held.items()], dict(held), held == {key: 0}),
+}
+
+
+@needs_versions
+@given(st.lists(st.tuples(st.sampled_from(sorted(STEPS)), KEYS, st.integers()), max_size=12))
+def test_whatever_changes_a_dict_is_seen_and_nothing_else(steps: list[tuple[str, Any, int]]) -> None:
+    """A look at it changes nothing."""
+    held: dict[Any, Any] = {}
+    versions, keeper = Versions(), keeper_of(held)
+    versions.add(keeper)
+    for step, key, value in steps:
+        before = list(held.items())
+        STEPS[step](held, key, value)
+        seen = versions.changed()
+        if before != list(held.items()):
+            assert seen == [keeper]
+        if step == "look":
+            assert seen == []
+
+
+@needs_versions
+def test_each_of_many_is_told_apart() -> None:
+    """Over several groups, and when some of them are watched no longer."""
+    keepers = [keeper_of({"a": number}) for number in range(2 * SIZE + 5)]
+    versions = Versions()
+    for keeper in keepers:
+        versions.add(keeper)
+    gone = frozenset(keepers[1 : SIZE + 3])
+    versions.drop(gone)
+    written = [keepers[at] for at in (0, 1, SIZE + 3, 2 * SIZE + 4)]
+    for keeper in written:
+        keeper.thing["b"] = 1  # type: ignore[index]
+    assert versions.changed() == [keeper for keeper in written if keeper not in gone]
+    assert versions.changed() == []
