@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from testcache.session.cache import Cache
     from testcache.session.runner import Runner
 
-ROUNDS: Final = 5
+ROUNDS: Final = 8
 """After so many, all that still wait run: where each test counts on from the one before it, nobody is ever spared."""
 
 
@@ -63,6 +63,7 @@ class Rounds:
         self._written: set[str] = set()
         self._taken: set[NodeId] = set()
         self._apart: set[NodeId] = set()
+        self._settled: dict[NodeId, Trace] = {}
         self._leaked: list[Leak] = []
         self._neighbours: Neighbours | None = None
         before = recorded(runner.decisions)
@@ -199,8 +200,10 @@ class Rounds:
         runner, left = self._runner, self._open()
         before = recorded(runner.decisions)
         trusted = {node: self.waiting[node] for node in left if runner.proof.may_index(node, before[node])}
-        settled = settle(trusted, runner.results, self._order, before, cache.is_left)
+        earlier = {node: trace for node, trace in self._settled.items() if node in runner.hits}
+        settled = settle(trusted, runner.results, self._order, before, cache.is_left, earlier)
         runner.hits.update(settled.hits)
+        self._settled.update(settled.hits)
         if runner.mode != "read":
             renamed = {node: trace for node, trace in settled.hits.items() if trace is not before[node]}
             cache.keep(renamed, settled.carried)

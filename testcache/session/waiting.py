@@ -60,6 +60,7 @@ def settle(
     order: Sequence[NodeId],
     before: Mapping[NodeId, Trace] = _NONE,
     is_left: IsLeft = lambda _: False,
+    replayed: Mapping[NodeId, Trace] = _NONE,
 ) -> Settled:
     """Compare what was left by the tests that have run with what the waiting ones had found.
 
@@ -68,9 +69,10 @@ def settle(
         results: of those that have run.
         order: of a run in which nothing is replayed.
         before: what is recorded of those that have run.
-        is_left: asked about tests that were replayed.
+        is_left: asked about other tests that are replayed.
+        replayed: those that waited, and have been settled before.
     """
-    return _Settlement(waiting, results, order, before, is_left).settled()
+    return _Settlement(waiting, results, order, before, is_left, replayed).settled()
 
 
 def recorded(decisions: Mapping[NodeId, Decision]) -> dict[NodeId, Trace]:
@@ -101,12 +103,14 @@ class _Settlement:
         order: Sequence[NodeId],
         before: Mapping[NodeId, Trace],
         is_left: IsLeft,
+        replayed: Mapping[NodeId, Trace],
     ) -> None:
         self._waiting = waiting
         self._before = before
         self._position = {node: position for position, node in enumerate(order)}
         self._results = results
         self._is_left = is_left
+        self._replayed = replayed
         self._hits: dict[NodeId, Trace] = {}
         self._carried: dict[NodeId, Carried] = {}
         self._fillers: dict[Found, NodeId] = {}
@@ -139,10 +143,15 @@ class _Settlement:
         return Settled(hits, self._blocked(), carried)
 
     def _blocked(self) -> frozenset[NodeId]:
-        """The tests of which nothing is known to have changed, only that some that they wait for must run."""
+        """The tests of which nothing is known to have changed, only that some that they wait for must run.
+
+        Where all wait for one another, the first of them must: it may leave again what the others found.
+        """
         left = self._waiting.keys() - self._hits.keys()
         found = frozenset(node for node in left if self._is_open(self._waiting[node], left))
-        return found if len(found) < len(left) else frozenset()  # they wait for one another
+        if found and len(found) == len(left):
+            found -= {min(found, key=lambda node: (self._position.get(node, -1), node))}
+        return found
 
     def _is_open(self, miss: Miss, left: Collection[NodeId]) -> bool:
         fillers = [found for found in miss.waits_for if found.filler not in left]
@@ -209,14 +218,18 @@ class _Settlement:
         Another test that ran before it in this process may have done it first: then all left the same.
         """
         result = self._results.get(found.filler)
-        if result is None:
-            replayed = self._hits.get(found.filler)
-            return found.leftover in replayed.left if replayed is not None else self._is_left(found)
-        carried = self._carried.get(found.filler)
-        if found.leftover in result.left or (carried is not None and found.leftover in carried.left):
+        replayed = self._hits.get(found.filler) or self._replayed.get(found.filler)
+        if result is not None:
+            carried = self._carried.get(found.filler)
+            left = result.left | carried.left if carried is not None else result.left
+        elif replayed is not None:
+            left = replayed.left
+        else:
+            return self._is_left(found)
+        if found.leftover in left:
             return True
         others = self._left.get(found.place, [])
-        if any(left.node == found.filler for left in others) or {left.value for left in others} != {found.value}:
+        if any(one.place == found.place for one in left) or {one.value for one in others} != {found.value}:
             return False
         self._fillers[found] = others[0].node
         return True

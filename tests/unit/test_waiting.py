@@ -121,10 +121,12 @@ class TestRows:
         tests[C] = waits(found(B, "Q"), found(A, "P"))
         assert settle(tests, {A: ran(A, leftover("P", "2"))}, ()).blocked == set()
 
-    def test_nobody_is_blocked_by_one_that_is_blocked(self) -> None:
-        """Where all wait for one another, waiting on is of no use."""
-        tests = {B: waits(found(C, "Q")), C: waits(found(B, "P"))}
-        assert settle(tests, {A: ran(A)}, ()).blocked == set()
+    def test_of_those_that_wait_for_one_another_the_first_runs(self) -> None:
+        """It may leave what the others found, whoever of them was the first to do so when they were recorded."""
+        tests = {C: waits(found(B, "P")), B: waits(found(D, "P")), D: waits(found(C, "P"))}
+        assert settle(tests, {A: ran(A)}, (A, B, C, D)).blocked == {C, D}
+        results = {A: ran(A), B: ran(B, leftover("P"))}
+        assert settle({C: tests[C], D: tests[D]}, results, (A, B, C, D)).hits.keys() == {C, D}
 
     def test_a_replayed_filler_that_left_something_else_is_none(self) -> None:
         """What it left is what its trace says."""
