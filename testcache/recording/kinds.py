@@ -27,6 +27,9 @@ _NOT_ATTRIBUTES: Final = frozenset(
 _OF_A_LOGGER: Final = ("level", "disabled", "propagate", "handlers", "filters")
 """What tests set; the rest is a cache, and the way to all other loggers."""
 
+_RUNNER: Final = "_pytest.logging"
+"""Whose handlers hang in loggers while a test runs, emptied before each phase of it."""
+
 
 WHOLE: Final = type("Whole", (), {})()
 """The one slot of what is compared as a whole."""
@@ -131,8 +134,13 @@ def _cache(cached: object) -> dict[Any, object]:
 
 
 def _logger(logger: object) -> dict[Any, object]:
+    """But not the handlers of pytest: who puts back the list that was there in a fixture leaves those in it or not."""
     held = anatomy.dict_of(logger) or {}
-    return {name: held[name] for name in _OF_A_LOGGER if name in held}
+    found: dict[Any, object] = {name: held[name] for name in _OF_A_LOGGER if name in held}
+    handlers = found.get("handlers")
+    if type(handlers) is list:
+        found["handlers"] = tuple(one for one in handlers if anatomy.names_of(type(one))[0] != _RUNNER)
+    return found
 
 
 def _variable(variable: Any) -> dict[Any, object]:
@@ -200,7 +208,7 @@ ELEMENTS: Final = Kind(_elements, _element)
 SLOTS: Final = Kind(_slots, _dotted, named=True)
 CELL: Final = Kind(_cell, _nothing)
 CACHE: Final = Kind(_cache, _call)
-LOGGER: Final = Kind(_logger, _dotted, named=True)
+LOGGER: Final = Kind(_logger, _dotted, named=True, told=False)
 PARTS: Final = Kind(_parts, _nothing)
 TUPLE: Final = Kind(_tuple, _subscript, fixed=True)
 VARIABLE: Final = Kind(_variable, _nothing, told=False)

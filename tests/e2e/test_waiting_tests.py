@@ -29,6 +29,20 @@ class Box: value = None
 @pytest.fixture(scope="session")
 def box(): return Box()
 """
+PUTS_BACK = """
+import logging, pytest
+ROOT = logging.getLogger()
+@pytest.fixture(autouse=True)
+def handlers():
+    before = list(ROOT.handlers)
+    yield
+    ROOT.handlers = before
+"""
+HANGS = """
+import log
+def test_hangs(): log.LOG.addHandler(log.logging.NullHandler(log.level()))
+def test_counts(): assert [one.level for one in log.LOG.handlers] == [1]
+"""
 READS = {f"test_b.py::test_reads[{number}]" for number in range(4)}
 SAME, OTHER = ("return 1", "return 2 - 1"), ("return 1", "return 2")
 
@@ -280,6 +294,26 @@ def test_what_reporting_hooks_write_down_is_no_leftover(shop: Project) -> None:
     shop.run()
     shop.edit("test_a.py", "assert config.get('a')", "assert config.get('a') or 1")
     assert shop.run().executed == {"test_a.py::test_fills"}
+
+
+def test_handlers_that_each_test_puts_back_are_no_leftover(shop: Project) -> None:
+    """The list that a fixture puts back holds pytest's own handlers, and is another one each time."""
+    shop.write("conftest.py", PUTS_BACK)
+    shop.write("test_c.py", "import conftest\ndef test_reads(): assert conftest.ROOT.handlers\n")
+    shop.run()
+    shop.edit("test_a.py", "assert config.get('a')", "assert config.get('a') or 1")
+    assert shop.run().executed == {"test_a.py::test_fills"}
+
+
+def test_a_handler_that_a_test_leaves_is_a_leftover(shop: Project) -> None:
+    """Who looks at the handlers of a logger rests on who has hung one there."""
+    shop.write("log.py", "import logging\nLOG = logging.getLogger('shop')\ndef level(): return 1\n")
+    shop.write("test_c.py", HANGS)
+    shop.run()
+    shop.edit("log.py", *OTHER)
+    run = shop.run()
+    assert run.executed == {"test_c.py::test_hangs", "test_c.py::test_counts"}
+    assert run.outcomes["test_c.py::test_counts"] == "failed"
 
 
 def test_what_cannot_be_looked_at_ends_no_run(shop: Project) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import gc
 import importlib
+import logging
 import sys
 import weakref
 from collections.abc import Callable, Iterator
@@ -57,6 +58,8 @@ CHANGES: dict[str, tuple[Callable[[Any], object], str]] = {
     "bytes": (lambda m: m.BYTES.append(1), "m.py::BYTES"),
     "a context variable": (lambda m: m.CURRENT.set(1), "m.py::CURRENT"),
     "the level of a logger": (lambda m: m.LOG.setLevel(10), "m.py::LOG.level"),
+    "a handler of a logger": (lambda m: m.LOG.addHandler(logging.NullHandler()), "m.py::LOG.handlers"),
+    "other handlers of a logger": (lambda m: vars(m.LOG).update(handlers=[m.BOX]), "m.py::LOG.handlers"),
 }
 
 
@@ -102,6 +105,17 @@ class TestWhatIsSeen:
         for alias in (loaded.CALL, loaded.ROWS, loaded.TEXT, loaded.BOTH):
             assert alias.__parameters__ == ()
             assert world.places() == set()
+
+    def test_handlers_of_pytest_are_no_change(self, world: World, caplog: pytest.LogCaptureFixture) -> None:
+        """They hang in loggers while a test runs, and a list that is put back may have them or not."""
+        loaded = world.load("import logging\nLOG = logging.getLogger('handlers.of.pytest')")
+        world.changes()
+        loaded.LOG.handlers = [caplog.handler]
+        assert world.places() == set()
+        loaded.LOG.handlers.insert(0, logging.NullHandler())
+        assert world.places() == {"m.py::LOG.handlers"}
+        loaded.LOG.handlers = [caplog.handler]
+        assert [change.restored for change in world.census.changes().changes] == [True]
 
     def test_a_key_in_place_of_another_one_with_the_same_value(self, world: World) -> None:
         """The garbage collector does not tell of keys that are texts."""
