@@ -44,6 +44,7 @@ _STANDARD = frozenset(
 _LOOSE = ("abc.", "collections.abc.", "contextlib.Abstract", "typing.")
 _ABSTRACT = frozenset("Mapping MutableMapping Sequence MutableSequence Iterable Iterator Collection".split())  # noqa: SIM905
 _ENUMS = {"Enum": "", "IntEnum": "int", "StrEnum": "str"}
+_COMPARISONS = frozenset({"__lt__", "__le__", "__gt__", "__ge__"})
 _DATACLASS_OPTIONS = frozenset({"frozen", "slots", "kw_only", "repr", "eq", "init", "match_args"})
 
 
@@ -198,7 +199,7 @@ class Classes:
                 if made is None or not all(name.startswith(_LOOSE) for name in facts.order if "." in name):
                     return None
                 facts = made
-            elif call is None and _is_remark(name, facts):
+            elif call is None and (_is_remark(name, facts) or _is_ordering(name, node, facts)):
                 continue
             elif name == "enum.unique" and call is None and facts.sort == "enum":
                 values = [part.value for part in node.body if isinstance(part, ast.Assign)]
@@ -287,6 +288,13 @@ def _is_remark(name: str, facts: Facts) -> bool:
     return name in ("typing.final", "typing_extensions.final") or (
         name == "typing.runtime_checkable" and facts.sort == "protocol"
     )
+
+
+def _is_ordering(name: str, node: ast.ClassDef, facts: Facts) -> bool:
+    """Does a decorator of that name add comparisons to the one that the class has? It fails if there is none."""
+    own = {part.name for part in node.body if isinstance(part, ast.FunctionDef)}
+    fits = facts.sort in ("plain", "exception", "dataclass", "frozen dataclass") and not own.isdisjoint(_COMPARISONS)
+    return fits and name == "functools.total_ordering"
 
 
 def _is_harmless_keyword(option: ast.keyword, facts: Facts, around: Surroundings) -> bool:

@@ -152,3 +152,22 @@ def test_explain_names_the_definition(bank: Project) -> None:
     assert answer.returncode == 1
     assert "core.py, definition RATE: " in answer.stdout
     assert bank.cli("explain", ACCOUNT).returncode == 0
+
+
+def test_a_class_that_is_given_its_comparisons_stands_by_name(bank: Project) -> None:
+    """Only who uses it runs, also if it is one that lies in another class; and it finds out what has changed."""
+    bank.edit("core.py", "class Account:", "@functools.total_ordering\nclass Account:")
+    bank.edit("core.py", "    fee = 1\n", "    fee = 1\n    def __lt__(self, other): return self.fee < other.fee\n")
+    bank.write("test_order.py", "import use\ndef test_order(): assert not use.Holder() > use.Holder()\n")
+    bank.run()
+    bank.edit("core.py", "    fee = 1\n", "    fee = 1\n    spare = 2\n")
+    assert (
+        {ACCOUNT, "test_order.py::test_order"} <= bank.run().executed <= {ACCOUNT, "test_order.py::test_order", BY_NAME}
+    )
+    bank.edit("core.py", "@functools.total_ordering\n", "")
+    run = bank.run()
+    assert run.executed >= {ACCOUNT, "test_order.py::test_order"}
+    assert TAX not in run.executed
+    bank.edit("core.py", "def __lt__", "def __gt__")
+    bank.edit("core.py", "self.fee < other.fee", "not self.fee < other.fee")
+    assert bank.run().outcomes["test_order.py::test_order"] == "failed"

@@ -138,8 +138,8 @@ BASES = _table(
 
 DECORATORS = _table(
     r"""
-    dataclass  unique  final  staticmethod  classmethod  property  abc.abstractmethod  functools.cache
-    functools.cached_property  functools.lru_cache  contextlib.contextmanager  typing.overload
+    dataclass  unique  final  functools.total_ordering  staticmethod  classmethod  property  abc.abstractmethod
+    functools.cache  functools.cached_property  functools.lru_cache  contextlib.contextmanager  typing.overload
     typing.runtime_checkable  typing.final  f  A  Missing  Plain  dataclass(frozen=True)  dataclass(slots=True)
     dataclass(kw_only=True)  dataclass(order=True)  dataclass(1)  dataclass(nope=1)  dataclass(eq=False)
     functools.lru_cache(5)  functools.lru_cache('a')  functools.lru_cache(maxsize=None)
@@ -156,6 +156,7 @@ NAMES = (
     "__slots__",
     "__hash__",
     "__radd__",
+    "__lt__",
     "mro",
     "name",
     "value",
@@ -176,7 +177,7 @@ def statement(chance: random.Random) -> str:
         case 2:
             head = f"@{pick(DECORATORS)}\n" if chance.random() < 0.3 else ""
             return f"{head}def made(x: {pick(TYPES)} = {pick(VALUES)}, *, y={pick(VALUES)}) -> {pick(TYPES)}: ..."
-    heads = [pick(DECORATORS[:23]) for _ in range(chance.choice((0, 0, 1, 1, 2)))]
+    heads = [pick(DECORATORS[:24]) for _ in range(chance.choice((0, 0, 1, 1, 2)))]
     if chance.random() < 0.4:
         heads = [pick(("dataclass", "dataclass(frozen=True)", "dataclass(slots=True)", "dataclass(kw_only=True)"))]
     bases = ", ".join(pick(BASES) for _ in range(pick((0, 1, 1, 1, 2, 2))))
@@ -270,6 +271,8 @@ def tried(first: int, count: int) -> tuple[int, int]:
         "class P:\n    made_by: ClassVar[type[Known]] = config.Shop",
         "class Slotted(Known):\n    __slots__ = ('a',)\n    def m(self): ...",
         "class Bad(KeyError, AttributeError): pass",
+        "@total_ordering\nclass Version:\n    def __eq__(self, o): ...\n    def __lt__(self, o): ...",
+        "class Cache:\n    @total_ordering\n    class Item:\n        def __lt__(self, o): ...",
     ],
 )
 def test_usual_definitions_are_taken(code: str) -> None:
@@ -280,7 +283,7 @@ def test_usual_definitions_are_taken(code: str) -> None:
         from contextlib import contextmanager
         from dataclasses import dataclass, field
         from enum import Enum
-        from functools import lru_cache
+        from functools import lru_cache, total_ordering
         from pathlib import Path
         from typing import ClassVar, NamedTuple, Protocol, TypedDict, TypeVar
         from shop import config
@@ -320,6 +323,7 @@ def test_usual_definitions_are_taken(code: str) -> None:
         "X.a = 1",
         "def pytest_X(): ...",
         "def __getattr__(X): ...",
+        "from functools import total_ordering\n@total_ordering\nclass X:\n    def __eq__(self, other): ...",
         "try: X = 1\nexcept E: pass",
         "X = [LOW][0]",
         "X = {LIST: 1}",
