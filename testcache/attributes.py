@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import keyword
 
-from testcache.evaluation import HASHABLE, Surroundings
+from testcache.evaluation import HASHABLE, INSTANCE, Surroundings
 from testcache.nodes import last_name, text_of
 from testcache.structs import Struct, field
 
@@ -16,7 +16,7 @@ _SPECIAL = frozenset(
     ).split()
 )
 _DUNDERS = frozenset("__slots__ __hash__ __doc__ __match_args__ __test__ __version__ __module__".split())  # noqa: SIM905
-_ATTRIBUTES = HASHABLE | {"row", "list", "dict", "set", "frozenset", "object", "type"}
+_ATTRIBUTES = HASHABLE | {"row", "list", "dict", "set", "frozenset", "object", "type", INSTANCE}
 """Sorts of values that surely have no `__set_name__`."""
 _WRAPPERS = ("typing.ClassVar", "typing.Final", "typing.Optional")
 _CLASS_OF = ("builtins.type", "typing.Type")

@@ -70,6 +70,16 @@ class Classes:
         made.model = _subclass(facts.model)
         return made
 
+    @staticmethod
+    def is_idle(node: ast.ClassDef, facts: Facts, around: Surroundings) -> bool:
+        """Does nothing run, and cannot it fail, when an object of the class is made without arguments?
+
+        Does not see: a module that gives the class another `__init__` later.
+        """
+        bases = all(isinstance(base, ast.Name) and base.id in around.idle for base in node.bases)
+        alone = bases and not node.keywords and facts.sort == "plain" and facts.open
+        return alone and facts.names.keys().isdisjoint({"__init__", "__new__"})
+
     # -- bases
 
     def _by_bases(self, node: ast.ClassDef, around: Surroundings) -> Facts | None:

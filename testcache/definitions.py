@@ -254,6 +254,8 @@ def _judge(node: ast.stmt, names: tuple[str, ...], around: Surroundings, classes
                 around.members[node.name] = facts.names
                 if facts.parameters:
                     around.generics[node.name] = facts.parameters
+                if classes.is_idle(node, facts, around):
+                    around.idle.add(node.name)
                 around.sorts[node.name] = "class"
                 return "class"
             case ast.Assign() | ast.AnnAssign():

@@ -29,6 +29,10 @@ UNKNOWN = "unknown"
 HASHABLE = frozenset(
     "none bool int float str bytes function class typevar path tuple frozen".split()  # noqa: SIM905
 )
+INSTANCE = "instance"
+"""An object of a class of this file: its operators may be the project's own."""
+
+_OPEN = frozenset({UNKNOWN, INSTANCE})
 _NUMBERS = frozenset({"bool", "int", "float"})
 _TYPES = frozenset({"class", "typevar", "none", "type", UNKNOWN})
 _SIZED = frozenset({"str", "bytes", "tuple", "row", "list", "dict", "set", "frozenset"})
@@ -63,6 +67,8 @@ class Surroundings(Struct):
         imports: names that nothing but imports bind.
         members: the sorts of the attributes that classes of this file surely have.
         generics: how many types the generic classes of this file take.
+        own: names that the class around bound, in which `__x` is the same name everywhere.
+        idle: classes of this file that run nothing when an object of them is made without arguments.
         lazy: whether annotations are texts (`from __future__ import annotations`).
         guards: what was needed of imported names so far: `np.ndarray` has to be there, `|Rate` to be a
             type, `#Level.LOW` to keep what it is.
@@ -73,6 +79,8 @@ class Surroundings(Struct):
     imports: frozenset[str]
     members: dict[str, dict[str, str]] = field(default_factory=dict)
     generics: dict[str, int] = field(default_factory=dict)
+    idle: set[str] = field(default_factory=set)
+    own: frozenset[str] = frozenset()
     lazy: bool = False
     guards: set[str] = field(default_factory=set)
 
@@ -84,8 +92,8 @@ class Surroundings(Struct):
         members = {name: known for name, known in self.members.items() if name not in extra}
         generics = {name: count for name, count in self.generics.items() if name not in extra}
         sorts = {**self.sorts, **extra}
-        imports = self.imports - extra.keys()
-        return Surroundings(hidden, sorts, imports, members, generics, self.lazy, self.guards)
+        imports, idle = self.imports - extra.keys(), self.idle - extra.keys()
+        return Surroundings(hidden, sorts, imports, members, generics, idle, frozenset(extra), self.lazy, self.guards)
 
     def sort_of(self, node: ast.AST) -> str | None:
         """The sort of an expression's value, None if evaluating it might fail or do something."""
@@ -139,7 +147,7 @@ class Surroundings(Struct):
     def _name(self, node: ast.AST) -> str | None:
         assert isinstance(node, ast.Name)
         name = node.id
-        if name.startswith("__") and not name.endswith("__"):
+        if name.startswith("__") and not name.endswith("__") and name not in self.own:
             return None  # another name inside a class
         if name in self.sorts:
             return self.sorts[name]
@@ -209,7 +217,7 @@ class Surroundings(Struct):
         assert isinstance(node, ast.UnaryOp)
         sort = self.sort_of(node.operand)
         if isinstance(node.op, ast.Not):
-            return None if sort in (None, UNKNOWN) else "bool"
+            return None if sort is None or sort in _OPEN else "bool"
         if isinstance(node.op, ast.Invert):
             return "int" if sort == "int" else None
         return sort if sort in ("int", "float") else None
@@ -246,14 +254,14 @@ class Surroundings(Struct):
         if None in sorts:
             return None
         plain = sorts <= _NUMBERS or sorts in ({"str"}, {"tuple"}, {"bytes"})
-        same = (ast.Is, ast.IsNot, *((ast.Eq, ast.NotEq) if UNKNOWN not in sorts else ()))
+        same = (ast.Is, ast.IsNot, *((ast.Eq, ast.NotEq) if _OPEN.isdisjoint(sorts) else ()))
         order = (ast.Lt, ast.LtE, ast.Gt, ast.GtE) if plain and sorts != {"tuple"} else ()
         return "bool" if all(isinstance(op, (*same, *order)) for op in node.ops) or is_version(node) else None
 
     def _choice(self, node: ast.AST) -> str | None:
         parts = node.values if isinstance(node, ast.BoolOp) else [node.test, node.body, node.orelse]  # type: ignore[attr-defined]
         sorts = [self.sort_of(part) for part in parts]
-        if None in sorts or UNKNOWN in (sorts[:-1] if isinstance(node, ast.BoolOp) else sorts[:1]):
+        if None in sorts or not _OPEN.isdisjoint(sorts[:-1] if isinstance(node, ast.BoolOp) else sorts[:1]):
             return None
         results = set(sorts) if isinstance(node, ast.BoolOp) else set(sorts[1:])
         return results.pop() if len(results) == 1 else UNKNOWN
@@ -261,7 +269,9 @@ class Surroundings(Struct):
     def _formatted(self, node: ast.AST) -> str | None:
         assert isinstance(node, ast.JoinedStr)
         for part in node.values:
-            if isinstance(part, ast.FormattedValue) and (part.format_spec or self.sort_of(part.value) is None):
+            if isinstance(part, ast.FormattedValue) and (
+                part.format_spec or self.sort_of(part.value) in (None, INSTANCE)
+            ):
                 return None
         return "str"
 
@@ -325,6 +335,8 @@ class Surroundings(Struct):
 
     def _call(self, node: ast.AST) -> str | None:
         assert isinstance(node, ast.Call)
+        if isinstance(node.func, ast.Name) and node.func.id in self.idle and self._name(node.func) == "class":
+            return INSTANCE if not node.args and not node.keywords else None
         name = self.dotted(node.func)
         if name.startswith("pytest.mark.") or name == "pytest.param":
             return self._pytest(node)

@@ -171,3 +171,34 @@ def test_a_class_that_is_given_its_comparisons_stands_by_name(bank: Project) -> 
     bank.edit("core.py", "def __lt__", "def __gt__")
     bank.edit("core.py", "self.fee < other.fee", "not self.fee < other.fee")
     assert bank.run().outcomes["test_order.py::test_order"] == "failed"
+
+
+MISSING = """
+class Missing:
+    pass
+MISSING = Missing()
+class Box:
+    __none = Missing()
+    def get(self, value=__none): return bool(value)
+def is_there(value=None): return bool(value or MISSING)
+def far(): return 1
+"""
+OF_MISSING = """
+import missing
+def test_there(): assert missing.is_there()
+def test_box(): assert missing.Box().get()
+def test_far(): assert missing.far()
+"""
+
+
+def test_an_object_of_a_plain_class_stands_by_name(project: Project) -> None:
+    """Who uses it rests on its class, too, and nobody else does."""
+    project.write("missing.py", MISSING)
+    project.write("test_missing.py", OF_MISSING)
+    project.run()
+    project.edit("missing.py", "    pass\n", "    def __bool__(self): return False\n")
+    run = project.run()
+    assert run.executed == {"test_missing.py::test_there", "test_missing.py::test_box"}
+    assert set(run.outcomes.values()) == {"failed", "passed"}
+    project.edit("missing.py", "class Missing:\n", "class Missing:\n    def __init__(self): 1 / 0\n")
+    assert project.run().outcomes.get("test_missing.py::test_far") != "passed"

@@ -37,6 +37,12 @@ def f(x=1): return x
 class Plain: pass
 class Slotted: __slots__ = ("a",)
 class Sub(Plain): k = 1
+class Made:
+    def __init__(self): raise RuntimeError
+class Mixed(Plain, Made): pass
+class Lying:
+    def _fail(self, *args): raise RuntimeError
+    __bool__ = __eq__ = __hash__ = __str__ = __repr__ = __format__ = __len__ = _fail
 class Hooked:
     def __init_subclass__(cls): raise RuntimeError
 class Named:
@@ -78,6 +84,8 @@ def _table(text: str) -> list[str]:
 
 VALUES = _table(
     r"""
+    Plain()  Sub()  Slotted()  Made()  Base()  Named()  Data()  Plain(1)  not Lying()  Lying() == 1  f'{Lying()}'
+    Lying() or 1  {Lying()}  1 if Lying() else 2  Lying() is None  [Lying()]  Mixed()
     1  -1  2.5  1e400  'a'  b'a'  None  True  ...  A  B  LIST  TUPLE  ROW  HERE  f  Plain  Sub  Id  T  Colour
     Colour.RED  Colour.GREEN  Sub.k  Sub.z  Missing  int  len  math.pi  math.PI  sys.maxsize  object()  list()
     dict()  set()  []  {}  ()  (1, LIST)  {1: 2}  {LIST: 2}  {A: 1, B: 2}  {TUPLE: 1}  {ROW: 1}  {f: 1}  {Plain}
@@ -163,6 +171,7 @@ NAMES = (
     "__init__",
     "__set_name__",
     "__w",
+    "__v",
 )
 
 
@@ -198,10 +207,11 @@ def _member(chance: random.Random) -> str:
             return f"    {name}: {pick(('int', 'int', pick(TYPES)))} = {pick(VALUES)}"
         case 3:
             head = f"    @{pick(DECORATORS)}\n" if chance.random() < 0.5 else ""
-            return f"{head}    def {name}(self, a={pick((*VALUES, 'x', 'k'))}): ..."
+            return f"{head}    def {name}(self, a={pick((*VALUES, 'x', 'k', '__w', '__v'))}): ..."
         case 4:
             return f"    {name} = {pick(('auto()', '1', '2', repr(chance.choice('ab'))))}"
-    return f"    class {name.strip('_') or 'q'}({pick(BASES)}):\n        {pick(NAMES)} = {pick((*VALUES, 'x', 'k'))}"
+    value = pick((*VALUES, "x", "k", "__w", "__v"))
+    return f"    class {name.strip('_') or 'q'}({pick(BASES)}):\n        {pick(NAMES)} = {value}"
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -272,6 +282,9 @@ def tried(first: int, count: int) -> tuple[int, int]:
         "class Slotted(Known):\n    __slots__ = ('a',)\n    def m(self): ...",
         "class Bad(KeyError, AttributeError): pass",
         "@total_ordering\nclass Version:\n    def __eq__(self, o): ...\n    def __lt__(self, o): ...",
+        "class Missing: pass\nMISSING = Missing()",
+        "class Missing:\n    __slots__ = ()\n    def pop(self): ...\nclass Box(Known):\n    __size = Missing()",
+        "class Box(Known):\n    __none = object()\n    def pop(self, key, default=__none): ...",
         "class Cache:\n    @total_ordering\n    class Item:\n        def __lt__(self, o): ...",
     ],
 )
@@ -323,6 +336,13 @@ def test_usual_definitions_are_taken(code: str) -> None:
         "X.a = 1",
         "def pytest_X(): ...",
         "def __getattr__(X): ...",
+        "class A:\n    def __init__(self): ...\nX = A()",
+        "class A:\n    def __new__(cls): ...\nclass B(A): pass\nX = B()",
+        "class A:\n    def __set_name__(self, owner, name): ...\nclass X:\n    a = A()",
+        "class A: pass\nX = A(1)",
+        "class A: pass\nX = not A()",
+        "__none = 1\nclass X:\n    def pop(self, default=__none): ...",
+        "class X:\n    __none = 1\n    class Y:\n        def pop(self, default=__none): ...",
         "from functools import total_ordering\n@total_ordering\nclass X:\n    def __eq__(self, other): ...",
         "try: X = 1\nexcept E: pass",
         "X = [LOW][0]",
