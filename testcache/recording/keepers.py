@@ -121,7 +121,7 @@ class Keeper(Struct, eq=False):
             return ()
         if inside:
             return [Found(part, inside, names, self.files, inside=inside) for _, part in parts]
-        place = self.place_of(slot)
+        place = self.place_of(slot.brief if type(slot) is Key else slot)
         return [Found(part, place if at is None else f"{place}[{at}]", names, self.files) for at, part in parts]
 
     def below(self, way: Callable[[Keeper, Any], tuple[str, Names]]) -> list[Found]:

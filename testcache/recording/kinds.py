@@ -15,6 +15,7 @@ from testcache.recording import anatomy
 from testcache.recording.anatomy import ATOMS, MISSING
 from testcache.recording.identity import identity
 from testcache.recording.portrait import identify
+from testcache.recording.sketch import sketch
 from testcache.structs import Struct
 
 _NOT_ATTRIBUTES: Final = frozenset(
@@ -51,11 +52,26 @@ class Key:
             self._label = identify(self.key)
         return self._label
 
+    @property
+    def brief(self) -> Key:
+        """The same for the name of what lies behind it, which gets a number if several have that name."""
+        return _Brief(self.key)
+
     def __eq__(self, other: object) -> bool:
         return type(other) is Key and self.key is other.key
 
     def __hash__(self) -> int:
         return identity(self.key)
+
+
+class _Brief(Key):
+    """Its label is a sketch: the portraits of a thousand keys that lead to one another take minutes."""
+
+    __slots__ = ()
+
+    @property
+    def label(self) -> str:
+        return f"#{sketch(self.key).hex()[:16]}"
 
 
 class Kind(Struct, frozen=True):

@@ -56,11 +56,13 @@ _EMPTY: Final = Types(object, threading.Thread, type(threading.Lock()), type(thr
 
 def portrait(value: object) -> Digest:
     """The fingerprint of a value and of all that it leads to. Cost: about 5 us an object, 1 us a plain value."""
-    return _Painter().paint(value)
+    return of_text(atom(value)) if type(value) in ATOMS else Painter().paint(value)
 
 
-class _Painter:
+class Painter:
     """Writes one value down, naming objects that come up again by the order in which they came."""
+
+    most = MOST_PARTS
 
     def __init__(self) -> None:
         self._numbers: dict[int, int] = {}
@@ -75,7 +77,7 @@ class _Painter:
         while queue:
             thing = queue.pop()
             kind = type(thing)
-            if kind is _Word:
+            if kind is Word:
                 words.append(thing.text)  # type: ignore[attr-defined]
                 continue
             if kind in ATOMS:
@@ -84,20 +86,23 @@ class _Painter:
             number = self._numbers.get(identity(thing))
             if number is not None:
                 words.append(f"again:{number}")
-            elif self._parts >= MOST_PARTS:
-                return of_text(_unknown())
+            elif self._parts >= self.most:
+                return self.too_much(words)
             else:
                 self._parts += 1
                 self._keep(thing)
                 queue.append(_END)
-                queue += self._parts_of(thing)[::-1]
+                queue += self.parts_of(thing)[::-1]
         return of_text("\n".join(words))
+
+    def too_much(self, _words: list[str]) -> Digest:
+        return of_text(_unknown())
 
     def _keep(self, thing: object) -> None:
         self._numbers[identity(thing)] = len(self._kept)
         self._kept.append(thing)
 
-    def _parts_of(self, thing: object) -> tuple[object, ...]:
+    def parts_of(self, thing: object) -> tuple[object, ...]:
         """The words and values that an object comes down to."""
         _, word, parts = _sort_of(type(thing))
         try:
@@ -108,7 +113,7 @@ class _Painter:
             ValueError,
             RuntimeError,
         ):  # half made, or changed by another thread just now
-            return (word, _Word(_unknown()))
+            return (word, Word(_unknown()))
 
     def _own(self, thing: Any) -> Iterator[object]:
         """Elements, pairs, arguments, attributes and slots."""
@@ -120,7 +125,7 @@ class _Painter:
                 yield key
                 yield value
         elif issubclass(kind, (set, frozenset)):
-            yield from self._elements(anatomy.content(thing) or ())
+            yield from self.elements(anatomy.content(thing) or ())
         elif issubclass(kind, (list, tuple, collections.deque)):
             if issubclass(kind, collections.deque):
                 yield _LENGTH.__get__(thing)
@@ -128,8 +133,8 @@ class _Painter:
         elif issubclass(kind, BaseException):
             yield BaseException.__dict__["args"].__get__(thing)
         else:
-            yield from (_Word(_PLAIN[base](thing)) for base in _PLAIN if issubclass(kind, base))
-        yield _Word("with")
+            yield from (Word(_PLAIN[base](thing)) for base in _PLAIN if issubclass(kind, base))
+        yield Word("with")
         for name, value in (anatomy.dict_of(thing) or {}).items():
             yield name
             yield value
@@ -139,14 +144,14 @@ class _Painter:
                 yield name
                 yield value
 
-    def _elements(self, elements: Iterable[object]) -> Iterator[object]:
+    def elements(self, elements: Iterable[object]) -> Iterator[object]:
         """The elements of a set, in an order that rests on nothing but what they are.
 
         Each is written down on its own first; what two of them share, or what comes up again later, has its
         number from that order.
         """
         if self._depth == MOST_DEPTH:
-            yield _Word(_unknown())
+            yield Word(_unknown())
             return
         self._depth += 1
         drawn = []
@@ -159,16 +164,16 @@ class _Painter:
             del self._kept[before:]
         self._depth -= 1
         for digest, things in sorted(drawn, key=itemgetter(0)):
-            yield _Word(digest.hex())
+            yield Word(digest.hex())
             for thing in things:
                 known = self._numbers.get(identity(thing))
                 if known is None:
                     self._keep(thing)
                 else:
-                    yield _Word(f"also:{known}")
+                    yield Word(f"also:{known}")
 
 
-class _Word:
+class Word:
     """A word of a portrait, to be told from any value."""
 
     __slots__ = ("text",)
@@ -179,7 +184,7 @@ class _Word:
 
 _FACTORY: Final = collections.defaultdict.__dict__["default_factory"]
 _LENGTH: Final = collections.deque.__dict__["maxlen"]
-_END: Final = _Word(">")
+_END: Final = Word(">")
 _HASH: Final = 2**32
 """Hardly any text has a hash below that."""
 _PLAIN: Final[dict[type, Callable[[Any], str]]] = {
@@ -234,7 +239,7 @@ def _unknown() -> str:
 
 def _of_class(thing: Any) -> Iterator[object]:
     module, name = anatomy.names_of(thing)
-    yield _Word(f"{module}.{name}")
+    yield Word(f"{module}.{name}")
     if "<" not in name and not has_its_name(thing):  # made by a call: its attributes were computed
         yield dict(anatomy.attributes(thing))
 
@@ -278,11 +283,11 @@ def _of_cell(thing: Any) -> Iterator[object]:
     try:
         yield thing.cell_contents
     except ValueError:
-        yield _Word("empty")
+        yield Word("empty")
 
 
 def _of_builtin(thing: Any) -> Iterator[object]:
-    yield _Word(f"{thing.__module__}.{thing.__qualname__}")
+    yield Word(f"{thing.__module__}.{thing.__qualname__}")
     yield thing.__self__
 
 
@@ -298,7 +303,7 @@ def _of_cache(thing: Any) -> Iterator[object]:
 
 
 def _of_time(thing: Any) -> Iterator[object]:
-    yield _Word(repr(thing.replace(tzinfo=None)))
+    yield Word(repr(thing.replace(tzinfo=None)))
     yield thing.tzinfo
 
 
@@ -358,13 +363,13 @@ _SUBCLASSES: Final[tuple[tuple[type, Callable[[Any], Iterator[object]]], ...]] =
 
 
 def _hidden(_: object) -> Iterable[object]:
-    return (_Word(_unknown()),)
+    return (Word(_unknown()),)
 
 
 def _sort(kind: type) -> Callable[[Any], Iterable[object]] | None:
     """How objects of a class come down to parts; None for elements, attributes and slots."""
     if kind in _WRITTEN_OUT:
-        return lambda thing: (_Word(repr(thing)),)
+        return lambda thing: (Word(repr(thing)),)
     if kind in _EMPTY:
         return lambda _: ()
     special = _SPECIAL.get(identity(kind)) or next((p for base, p in _SUBCLASSES if issubclass(kind, base)), None)
@@ -373,10 +378,10 @@ def _sort(kind: type) -> Callable[[Any], Iterable[object]] | None:
     return _hidden
 
 
-def _sort_of(kind: type) -> tuple[type, _Word, Callable[[Any], Iterable[object]] | None]:
+def _sort_of(kind: type) -> tuple[type, Word, Callable[[Any], Iterable[object]] | None]:
     known = _sorts.get(identity(kind))
     if known is None:
-        known = _sorts[identity(kind)] = (kind, _Word(".".join(anatomy.names_of(kind))), _sort(kind))
+        known = _sorts[identity(kind)] = (kind, Word(".".join(anatomy.names_of(kind))), _sort(kind))
     return known
 
 
@@ -385,7 +390,7 @@ def can_be_looked_into(kind: type) -> bool:
     return kind in ATOMS or _sort_of(kind)[2] is not _hidden
 
 
-_sorts: dict[int, tuple[type, _Word, Callable[[Any], Iterable[object]] | None]] = {}
+_sorts: dict[int, tuple[type, Word, Callable[[Any], Iterable[object]] | None]] = {}
 
 
 def identify(key: object) -> str:
