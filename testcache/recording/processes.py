@@ -183,10 +183,11 @@ class Processes:
 
     @staticmethod
     def _is_python(program: str) -> bool:
-        if program == sys.executable:
+        own = os.path.abspath(sys.executable)  # as it was typed: `../venv/bin/python -m pytest`
+        if program in (sys.executable, own):
             return True
         same = os.path.basename(program).startswith("python") and os.path.exists(program)
-        return same and os.path.dirname(program) == os.path.dirname(sys.executable)
+        return same and os.path.dirname(program) == os.path.dirname(own)
 
     def _is_python_script(self, program: str) -> bool:
         """A console script whose first line names this interpreter is a recorded child too."""

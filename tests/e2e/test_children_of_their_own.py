@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
 from harness import Project
 
@@ -65,3 +68,17 @@ def test_it_works_as_without_us(project: Project, test: str, how: str) -> None:
     edited = project.run()
     assert edited.executed == {"test_it.py::test_it"}
     assert edited.outcomes["test_it.py::test_it"] == ("passed" if how == "limited" else "failed")
+
+
+def test_the_way_to_the_interpreter_does_not_matter(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`../venv/bin/python -m pytest` has children that run the same one."""
+    python = Path(sys.executable)
+    monkeypatch.setattr(sys, "executable", str(python.parent / ".." / python.parent.name / python.name))
+    project.write(
+        "test_it.py",
+        "import subprocess, sys\n"
+        "def test_it(): subprocess.run([sys.executable, '-c', ''], check=True)\n"
+        f"def test_plain(): subprocess.run([{str(python)!r}, '-c', ''], check=True)\n",
+    )
+    assert project.run().exit == 0
+    assert project.run().executed == set()
