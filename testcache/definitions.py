@@ -5,6 +5,7 @@ function, a constant, a class (see `evaluation` and `classes`), an import of wha
 `settled`), the docstring. Nobody can tell that it is there but by its name, so an edit to it concerns
 only who may reach that name. The *rest* runs when the file is imported, in order, and concerns
 everybody who imports it. What stands below `if TYPE_CHECKING:` never runs; it counts under that name.
+What stands below `if __name__ == "__main__":` runs if the file is a program; it is a block of that name.
 
 What a definition needs is kept in the rest, so that an import which would fail now changes the rest:
 
@@ -31,7 +32,7 @@ from testcache.classes import Classes
 from testcache.decorators import is_sure_function
 from testcache.evaluation import HASHABLE, UNKNOWN, Surroundings
 from testcache.looks import Look
-from testcache.nodes import is_text, text_of
+from testcache.nodes import is_text, runs_as_program, text_of
 from testcache.outline import Outline, Part
 from testcache.structs import Struct, field
 
@@ -53,6 +54,9 @@ _WANTED_BY_PYTEST = frozenset(
 
 IMPORT, IDLE = "import", "idle"
 """The forms of an import, and of statements that do nothing."""
+
+PROGRAM = "__main__"
+"""The form, and the name, of what an import passes over and a program runs."""
 
 
 class Split(Struct, frozen=True):
@@ -111,7 +115,8 @@ def split(outline: Outline, looks: list[Look], declared: set[str], alone: Contai
             continue
         aside = _aside(part.node, around)
         if aside:
-            form = "value" if aside == "__doc__" and part is outline.parts[0] else IDLE
+            form = PROGRAM if aside == PROGRAM else IDLE
+            form = "value" if aside == "__doc__" and part is outline.parts[0] else form
             found.append((part, (aside,), form, place))
             continue
         names = _names(part.node)
@@ -128,7 +133,7 @@ def split(outline: Outline, looks: list[Look], declared: set[str], alone: Contai
         else:
             place += 1
             sorts.update(dict.fromkeys(_surely_bound([part.node]) - declared, UNKNOWN))
-    unrun = {id(node) for part, _, form, _ in found if form == IDLE for node in ast.walk(part.node)}
+    unrun = {id(node) for part, _, form, _ in found if form in (IDLE, PROGRAM) for node in ast.walk(part.node)}
     imported = _imported(statement for statement in outline.imports if id(statement) not in unrun)
     wanted = {name for guard in guards for name in _WORD.findall(guard)}
     needed = frozenset(name for guard in guards for name in _needed(guard))
@@ -179,7 +184,12 @@ def _overloads(outline: Outline) -> dict[str, int]:
 
 
 def _aside(node: ast.stmt, around: Surroundings) -> str:
-    """The name that a statement counts under which does nothing: a text, or `if TYPE_CHECKING:` without `else`."""
+    """The name that a statement counts under which does nothing in an import.
+
+    That is a text, or `if TYPE_CHECKING:` or `if __name__ == "__main__":`, both without `else`.
+    """
+    if runs_as_program(node):
+        return "" if around.origins.bound["__name__"] else PROGRAM
     if isinstance(node, ast.Expr) and is_text(node.value):
         return "" if around.origins.bound["__doc__"] or _UNCHANGED in text_of(node.value) else "__doc__"
     if not isinstance(node, ast.If) or node.orelse or not isinstance(node.test, ast.Name | ast.Attribute):

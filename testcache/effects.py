@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import ast
 
-from testcache.nodes import FUNCTIONS, children
+from testcache.nodes import FUNCTIONS, children, runs_as_program
 from testcache.outline import Outline
 
 _HARMLESS = frozenset({"pytest", "__future__", "typing"})
@@ -30,7 +30,7 @@ def find(outline: Outline, tree: ast.Module) -> bool:
     pending: list[ast.AST] = [*tree.body]
     while pending:
         node = pending.pop()
-        if isinstance(node, (*FUNCTIONS, ast.Lambda)):
+        if isinstance(node, (*FUNCTIONS, ast.Lambda)) or runs_as_program(node):
             continue
         if any(_root(changed) in imported for changed in _changed(node)):
             return True

@@ -48,6 +48,15 @@ def text_of(node: ast.expr | None) -> str:
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
+def runs_as_program(node: ast.AST) -> bool:
+    """Is it `if __name__ == "__main__":` without `else`? An import passes it over, whatever is in it."""
+    match node:
+        case ast.If(test=ast.Compare(left=left, ops=[ast.Eq()], comparators=[right]), orelse=[]):
+            names = {part.id for part in (left, right) if isinstance(part, ast.Name)}
+            return names == {"__name__"} and "__main__" in (text_of(left), text_of(right))
+    return False
+
+
 def is_small(node: ast.expr, limit: int = 10_000) -> bool:
     """Is it a whole number from 0 to the limit?"""
     value = node.value if isinstance(node, ast.Constant) else None

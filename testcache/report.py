@@ -120,6 +120,8 @@ def words_of(asked: Input) -> str:
 def _block_words(path: str, block: str) -> str:
     if block == "*":
         return f"{path}, outside its functions"
+    if block == "__main__":
+        return f"{path}, what it runs as a program"
     name, _, number = block.partition("#")
     kind = "class" if name.rpartition(".")[2][:1].isupper() else "function"
     return f"{path}, {kind} {name}" + (f" (definition {number})" if number else "")

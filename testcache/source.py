@@ -8,11 +8,11 @@ from bisect import bisect_left
 from collections.abc import Iterator
 
 from testcache import definitions, effects, outline, reflection, separable, settled
-from testcache.definitions import IDLE, IMPORT, Split
+from testcache.definitions import IDLE, IMPORT, PROGRAM, Split
 from testcache.digest import of_bytes, of_fields, of_text
 from testcache.looks import ANY, Imported, Look
 from testcache.model import LISTED, Defined, Digest
-from testcache.outline import Definition, Outline
+from testcache.outline import Definition, Outline, Part
 from testcache.separable import without
 from testcache.structs import Struct, field
 from testcache.syntax import mentions
@@ -40,9 +40,10 @@ class Source(Struct, frozen=True):
         body: everything outside functions that is neither a definition nor separable, in order.
         blocks: fingerprint of each block by name: `f`, `Class.method`, `Outer.Inner.m`, `TestX` for
             a separable class (`TestX.Inner` for one inside it, of the same value), `f#2` for the
-            second definition of `f`, and in a collected file `*` for `whole`.
+            second definition of `f`, `__main__` for what runs if the file is a program, and in a
+            collected file `*` for `whole`.
         spans: (first line with decorators, last line, block), sorted and apart. A separable class
-            has a span for each stretch of lines between its methods.
+            has a span for each stretch of lines between its methods; so has `__main__`.
         mentions: names that each block mentions, "" for the body: names read, attributes, imports
             (but not those of the body), and texts that are a name or a dotted path; and what
             `testcache.reflection` says. {"*"} if not known.
@@ -122,6 +123,12 @@ def _source(tree: ast.Module, collected: bool) -> Source:
         if item.block not in alone:
             blocks[item.block] = of_text("\n".join(item.tokens))
             mentioned[item.block] = reach.of_block(item, item.tokens)
+    program = _program(cut, parts)
+    if program:
+        blocks[PROGRAM] = of_text("\n".join(token for _, tokens in program for token in tokens))
+        mentioned[PROGRAM] = frozenset().union(*(reach.of_part(part.start, t, idle=False) for part, t in program))
+        for part, _ in program:
+            spans += _gaps(part.node.lineno, part.node.end_lineno or part.node.lineno, PROGRAM, cut)
     removed = sorted([*parts.ranges, *((item.start, item.end) for item in cut.top if item.block in alone)])
     for item in cut.top:
         if item.block not in alone:
@@ -132,7 +139,7 @@ def _source(tree: ast.Module, collected: bool) -> Source:
             blocks[definition.block] = of_text("\n".join(tokens))
             mentioned[definition.block] = reach.of_block(definition, tokens) | reach.of_statement(item)
         if isinstance(item.node, ast.ClassDef):
-            spans += _gaps(item, cut)
+            spans += _gaps(item.first_line, item.last_line, item.block, cut)
             for inner in _classes(item):
                 blocks[inner.block] = blocks[item.block]
     body = _rest(cut, parts, without(cut.body, 0, len(cut.body), removed))
@@ -153,6 +160,18 @@ def _source(tree: ast.Module, collected: bool) -> Source:
     )
 
 
+def _program(cut: Outline, parts: Split) -> list[tuple[Part, list[str]]]:
+    """Each statement that only a program runs, with its tokens and what is not there yet when it runs."""
+    found = []
+    for part, _, form, place in parts.definitions:
+        if form == PROGRAM:
+            below = sorted(
+                name for other, names, _, _ in parts.definitions if other.start > part.start for name in names
+            )
+            found.append((part, [f"(program {place} {' '.join(below)}", *cut.body[part.start : part.end]]))
+    return found
+
+
 def _rest(cut: Outline, parts: Split, tokens: list[str]) -> list[str]:
     """The tokens of what is left, and what the definitions need from it."""
     return [*tokens, *(f"(needs {place} {guard}" for guard, place in parts.guards)]
@@ -162,6 +181,8 @@ def _definitions(cut: Outline, parts: Split, reach: _Mentions) -> tuple[dict[str
     found: dict[str, Defined] = {}
     uses = reach.renamed() | {LISTED: reach.listed()}
     for part, names, form, place in parts.definitions:
+        if form == PROGRAM:
+            continue
         if form == IMPORT:
             for name, origin in settled.bindings(part.node):
                 found[name] = Defined(place, form, of_text(f"(import {origin}"))
@@ -213,17 +234,16 @@ def _classes(item: Definition) -> Iterator[Definition]:
             yield from _classes(member)
 
 
-def _gaps(item: Definition, cut: Outline) -> list[tuple[int, int, str]]:
-    """The lines of a class that belong to no method of it."""
+def _gaps(line: int, last: int, block: str, cut: Outline) -> list[tuple[int, int, str]]:
+    """The lines from one to another that belong to no function there."""
     gaps: list[tuple[int, int, str]] = []
-    line = item.first_line
-    for method in cut.functions:
-        if line <= method.first_line and method.last_line <= item.last_line:
-            if line < method.first_line:
-                gaps.append((line, method.first_line - 1, item.block))
-            line = method.last_line + 1
-    if line <= item.last_line:
-        gaps.append((line, item.last_line, item.block))
+    for function in cut.functions:
+        if line <= function.first_line and function.last_line <= last:
+            if line < function.first_line:
+                gaps.append((line, function.first_line - 1, block))
+            line = function.last_line + 1
+    if line <= last:
+        gaps.append((line, last, block))
     return gaps
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from weakref import WeakKeyDictionary
 
+from testcache.definitions import PROGRAM
 from testcache.inputs import files as fs
 from testcache.inputs.sources import is_collected
 from testcache.inputs.variables import EVERY_VARIABLE, Variables
@@ -255,11 +256,25 @@ class Ledger:
             reads = {Read(asked, value) for asked, value in context.reads.items()}
             codes = [*map(self._code_at, context.places)]
             reads.update(chain.from_iterable(code.reads for code in codes))
+            if not context.is_module:
+                reads.update(self._programs(context))
             reads.update(*{code.file for code in codes})
             known = (size, frozenset(reads))
             if size != (0, 0):
                 self._sums[context] = known
         return known[1]
+
+    def _programs(self, context: Context) -> Iterator[Read]:
+        """What files run besides their bodies if they are programs: by `python -m`, say, or by `runpy`.
+
+        In a child process each module that it imports counts as one, for which of them is its program is not known.
+        """
+        tape = self._tape
+        for file in (file for file, line in context.places if line == BODY_LINE):
+            loaded = tape.loaded.get(file)
+            if loaded is not None and not tape.is_made(file):
+                digest = loaded.source.blocks.get(PROGRAM, ABSENT)
+                yield Read(Input(Kind.BLOCK, f"{tape.roots.name(file)}::{PROGRAM}"), digest)
 
     def _code_at(self, place: Place) -> _Code:
         code = self._code.get(place)
@@ -291,7 +306,8 @@ class Ledger:
             common = self._common[file] = frozenset((Read(body, source.body), Read(defined, source.defined)))
         block = source.block_at(line)
         if not block:  # a lambda in a table, say
-            mentions = source.mentions.get("", frozenset()).union(*source.uses.values())
+            outside = (source.mentions.get(one, frozenset()) for one in ("", PROGRAM))
+            mentions = frozenset().union(*outside, *source.uses.values())
             return _Code((), common, loaded.context, mentions)
         read = Read(Input(Kind.BLOCK, f"{name}::{block}"), source.blocks[block])
         return _Code((read,), common, loaded.context, source.mentions.get(block, frozenset()))

@@ -97,12 +97,30 @@ def test_an_edit_counts_under_its_name(old: str, new: str, names: set[str] | Non
         "TYPE_CHECKING = work()\nif TYPE_CHECKING: import shop",
         "if TYPE_CHECKING: import shop\nfrom typing import TYPE_CHECKING",
         "__doc__ = work()",
+        "if __name__ == '__main__': work()\nelse: play()",
+        "if __name__ == '__main__' or DEBUG: work()",
+        "if __name__ != '__main__': work()",
         "'PYTEST_DONT_REWRITE'",
     ],
 )
 def test_what_may_do_more_counts_for_everybody(line: str) -> None:
     """Whatever may fail, run other code, or mean something else, is in the body."""
     assert read(f"{line}\n").body != read("").body
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "names"),
+    [
+        ("work()", "play()", {"__main__"}),
+        ("__name__ ==", "__file__ ==", {"", "__main__"}),
+        ("import sys", "import sys, sqlite3", {"__main__"}),
+        ("def work", "work()\ndef work", {"", "__main__", "=work"}),
+    ],
+)
+def test_what_only_a_program_runs(old: str, new: str, names: set[str]) -> None:
+    """It is a block of its own, and so is what that needs to be there."""
+    code = "def work(): return 1\nif __name__ == '__main__':\n    import sys\n    work()\n"
+    assert changed(code, new.join(code.rsplit(old, 1))) == names
 
 
 def test_who_has_a_module_described_rests_on_all_of_it() -> None:
