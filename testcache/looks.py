@@ -9,6 +9,9 @@ from testcache.structs import Struct, field
 ANY = "*"
 """Stands for every name."""
 
+HELD = "&"
+"""Before the name of a function: its docstring and its annotations, which nobody can see who only calls it."""
+
 
 class Look(Struct):
     """What was found in some code of a file, before it is known what the file imports.
@@ -23,6 +26,7 @@ class Look(Struct):
         star: whether module-level code imports all names of another module.
         wild: names that stand for something by which any name may be reached.
         frames, given: variables that hold a frame of the stack, and all that are handed on.
+        own: names of the function itself: what they hold it was given, or has asked for by other names.
         examples: what examples in docstrings mention: who runs them was handed the module.
     """
 
@@ -37,6 +41,7 @@ class Look(Struct):
     wild: set[str] = field(default_factory=set)
     frames: set[str] = field(default_factory=set)
     given: set[str] = field(default_factory=set)
+    own: frozenset[str] = frozenset()
     examples: set[str] = field(default_factory=set)
 
 

@@ -12,6 +12,9 @@ from testcache.syntax import header, write
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 """A `def` statement."""
 
+GENERATOR = "=generator"
+"""Follows the header of a function that is one."""
+
 _YIELDS = ("(Yield", "(YieldFrom")
 """What makes a generator of a function, as who never calls it can tell: a decorator that looks, say."""
 
@@ -129,7 +132,7 @@ class _Cutter:
             self.outline.body.append(f"=docstring {text!r}")
         write([node.body if text is None else node.body[1:]], found.tokens)
         if any(token in found.tokens for token in _YIELDS):  # of a function inside, perhaps: that only costs a run
-            self.outline.body.append("=generator")
+            self.outline.body.append(GENERATOR)
         found.end = len(self.outline.body)
 
     def _class(

@@ -26,13 +26,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from testcache.looks import ANY, HELD
 from testcache.model import ABSENT, EVERY, LISTED, Defined, Digest, Input, Kind, Read, Trace
 from testcache.structs import Struct
 
 if TYPE_CHECKING:
     from testcache.source import Source
-
-ANY = "*"
 
 SourceOf = Callable[[str], "Source | None"]
 """The present Source of a file by its stored name, None if it is not there."""
@@ -86,9 +85,9 @@ class Reach:
                 trace, names, {n for found in different.values() for n, late in found.items() if late}
             )
             for read, difference in different.items():
-                concerned = tuple(sorted(reached & difference.keys()))
+                concerned = sorted(reached & difference.keys())
                 if concerned:
-                    matter[read.input] = concerned
+                    matter[read.input] = tuple(dict.fromkeys(name.removeprefix(HELD) for name in concerned))
         return matter
 
     def _difference(self, read: Read) -> dict[str, bool] | None:

@@ -80,7 +80,9 @@ _TYPE = re.compile(r"[\w.\s,|\[\]'\"()-]{1,200}\Z")
 def at_block(node: Function) -> Look:
     """Look at the statements of a function and all that is inside."""
     hidden = _hidden(node, frozenset())
-    return _looked([(part, False, hidden, _FUNCTION) for part in node.body])
+    look = _looked([(part, False, hidden, _FUNCTION) for part in node.body])
+    look.own = hidden
+    return look
 
 
 def at_statement(node: ast.stmt) -> Look:

@@ -95,7 +95,7 @@ def _enumerates(outline: Outline, tree: ast.Module) -> bool:
     for tokens in (outline.body, *(function.tokens for function in outline.functions)):
         names, others, _ = mentions(tokens)
         reads |= names
-        attributes |= {token[1:] for token in tokens if token[0] == "."}
+        attributes |= {token.lstrip("!.") for token in tokens if token.startswith((".", "!."))}
         if "__dict__" in others:  # also as a text
             return True
     both = reads | attributes

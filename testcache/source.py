@@ -5,17 +5,17 @@ from __future__ import annotations
 import ast
 import warnings
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from testcache import definitions, effects, outline, reflection, separable, settled
 from testcache.definitions import IDLE, IMPORT, PROGRAM, Split
 from testcache.digest import of_bytes, of_fields, of_text
-from testcache.looks import ANY, Imported, Look
+from testcache.looks import ANY, HELD, Imported, Look
 from testcache.model import LISTED, Defined, Digest
-from testcache.outline import Definition, Outline, Part
+from testcache.outline import GENERATOR, Definition, Function, Outline, Part
 from testcache.separable import without
 from testcache.structs import Struct, field
-from testcache.syntax import mentions
+from testcache.syntax import held, mentions, parameters, write
 
 WHOLE = "*"
 """Name of the block that is the body of a collected file as if nothing in it were separable."""
@@ -189,15 +189,28 @@ def _definitions(cut: Outline, parts: Split, reach: _Mentions) -> tuple[dict[str
                 uses.setdefault(name, frozenset())
             continue
         tokens = cut.body[part.start : part.end]
-        digest = of_text("\n".join(tokens))
-        mentioned = frozenset() if names == ("__all__",) else reach.of_part(part.start, tokens, idle=form == IDLE)
-        for name in names:
+        ways = [(name, tokens) for name in names]
+        if isinstance(part.node, Function) and not part.node.decorator_list:
+            called = _called(part.node, tokens)
+            ways = [(part.node.name, called)]
+            if called != tokens:
+                ways.append((HELD + part.node.name, tokens))
+        for name, counting in ways:
+            digest = of_text("\n".join(counting))
+            mentioned = frozenset() if name == "__all__" else reach.of_part(part.start, counting, idle=form == IDLE)
             before = found.get(name)  # of an overloaded function, say
             found[name] = (
                 before._replace(digest=of_fields(before.digest, digest)) if before else Defined(place, form, digest)
             )
             uses[name] = uses.get(name, frozenset()) | mentioned
     return found, uses
+
+
+def _called(node: Function, tokens: list[str]) -> list[str]:
+    """What counts of a function for who calls it: neither its docstring nor its annotations."""
+    found = tokens[:1]
+    write([[], parameters(node), None], found)
+    return [*found, *(token for token in tokens[-1:] if token == GENERATOR)]
 
 
 def _separate(
@@ -267,7 +280,7 @@ class _Mentions:
 
     def renamed(self) -> dict[str, frozenset[str]]:
         """What stands behind imported names, also where a module of that name is handed on."""
-        uses = {name: frozenset(origins) for name, origins in self._renamed.items()}
+        uses = {name: _either_way(origins) for name, origins in self._renamed.items()}
         handed = self._imported.renamed.items()
         return uses | {ANY + name: frozenset(ANY + origin for origin in origins) for name, origins in handed}
 
@@ -279,7 +292,7 @@ class _Mentions:
             for alias in statement.names:
                 first, _, rest = alias.name.partition(".")
                 name = module if first == "*" else alias.name.rpartition(".")[2] if rest and alias.asname else first
-                found |= {name, ANY + name}
+                found |= {name, HELD + name, ANY + name}
         return frozenset(found)
 
     def of_block(self, item: Definition, tokens: list[str]) -> frozenset[str]:
@@ -310,9 +323,19 @@ class _Mentions:
     def _found(self, tokens: list[str], looks: list[Look]) -> tuple[set[str], set[str]]:
         """All mentions, and those other than by a plain read."""
         names, others, requested = mentions(tokens)
-        for name in names & self._renamed.keys():
-            others |= self._renamed[name]
         elsewhere = others | requested
+        values = held(tokens)
+        own = looks[0].own if len(looks) == 1 else ()
+        plain = {HELD + name for name in values & names - elsewhere if name not in own}
+        elsewhere |= {HELD + name for name in values & elsewhere}
+        for name in names & self._renamed.keys():
+            elsewhere |= _either_way(self._renamed[name])
         for look in looks:
-            elsewhere |= self._imported.mentions(look, names)
-        return names | elsewhere, elsewhere
+            elsewhere |= _either_way(self._imported.mentions(look, names))
+        return names | plain | elsewhere, elsewhere
+
+
+def _either_way(names: Iterable[str]) -> frozenset[str]:
+    """Mentions of which nobody knows whether their values are only called."""
+    found = frozenset(names)
+    return found.union(HELD + name for name in found if name[0] != ANY)

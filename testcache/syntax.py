@@ -7,7 +7,8 @@ says what a token is:
 
     x       a name that is read          >x      a name that is bound
     .x      an attribute that is read    >.x     an attribute that is set
-            (also an imported, a declared global or a matched name)
+            (also a declared global or a matched name)
+    !x      a name that is called        !.x     an attribute that is called (also an imported name)
     "3:abc  a text with its length       %3:abc  a text that only asks pytest for a fixture
     =int 0x1  any other constant         (Call   a node of that kind; its children follow
     @x      a parameter                  $x      a keyword of a call
@@ -94,6 +95,9 @@ def mentions(tokens: Iterable[str]) -> tuple[set[str], set[str], set[str]]:
     requested: set[str] = set()
     for token in set(tokens):
         first = token[0]
+        if first == "!":
+            token = token[1:]  # noqa: PLW2901
+            first = token[0]
         if first == ".":
             others.update(token[1:].split("."))
         elif first == '"':
@@ -107,6 +111,12 @@ def mentions(tokens: Iterable[str]) -> tuple[set[str], set[str], set[str]]:
             names.add(token)
     others.discard("")
     return names, others, requested
+
+
+def held(tokens: Iterable[str]) -> set[str]:
+    """The names among `mentions` whose value is not only called: it can be handed on, and be looked at."""
+    names, others, requested = mentions(token for token in tokens if token[0] != "!")
+    return names | others | requested
 
 
 def stores(tokens: Iterable[str]) -> set[str]:
@@ -143,11 +153,14 @@ def _call(node: ast.AST, out: list[str]) -> tuple[object, ...]:
         name = function.id
     if name in _REQUESTS:
         _mark_requests(name, node)
-    if node.keywords:
-        out.append("(Call=")
-        return function, node.args, node.keywords
-    out.append("(Call")
-    return function, node.args
+    out.append("(Call=" if node.keywords else "(Call")
+    if isinstance(function, Attribute):
+        out.append("!." + function.attr)
+        function = function.value
+    elif isinstance(function, Name):
+        out.append("!" + function.id)
+        return (node.args, node.keywords) if node.keywords else (node.args,)
+    return (function, node.args, node.keywords) if node.keywords else (function, node.args)
 
 
 def _mark_requests(name: str, call: Call) -> None:
@@ -191,6 +204,24 @@ def header(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> list[
     return parts
 
 
+def parameters(node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.arguments:
+    """What a call of it has to do with: the parameters and their defaults, without annotations."""
+    given = node.args
+
+    def plain(one: ast.arg) -> ast.arg:
+        return ast.arg(arg=one.arg, annotation=None)
+
+    return ast.arguments(
+        posonlyargs=[*map(plain, given.posonlyargs)],
+        args=[*map(plain, given.args)],
+        vararg=plain(given.vararg) if given.vararg else None,
+        kwonlyargs=[*map(plain, given.kwonlyargs)],
+        kw_defaults=given.kw_defaults,
+        kwarg=plain(given.kwarg) if given.kwarg else None,
+        defaults=given.defaults,
+    )
+
+
 def _arguments(node: ast.AST, out: list[str]) -> tuple[object, ...]:
     assert isinstance(node, ast.arguments)
     if not (node.posonlyargs or node.kwonlyargs or node.defaults or node.vararg or node.kwarg):
@@ -222,13 +253,13 @@ def _keyword(node: ast.AST, out: list[str]) -> tuple[object, ...]:
 
 def _alias(node: ast.AST, out: list[str]) -> tuple[object, ...]:
     assert isinstance(node, ast.alias)
-    out += ("(alias " + (node.asname or ""), "." + node.name)
+    out += ("(alias " + (node.asname or ""), "!." + node.name)  # what is done with it is seen where it is done
     return ()
 
 
 def _import_from(node: ast.AST, out: list[str]) -> tuple[object, ...]:
     assert isinstance(node, ast.ImportFrom)
-    out += (f"(ImportFrom {node.level}", "." + (node.module or ""))
+    out += (f"(ImportFrom {node.level}", "!." + (node.module or ""))
     return (node.names,)
 
 

@@ -24,7 +24,7 @@ from testcache.inputs import files as fs
 from testcache.inputs.distributions import ALL, Distributions, canonical
 from testcache.inputs.modules import Modules, search_names
 from testcache.inputs.sources import is_collected
-from testcache.model import Kind
+from testcache.model import ABSENT, EVERY, Kind
 from testcache.reasons import Reason
 from testcache.recording.context import Context, Problem
 from testcache.recording.origin import Origin
@@ -51,6 +51,7 @@ class Imports:
         self._silent: set[object] = set()  # of these, the names of modules whose imports are nobody's input
         self._strangers = Strangers(tape)
         self._wants = Wants(distributions, self._want)
+        self._plain: frozenset[type] = frozenset()
         self._restore: list[tuple[Any, str, Any]] = []
         self._import: Callable[..., Any] = builtins.__import__
 
@@ -60,7 +61,8 @@ class Imports:
         self._wrap(builtins, "__import__", self._statement)
         self._wrap(importlib, "import_module", self._import_module(importlib.import_module))
         self._wrap(importlib.util, "find_spec", self._find_spec(importlib.util.find_spec))
-        for loader in (importlib.machinery.SourceFileLoader, *loaders):
+        self._plain = frozenset((importlib.machinery.SourceFileLoader, *loaders))
+        for loader in self._plain:
             self._wrap(loader, "exec_module", self._exec(loader.exec_module))  # type: ignore[attr-defined]
         extension = importlib.machinery.ExtensionFileLoader
         self._wrap(extension, "exec_module", self._exec_extension(extension.exec_module))
@@ -119,6 +121,9 @@ class Imports:
                 filename = abspath(filename)
                 loaded = self._tape.load(filename)
                 self._tape.top.links.add(loaded.context)
+                if type(loader) not in self._plain:  # it may make checks of annotations, as typeguard's does
+                    every = f"{self._tape.roots.name(filename)}::{EVERY}"
+                    self._tape.note(loaded.context, Kind.DEFINITIONS, every, ABSENT)
                 self._strangers.asked(self._tape.top, sys._getframe(1).f_globals, [module.__name__])
                 with self._tape.executing(loaded, module):
                     original(loader, module)

@@ -69,7 +69,7 @@ def test_pytest_has_loaded_them_all(tmp_path: Path) -> None:
         ("'''Work.'''\n    ", "", {"=__doc__"}),
         ("The limit", "A limit", {"=__doc__"}),
         ("import Cart", "import Cart, Item", {"=TYPE_CHECKING"}),
-        ("if TYPE_CHECKING", "if Any", {"", "=TYPE_CHECKING", "=LIMIT", "=total"}),
+        ("if TYPE_CHECKING", "if Any", {"", "=TYPE_CHECKING", "=LIMIT", "=total", "=&total"}),
         ("    if TYPE_CHECKING:\n        from shop import Cart\n", "    from shop import Cart\n", None),
     ],
 )

@@ -124,7 +124,7 @@ def test_different_statements_differ(left: str, right: str, inside: bool) -> Non
 
 GOLDEN_BODIES = {
     "x = [1, 1.5, 2j, True, None, ..., 'ä', b'b', f'{a!r:>{b}} {c=}']": "d030e226846aa58c811829b256c60200",
-    "from . import (a, b as c)\nimport d.e": "89e8375d8d1d1b508c4ce11393ecfd87",
+    "from . import (a, b as c)\nimport d.e": "28e2db51bd058700be9480aa1fe52ee9",
     "with a as b, c: d = e = lambda f, /, g=1, *h, i=2, **j: (yield)": "85014725ca120fb86f8b74b1787e9572",
     "try: a\nexcept (B, C) as d: pass\nexcept E: raise F from g\nelse: h\n"
     "finally: i": "a40d8401cc6fd253feca27328b1c00f2",

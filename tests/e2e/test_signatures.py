@@ -1,0 +1,119 @@
+"""A docstring and annotations concern who may look at a function, not who calls it; parameters concern both."""
+
+from __future__ import annotations
+
+import pytest
+from harness import Project
+
+SHOP = '''
+def rate(amount: int) -> int:
+    """Told."""
+    return amount
+
+def total(amount): return rate(amount)
+'''
+CALLS = """
+import shop
+from shop import rate
+def test_name(): assert rate(1) == 1
+def test_attribute(): assert shop.rate(1) == 1
+def test_through(): assert shop.total(1) == 1
+def test_late():
+    from shop import rate
+    assert rate(1) == 1
+"""
+LOOKS = {
+    "itself": "rate.__doc__ == 'Told.'",
+    "as an attribute": "inspect.getdoc(shop.rate) == 'Told.'",
+    "by a text": "getattr(shop, 'rate').__doc__ == 'Told.'",
+    "by a name that is put together": "getattr(shop, 'ra' + 'te').__doc__ == 'Told.'",
+    "among all": "[f.__doc__ for f in vars(shop).values() if callable(f)][0] == 'Told.'",
+    "under another name": "other.__doc__ == 'Told.'",
+    "in a table": "TABLE[0].__doc__ == 'Told.'",
+    "by a default": "described() == 'Told.'",
+    "in a partial": "functools.partial(rate).func.__doc__ == 'Told.'",
+    "of a decorated one": "functools.wraps(rate)(lambda: 0).__doc__ == 'Told.'",
+    "a specification": "str(inspect.signature(mock.create_autospec(shop).rate)) == '(amount: int) -> int'",
+    "its types": "typing.get_type_hints(rate) == {'amount': int, 'return': int}",
+    "its signature": "str(inspect.signature(shop.rate)) == '(amount: int) -> int'",
+    "a dispatcher": "functools.singledispatch(lambda x: 0).register(rate)(1) == 1 and kind(1) == 'int'",
+}
+HEAD = """
+import functools, inspect, typing
+from unittest import mock
+import shop
+from shop import rate
+from shop import rate as other
+TABLE = [rate]
+def described(what=rate): return what.__doc__
+def kind(value):
+    found = functools.singledispatch(lambda x: 'any')
+    found.register(rate)
+    return 'int' if found(value) == value else 'any'
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Told.", "Told again."),
+        ('    """Told."""\n', ""),
+        ("amount: int", "amount: float"),
+        (" -> int:", ":"),
+    ],
+)
+def test_who_only_calls_it_need_not_run(project: Project, old: str, new: str) -> None:
+    """It cannot tell."""
+    project.write("shop.py", SHOP)
+    project.write("test_it.py", CALLS)
+    project.run()
+    project.edit("shop.py", old, new)
+    assert project.run().executed == set()
+    project.edit("shop.py", "(amount" + (": float" if "float" in new else ": int"), "(price")
+    assert len(project.run().executed) == len(CALLS.split("def test")) - 1
+
+
+def test_who_looks_at_it_runs(project: Project) -> None:
+    """By whatever way it comes upon the function."""
+    project.write("shop.py", SHOP)
+    tests = [f"def test_{at}(): assert {look}\n" for at, look in enumerate(LOOKS.values())]
+    project.write("test_it.py", HEAD + "".join(tests))
+    assert project.run().exit == 0
+    assert project.run().executed == set()
+    project.edit("shop.py", "Told.", "Told again.")
+    project.edit("shop.py", "(amount: int) -> int", "(amount: str) -> str")
+    run = project.run()
+    stale = {name for at, name in enumerate(LOOKS) if run.outcomes[f"test_it.py::test_{at}"] != "failed"}
+    assert stale == set()
+
+
+CHECKING = """
+import importlib.machinery, sys
+
+class Loader(importlib.machinery.SourceFileLoader):
+    def exec_module(self, module):
+        super().exec_module(module)
+        original = module.rate
+        module.rate = lambda x: original(x) if isinstance(x, original.__annotations__["amount"]) else None
+
+class Finder(importlib.machinery.PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        spec = super().find_spec(name, path, target) if name == "shop" else None
+        if spec is not None: spec.loader = Loader(name, spec.origin)
+        return spec
+
+sys.meta_path.insert(0, Finder)
+"""
+
+
+def test_a_loader_that_makes_checks_of_annotations(project: Project) -> None:
+    """As those of typeguard and beartype do: calls come out otherwise."""
+    project.write("checking.py", CHECKING)
+    project.write("conftest.py", "import checking\n")
+    project.write("shop.py", SHOP)
+    project.write("test_it.py", "from shop import rate\ndef test_it(): assert rate(1) == 1\n")
+    assert project.run().exit == 0
+    assert project.run().executed == set()
+    project.edit("shop.py", "amount: int", "amount: str")
+    assert project.run().exit == 1
