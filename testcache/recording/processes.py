@@ -57,6 +57,12 @@ def _asks_about_this_python(program: str, words: list[str]) -> bool:
     return os.path.basename(program) == "file" and len(words) == 3 and words[1] == "-b" and words[2] in known
 
 
+def _tells_what_it_is(program: str, words: list[str]) -> bool:
+    """Does this interpreter say its version and no more? It runs no hook then, and the environment key has that."""
+    same = os.path.realpath(program) == os.path.realpath(sys.executable)
+    return same and len(words) == 2 and words[1] in ("-V", "-VV", "--version")
+
+
 def _inherited() -> list[bytes]:
     """The environment as it is, gone through without being seen."""
     held: dict[Any, Any] = os.environ._data  # type: ignore[attr-defined]
@@ -156,7 +162,7 @@ class Processes:
         search = env.get("PATH") if env is not None and "PATH" in env else os.environ.get("PATH", os.defpath)
         found = self._find_program(program, cwd, search)
         if self._is_python(found):
-            return self._recorded_child(words, cwd, env)
+            return env if _tells_what_it_is(found, words) else self._recorded_child(words, cwd, env)
         if _asks_about_this_python(program, words):
             return env
         if os.path.basename(program) in self._trusted or self._is_usual(found, words):

@@ -82,3 +82,12 @@ def test_the_way_to_the_interpreter_does_not_matter(project: Project, monkeypatc
     )
     assert project.run().exit == 0
     assert project.run().executed == set()
+
+
+def test_an_interpreter_that_says_its_version(project: Project) -> None:
+    """It ends before it could report, and nobody waits for that."""
+    ask = "subprocess.run([sys.executable, {!r}], check=True, capture_output=True)\n"
+    tests = (f"def test_{at}(): {ask.format(how)}" for at, how in enumerate(("--version", "-V", "-VV")))
+    project.write("test_it.py", "import subprocess, sys\n" + "".join(tests))
+    assert project.run().exit == 0
+    assert project.run().executed == set()
