@@ -20,6 +20,7 @@ from os.path import abspath, isfile, join
 from types import ModuleType
 from typing import Any
 
+from testcache.definitions import PROGRAM
 from testcache.inputs import files as fs
 from testcache.inputs.distributions import ALL, Distributions, canonical
 from testcache.inputs.modules import Modules, search_names
@@ -28,6 +29,7 @@ from testcache.model import ABSENT, EVERY, Kind
 from testcache.reasons import Reason
 from testcache.recording.context import Context, Problem
 from testcache.recording.origin import Origin
+from testcache.recording.recorder import BODY_LINE
 from testcache.recording.strangers import Strangers
 from testcache.recording.tape import Tape
 from testcache.recording.unseen import aside, unseen
@@ -121,6 +123,8 @@ class Imports:
                 filename = abspath(filename)
                 loaded = self._tape.load(filename)
                 self._tape.top.links.add(loaded.context)
+                if module.__name__ == PROGRAM:  # what only a program runs counts for whoever has made one of it
+                    self._tape.top.places.add((filename, BODY_LINE))
                 if type(loader) not in self._plain:  # it may make checks of annotations, as typeguard's does
                     every = f"{self._tape.roots.name(filename)}::{EVERY}"
                     self._tape.note(loaded.context, Kind.DEFINITIONS, every, ABSENT)

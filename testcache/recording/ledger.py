@@ -256,8 +256,7 @@ class Ledger:
             reads = {Read(asked, value) for asked, value in context.reads.items()}
             codes = [*map(self._code_at, context.places)]
             reads.update(chain.from_iterable(code.reads for code in codes))
-            if not context.is_module:
-                reads.update(self._programs(context))
+            reads.update(self._programs(context))
             reads.update(*{code.file for code in codes})
             known = (size, frozenset(reads))
             if size != (0, 0):
@@ -267,12 +266,13 @@ class Ledger:
     def _programs(self, context: Context) -> Iterator[Read]:
         """What files run besides their bodies if they are programs: by `python -m`, say, or by `runpy`.
 
-        In a child process each module that it imports counts as one, for which of them is its program is not known.
+        An import runs the body in a context of its own. In a child process each module that it imports counts
+        as one, for which of them is its program is not known.
         """
         tape = self._tape
         for file in (file for file, line in context.places if line == BODY_LINE):
             loaded = tape.loaded.get(file)
-            if loaded is not None and not tape.is_made(file):
+            if loaded is not None and loaded.context is not context and not tape.is_made(file):
                 digest = loaded.source.blocks.get(PROGRAM, ABSENT)
                 yield Read(Input(Kind.BLOCK, f"{tape.roots.name(file)}::{PROGRAM}"), digest)
 

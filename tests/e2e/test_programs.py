@@ -30,9 +30,13 @@ def test_name(capsys):
     name = "__ma" + "in__"
     runpy.run_module("shop", run_name=name)
     assert capsys.readouterr().out == "3\\n"
+
+def test_import(capsys):
+    import runs
+    assert capsys.readouterr().out == "3\\n"
 """
 IMPORTS = "import shop\ndef test_total(): assert shop.total() == 3\n"
-PROGRAMS = {f"test_it.py::test_{name}" for name in ("script", "module", "path", "name")}
+PROGRAMS = {f"test_it.py::test_{name}" for name in ("script", "module", "path", "name", "import")}
 
 
 @pytest.mark.parametrize(
@@ -49,6 +53,7 @@ def test_an_edit_runs_the_program(project: Project, old: str, new: str) -> None:
     project.write("shop.py", SHOP)
     project.write("test_it.py", TEST)
     project.write("test_shop.py", IMPORTS)
+    project.write("runs.py", "import runpy\nrunpy.run_module('shop', run_name='__main__')\n")
     project.run()
     assert project.run().executed == set()
     project.edit("shop.py", old, new)
@@ -62,6 +67,7 @@ def test_a_function_that_comes_too_late(project: Project) -> None:
     project.write("shop.py", SHOP)
     project.write("test_it.py", TEST)
     project.write("test_shop.py", IMPORTS)
+    project.write("runs.py", "import runpy\nrunpy.run_module('shop', run_name='__main__')\n")
     project.run()
     show = 'def show(): return "3"\n\n'
     project.edit("shop.py", show, "")
@@ -81,3 +87,23 @@ def test_a_test_file_that_is_a_program(project: Project) -> None:
     assert project.run().executed == set()
     project.edit("test_a.py", "import unittest\n", "import sqlite3, unittest\n")
     assert project.run().executed == {"test_a.py::test_a"}
+
+
+LOADS = """
+import importlib.util
+from pathlib import Path
+def test_it(capsys):
+    spec = importlib.util.spec_from_file_location("__main__", Path(__file__).parent / "shop.py")
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    assert capsys.readouterr().out == "3\\n"
+"""
+
+
+def test_a_module_that_is_called_like_a_program(project: Project) -> None:
+    """Who gives it that name makes a program of it."""
+    project.write("shop.py", SHOP)
+    project.write("test_it.py", LOADS)
+    assert project.run().exit == 0
+    assert project.run().executed == set()
+    project.edit("shop.py", "print(show())", "print(show() * 2)")
+    assert project.run().exit == 1
