@@ -31,6 +31,7 @@ from testcache.recording.anatomy import MISSING
 from testcache.recording.census import Census
 from testcache.recording.change import Change
 from testcache.recording.context import Context
+from testcache.recording.homes import files_of
 from testcache.recording.interiors import Interiors
 from testcache.recording.keepers import Found as Watched
 from testcache.recording.keepers import Names
@@ -166,6 +167,12 @@ class Leftovers:
             found |= context.found
         return frozenset(one for one in found if one.filler != node)
 
+    def link(self, test: Context) -> None:
+        """A test, and a fixture that it uses, rest on the modules of what they may have come upon, too."""
+        for context in test.reachable():
+            for entry in self._reached(context):
+                context.links |= entry.modules
+
     def _silent(self, test: Context) -> Collection[str]:
         """Each `lru_cache` that gave no result during the test: all that was asked of it was new to it."""
         hits = self._census.hits()
@@ -273,13 +280,20 @@ class Leftovers:
                 continue
             if change.added:
                 self._added.add(place)
-            value = self._left[place] = self._value(change, step)
+            met: list[object] = []
+            value = self._left[place] = self._value(change, step, met)
             found = self._imported.get(place, _NOTHING) | {Found(test, place, value)}
-            self._remains.put(place, Entry(found, value, change.holder, change.names, change.files, fixture))
+            modules = self._imports_behind(met)
+            self._remains.put(place, Entry(found, value, change.holder, change.names, change.files, fixture, modules))
         self._remains.drop(look.gone)
 
-    def _value(self, change: Change, step: _Step | None) -> Digest:
-        """The fingerprint of what the test has left in a place up to now."""
+    def _imports_behind(self, met: Iterable[object]) -> frozenset[Context]:
+        """The imports of what was met: code may come upon a constant there without running any of it."""
+        loaded = (self._tape.loaded.get(file) for file in files_of(met))
+        return frozenset(one.context for one in loaded if one is not None)
+
+    def _value(self, change: Change, step: _Step | None, met: list[object]) -> Digest:
+        """The fingerprint of what the test has left in a place up to now; what that leads to is added to `met`."""
         place = change.place
         earlier = self._steps.pop(place, None)
         if earlier is not None and step is not None and type(earlier) is type(step):
@@ -289,19 +303,21 @@ class Leftovers:
         if place.endswith(INSIDE):
             return Digest(change.value)  # type: ignore[arg-type]
         if step is None:
-            return ABSENT if change.value is MISSING else portrait(change.value)
+            return ABSENT if change.value is MISSING else portrait(change.value, met)
         self._steps[place] = step
         before = self._remains.before(place)
-        return of_fields(portrait(step), before.value if before is not None else ABSENT)
+        return of_fields(portrait(step, met), before.value if before is not None else ABSENT)
 
     def _behind_import(self, test: NodeId, file: str, step: _Step, change: Change, before: Entry | None) -> Entry:
         """What a place is when a module that the test imports has made a step there."""
-        found = Found(test, f"{change.place}{STEP}{file}", portrait(step))
+        met: list[object] = []
+        found = Found(test, f"{change.place}{STEP}{file}", portrait(step, met))
+        modules = self._imports_behind(met)
         self._left[found.place] = found.value
         self._imported[change.place] = self._imported.get(change.place, _NOTHING) | {found}
         if before is None:
-            return Entry(frozenset((found,)), ABSENT, change.holder, change.names, change.files, None)
-        return replace(before, found=before.found | {found})
+            return Entry(frozenset((found,)), ABSENT, change.holder, change.names, change.files, None, modules)
+        return replace(before, found=before.found | {found}, modules=before.modules | modules)
 
     def _safely(self, act: Callable[[], None]) -> None:
         """An object that defies being looked at must not end a run."""

@@ -54,9 +54,15 @@ _EMPTY: Final = Types(object, threading.Thread, type(threading.Lock()), type(thr
 """Types whose objects have nothing to tell apart but which one they are."""
 
 
-def portrait(value: object) -> Digest:
-    """The fingerprint of a value and of all that it leads to. Cost: about 5 us an object, 1 us a plain value."""
-    return of_text(atom(value)) if type(value) in ATOMS else Painter().paint(value)
+def portrait(value: object, met: list[object] | None = None) -> Digest:
+    """The fingerprint of a value and of the objects it leads to, added to `met`: 5 us each, 1 us a plain value."""
+    if type(value) in ATOMS:
+        return of_text(atom(value))
+    painter = Painter()
+    digest = painter.paint(value)
+    if met is not None:
+        met += painter.kept
+    return digest
 
 
 class Painter:
@@ -66,7 +72,7 @@ class Painter:
 
     def __init__(self) -> None:
         self._numbers: dict[int, int] = {}
-        self._kept: list[object] = []
+        self.kept: list[object] = []
         self._parts = 0
         self._depth = 0
 
@@ -99,8 +105,8 @@ class Painter:
         return of_text(_unknown())
 
     def _keep(self, thing: object) -> None:
-        self._numbers[identity(thing)] = len(self._kept)
-        self._kept.append(thing)
+        self._numbers[identity(thing)] = len(self.kept)
+        self.kept.append(thing)
 
     def parts_of(self, thing: object) -> tuple[object, ...]:
         """The words and values that an object comes down to."""
@@ -155,13 +161,13 @@ class Painter:
             return
         self._depth += 1
         drawn = []
-        before = len(self._kept)
+        before = len(self.kept)
         for element in elements:
             digest = self.paint(element)
-            drawn.append((digest, self._kept[before:]))
-            for thing in self._kept[before:]:
+            drawn.append((digest, self.kept[before:]))
+            for thing in self.kept[before:]:
                 del self._numbers[identity(thing)]
-            del self._kept[before:]
+            del self.kept[before:]
         self._depth -= 1
         for digest, things in sorted(drawn, key=itemgetter(0)):
             yield Word(digest.hex())

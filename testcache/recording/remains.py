@@ -21,6 +21,7 @@ class Entry(Struct, frozen=True, eq=False):
         names: those by which code may reach it.
         files: modules in which one of the names stands.
         fixture: the context in which that happened, if any.
+        modules: the imports of the modules, classes and functions that it leads to, and of the classes of its objects.
     """
 
     found: frozenset[Found]
@@ -29,6 +30,7 @@ class Entry(Struct, frozen=True, eq=False):
     names: Names
     files: Names
     fixture: Context | None
+    modules: frozenset[Context] = frozenset()
 
 
 _Group = tuple[str, Names]

@@ -141,6 +141,7 @@ class Recording:
         if outcome is None:
             unclean = () if attempt.failed else ((Reason.OUTCOME.slug, attempt.summary),)
             return Result(path, node, None, unclean, attempt.duration_s, now, left, access)
+        leftovers.link(context)
         declared = self.inputs.never(item)
         account = self.observer.ledger.account(context, () if declared else self._item_reads(item, context))
         problems = [(problem.reason.slug, problem.evidence) for problem in account.problems]
