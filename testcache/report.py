@@ -11,7 +11,7 @@ from typing import Any
 from testcache.model import EVERY, INSIDE, OPAQUE, SHELF, Change, Digest, Hit, Input, Kind, Miss, NodeId
 from testcache.reasons import Group, Reason
 
-_ON_SHELF = re.compile(rf"{SHELF} (.*?) \d+(?:/(.*))?\]\Z")
+_ON_SHELF = re.compile(rf"{SHELF} (.*?) (\d+|-)(?:/(.*))?\]\Z")
 
 NOUNS = {
     Kind.BLOCK: "function",
@@ -213,4 +213,7 @@ def _where(place: str) -> str:
     if inside != place:
         return f"inside {inside}"
     shelf = _ON_SHELF.search(place)
-    return f"{shelf[2] or 'the files'} in a temporary folder of {shelf[1]}" if shelf is not None else place
+    if shelf is None:
+        return place
+    maker, number, path = shelf.groups()
+    return f"{path}, a file of {maker}" if number == "-" else f"{path or 'the files'} in a temporary folder of {maker}"

@@ -1,6 +1,6 @@
-"""Shelves: what tests leave for each other in temporary folders that a wide fixture or an import has made.
+"""Shelves: what tests leave for each other in temporary folders and files that a wide fixture or an import has made.
 
-Such a folder is an output of the run, so what is read in there is no input. But one test may write a file, and the next
+These are outputs of the run, so what is read there is no input. But one test may write a file, and the next
 one read it, and then that rests on it. A file on a shelf is treated like a variable of the environment that is unset
 when the run starts: who reads it has asked for its name, and who has changed it has left it something else.
 Does not see: what a program that is not observed writes there.

@@ -170,6 +170,8 @@ class Tape(Struct):
         """This run made, changed or removed a path: reading it back is no input."""
         if self.stream is not None:
             self.stream("wrote", path)
+        if self._is_shared(self.top) and path not in self.shelves and not self.made_in(path):
+            self.shelves[path] = (self.top, f"{SHELF} {self.top.name} -/{self.roots.name(path)}")
         self.top.written.add(path)
         self.written.add(path)
         self.touch(path)
@@ -179,9 +181,13 @@ class Tape(Struct):
     def shelve(self, places: Collection[str]) -> None:
         """A temporary folder is made, under all these names: for many tests, if by a wide fixture or an import."""
         maker = self.top
-        if maker.is_module or len(self.stack) > 1:
+        if self._is_shared(maker):
             count = len({label for other, label in self.shelves.values() if other.name == maker.name})
             self.shelves.update(dict.fromkeys(places, (maker, f"{SHELF} {maker.name} {count}")))
+
+    def _is_shared(self, maker: Context) -> bool:
+        """Is what it makes there for many tests: is it a wide fixture or an import?"""
+        return maker.is_module or len(self.stack) > 1
 
     def on_shelf(self, path: str) -> str:
         """The name of what somebody else has made, or lies in there, which is the same in each run; "" for the rest."""

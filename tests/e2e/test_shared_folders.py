@@ -120,3 +120,41 @@ def test_a_shared_file_is_named_in_words(project: Project) -> None:
     write(project, *WAYS["a file"])
     run = project.run("-v")
     assert "x in a temporary folder of fixture shared, left by test_it.py::test_1" in run.text
+
+
+CLEANED = """
+from pathlib import Path
+import pytest, shop
+
+@pytest.fixture(scope="session", autouse=True)
+def clean():
+    shop.BUILT.unlink(missing_ok=True)
+    yield
+    shop.BUILT.unlink(missing_ok=True)
+"""
+BUILDS = """
+from pathlib import Path
+from price import price
+BUILT = Path(__file__).parent / "built.txt"
+def get():
+    if not BUILT.exists(): BUILT.write_text(price())
+    return BUILT.read_text()
+"""
+
+
+def test_a_file_that_a_fixture_clears_away(project: Project) -> None:
+    """One test writes it into the project, and another one reads it; the fixture removes it before and after them."""
+    project.write("price.py", "def price(): return '1'\ndef other(): return 1\n")
+    project.write("shop.py", BUILDS)
+    project.write("conftest.py", CLEANED)
+    for name in "ab":
+        project.write(f"test_{name}.py", f"import shop\ndef test_{name}(): assert shop.get() == '1'\n")
+    project.write("test_c.py", "import price\ndef test_c(): assert price.other()\n")
+    assert project.run().exit == 0
+    assert project.run().executed == set()
+    project.edit("price.py", "return 1", "return 2")
+    assert project.run().executed == {"test_c.py::test_c"}
+    project.edit("price.py", "'1'", "'2'")
+    run = project.run("-v")
+    assert "built.txt, a file of fixture clean, left by test_a.py::test_a" in run.text
+    assert {test for test, how in run.outcomes.items() if how == "failed"} == {"test_a.py::test_a", "test_b.py::test_b"}
