@@ -12,6 +12,9 @@ from testcache.syntax import header, write
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 """A `def` statement."""
 
+DOCSTRING = "=docstring "
+"""Begins the token of a function's docstring."""
+
 GENERATOR = "=generator"
 """Follows the header of a function that is one."""
 
@@ -129,7 +132,7 @@ class _Cutter:
         self.outline.functions.append(found)
         text = ast.get_docstring(node, clean=False)
         if text is not None:  # who never calls it may read that: a decorator that makes a command of it, say
-            self.outline.body.append(f"=docstring {text!r}")
+            self.outline.body.append(f"{DOCSTRING}{text!r}")
         write([node.body if text is None else node.body[1:]], found.tokens)
         if any(token in found.tokens for token in _YIELDS):  # of a function inside, perhaps: that only costs a run
             self.outline.body.append(GENERATOR)

@@ -12,7 +12,8 @@ from testcache.definitions import IDLE, IMPORT, PROGRAM, Split
 from testcache.digest import of_bytes, of_fields, of_text
 from testcache.looks import ANY, HELD, Imported, Look
 from testcache.model import LISTED, Defined, Digest
-from testcache.outline import GENERATOR, Definition, Function, Outline, Part
+from testcache.nodes import last_name
+from testcache.outline import DOCSTRING, GENERATOR, Definition, Function, Outline, Part
 from testcache.separable import without
 from testcache.structs import Struct, field
 from testcache.syntax import held, mentions, parameters, write
@@ -144,6 +145,11 @@ def _source(tree: ast.Module, collected: bool) -> Source:
                 blocks[inner.block] = blocks[item.block]
     body = _rest(cut, parts, without(cut.body, 0, len(cut.body), removed))
     found, uses = _definitions(cut, parts, reach)
+    for item in cut.top:
+        if item.block in alone and _is_fixture(item):
+            for told in filter(_is_docstring, cut.body[item.start : item.end]):
+                _count(found, "__doc__", Defined(0, IDLE, of_text(told)))
+                uses.setdefault("__doc__", frozenset())
     mentioned[""] = reach.of_rest(removed, parts)
     return Source(
         body=of_text("\n".join(body)),
@@ -198,12 +204,25 @@ def _definitions(cut: Outline, parts: Split, reach: _Mentions) -> tuple[dict[str
         for name, counting in ways:
             digest = of_text("\n".join(counting))
             mentioned = frozenset() if name == "__all__" else reach.of_part(part.start, counting, idle=form == IDLE)
-            before = found.get(name)  # of an overloaded function, say
-            found[name] = (
-                before._replace(digest=of_fields(before.digest, digest)) if before else Defined(place, form, digest)
-            )
+            _count(found, name, Defined(place, form, digest))
             uses[name] = uses.get(name, frozenset()) | mentioned
     return found, uses
+
+
+def _count(found: dict[str, Defined], name: str, one: Defined) -> None:
+    """One more of that name, of an overloaded function, say."""
+    before = found.get(name)
+    found[name] = before._replace(digest=of_fields(before.digest, one.digest)) if before else one
+
+
+def _is_fixture(item: Definition) -> bool:
+    """Is something separable a fixture? Nobody but pytest, which shows its docstring to users, has the function."""
+    calls = (each.func if isinstance(each, ast.Call) else each for each in getattr(item.node, "decorator_list", ()))
+    return any(last_name(each) == "fixture" for each in calls)
+
+
+def _is_docstring(token: str) -> bool:
+    return token.startswith(DOCSTRING)
 
 
 def _called(node: Function, tokens: list[str]) -> list[str]:
@@ -224,7 +243,7 @@ def _separate(
         return " ".join(["(separable", *map(str, places), *sorted(mentions(tokens)[0] & above)])
 
     if not isinstance(item.node, ast.ClassDef):
-        tokens = cut.body[item.start : item.end]
+        tokens = _header(item, cut)
         return [(item, [start(item, tokens, place), *tokens, "{body", *item.tokens])]
     methods = [member for member in item.members if member.block in alone]
     ranges = [(method.start, method.end) for method in methods]
@@ -237,6 +256,12 @@ def _separate(
         found.append((method, [first, *tokens, "{body", *method.tokens]))
         gone += method.end - method.start
     return found
+
+
+def _header(item: Definition, cut: Outline) -> list[str]:
+    """The tokens of a separable function but for its statements: the docstring of a fixture counts as `__doc__`."""
+    tokens = cut.body[item.start : item.end]
+    return [token for token in tokens if not _is_docstring(token)] if _is_fixture(item) else tokens
 
 
 def _classes(item: Definition) -> Iterator[Definition]:
@@ -282,6 +307,7 @@ class _Mentions:
         """What stands behind imported names, also where a module of that name is handed on."""
         uses = {name: _either_way(origins) for name, origins in self._renamed.items()}
         handed = self._imported.renamed.items()
+        uses["getdoc"] = uses.get("getdoc", frozenset()) | {"__doc__"}
         return uses | {ANY + name: frozenset(ANY + origin for origin in origins) for name, origins in handed}
 
     def listed(self) -> frozenset[str]:

@@ -117,3 +117,35 @@ def test_a_loader_that_makes_checks_of_annotations(project: Project) -> None:
     assert project.run().executed == set()
     project.edit("shop.py", "amount: int", "amount: str")
     assert project.run().exit == 1
+
+
+FIXTURES = """
+import pytest
+
+@pytest.fixture
+def price():
+    'Told.'
+    return 1
+
+def test_price(price): assert price == 1
+"""
+ASKS = """
+import inspect
+def test_it(request, price):
+    how = request._get_active_fixturedef("price").func
+    assert {} == "Told."
+"""
+
+
+@pytest.mark.parametrize("how", ["how.__doc__", "inspect.getdoc(how)"])
+def test_what_a_fixture_is_told_to_be(project: Project, how: str) -> None:
+    """Its docstring is for who lists fixtures; and for who asks for it."""
+    project.write("conftest.py", FIXTURES.partition("\ndef test")[0] + "\n")
+    project.write("test_it.py", ASKS.format(how))
+    project.write("test_price.py", FIXTURES)
+    project.write("test_more.py", "def test_more(price): assert price == 1\n")
+    assert project.run().exit == 0
+    project.edit("conftest.py", "Told.", "Told again.")
+    project.edit("test_price.py", "Told.", "Told again.")
+    run = project.run()
+    assert (run.executed, run.outcomes["test_it.py::test_it"]) == ({"test_it.py::test_it"}, "failed")

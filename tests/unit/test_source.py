@@ -303,6 +303,7 @@ def test_mentions_are_what_a_block_can_reach() -> None:
         "*c": {"*b"},
         "e2": {"e"},
         "*e2": {"*e"},
+        "getdoc": {"__doc__"},
         "TABLE": set(),
         "__all__": set(),
         "f": set(),
