@@ -167,11 +167,16 @@ class Leftovers:
             found |= context.found
         return frozenset(one for one in found if one.filler != node)
 
-    def link(self, test: Context) -> None:
-        """A test, and a fixture that it uses, rest on the modules of what they may have come upon, too."""
+    def link(self, test: Context, *, everything: bool = False) -> None:
+        """A test, and a fixture that it uses, rest on the modules of what they may have come upon, too.
+
+        `everything` as for `found`.
+        """
         for context in test.reachable():
             for entry in self._reached(context):
                 context.links |= entry.modules
+        if everything:
+            test.links.update(*(entry.modules for entry in self._remains.all_before()))
 
     def _silent(self, test: Context) -> Collection[str]:
         """Each `lru_cache` that gave no result during the test: all that was asked of it was new to it."""

@@ -141,7 +141,8 @@ class Recording:
         if outcome is None:
             unclean = () if attempt.failed else ((Reason.OUTCOME.slug, attempt.summary),)
             return Result(path, node, None, unclean, attempt.duration_s, now, left, access)
-        leftovers.link(context)
+        unnamed = not isinstance(item, pytest.Function)
+        leftovers.link(context, everything=unnamed)
         declared = self.inputs.never(item)
         account = self.observer.ledger.account(context, () if declared else self._item_reads(item, context))
         problems = [(problem.reason.slug, problem.evidence) for problem in account.problems]
@@ -160,9 +161,7 @@ class Recording:
             max_age_s=self._max_age_s(item, account.labels),
             labels=account.labels,
             left=left,
-            found=self.observer.leftovers.found(
-                node, context, account, everything=not isinstance(item, pytest.Function)
-            ),
+            found=leftovers.found(node, context, account, everything=unnamed),
             access=access,
         )
         if self.totals is not None:

@@ -52,3 +52,15 @@ def test_what_a_late_import_has_registered(project: Project) -> None:
     assert project.run().executed == set()
     project.edit("disk.py", "SIZE = 1", "SIZE = 2")
     assert project.run().outcomes["test_b.py::test_b"] == "failed"
+
+
+def test_what_a_doctest_comes_upon(project: Project) -> None:
+    """Its code is a text, which may come upon anything."""
+    project.write("disk.py", DISK)
+    project.write("shop.py", SHOP.format(WAYS["an object"][0]))
+    project.write("test_a.py", "import shop\ndef test_a(): assert shop.backend().kind\n")
+    project.write("test_b.txt", ">>> import shop\n>>> shop.backend().size\n1\n")
+    assert project.run().exit == 0
+    assert project.run().executed == set()
+    project.edit("disk.py", '"disk", 1', '"disk", 2')
+    assert project.run().exit == 1
