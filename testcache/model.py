@@ -47,7 +47,8 @@ class Kind(enum.IntEnum):
 
 
 EVERY = "*"
-"""`DEFINITIONS *`: this test may look up any name; `DEFINITIONS path::*`: any name of that file. Never changes."""
+"""`DEFINITIONS *`: this test may look up any name; `DEFINITIONS path::*`: any name of that file; `DEFINITIONS path::x`:
+it has come upon what `x` of that file has made. Never changes."""
 
 LISTED = ">"
 """Stands among the definitions of a file for what its module has besides them: see `Source.uses`."""

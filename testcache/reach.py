@@ -136,6 +136,9 @@ class Reach:
                 found.append(self._mentioned_in(name, None))
             elif kind is Kind.DEFINITIONS and name.endswith(EVERY):
                 found.append(self._everything_in(name.removesuffix(EVERY).removesuffix("::")))
+            elif kind is Kind.DEFINITIONS and "::" in name:
+                path, _, one = name.partition("::")
+                found.append((_own(one, path), _own(HELD + one, path)))
         return _Part(reads, frozenset().union(*found), frozenset(files))
 
     def _mentioned_in(self, path: str, block: str | None) -> Iterable[str]:

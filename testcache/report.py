@@ -110,6 +110,8 @@ def words_of(asked: Input) -> str:
     }
     if kind is Kind.DEFINITIONS and name.endswith(EVERY):
         return "any name at all" if name == EVERY else f"{name.removesuffix('::*')}, any of its names"
+    if kind is Kind.DEFINITIONS and "::" in name:
+        return "{}, an object of {}".format(*name.split("::", 1))
     if asked == (Kind.DISTRIBUTION, "*"):
         return "which distributions are installed"
     cut = {Kind.MODULE: "@", Kind.VARIABLE: "="}.get(kind)  # behind it: for which importer, with which salt

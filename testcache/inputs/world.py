@@ -101,7 +101,7 @@ class World:
         return source.whole if source is not None else ABSENT
 
     def _definitions(self, name: str) -> Digest:
-        source = self.source(name) if not name.endswith(EVERY) else None
+        source = self.source(name) if "::" not in name and name != EVERY else None
         return source.defined if source is not None else ABSENT
 
     def _block(self, name: str) -> Digest:

@@ -31,7 +31,7 @@ from testcache.recording.anatomy import MISSING
 from testcache.recording.census import Census
 from testcache.recording.change import Change
 from testcache.recording.context import Context
-from testcache.recording.homes import files_of
+from testcache.recording.homes import Home, homes_of
 from testcache.recording.interiors import Interiors
 from testcache.recording.keepers import Found as Watched
 from testcache.recording.keepers import Names
@@ -168,15 +168,18 @@ class Leftovers:
         return frozenset(one for one in found if one.filler != node)
 
     def link(self, test: Context, *, everything: bool = False) -> None:
-        """A test, and a fixture that it uses, rest on the modules of what they may have come upon, too.
+        """A test, and a fixture that it uses, rest on the homes of what they may have come upon, too.
 
         `everything` as for `found`.
         """
         for context in test.reachable():
-            for entry in self._reached(context):
-                context.links |= entry.modules
-        if everything:
-            test.links.update(*(entry.modules for entry in self._remains.all_before()))
+            entries = self._reached(context)
+            if everything and context is test:
+                entries.update(self._remains.all_before())
+            for file, name in {home for entry in entries for home in entry.homes}:
+                context.links.add(self._tape.loaded[file].context)
+                if name:
+                    self._tape.note(context, Kind.DEFINITIONS, f"{self._tape.roots.name(file)}::{name}", ABSENT)
 
     def _silent(self, test: Context) -> Collection[str]:
         """Each `lru_cache` that gave no result during the test: all that was asked of it was new to it."""
@@ -288,14 +291,13 @@ class Leftovers:
             met: list[object] = []
             value = self._left[place] = self._value(change, step, met)
             found = self._imported.get(place, _NOTHING) | {Found(test, place, value)}
-            modules = self._imports_behind(met)
-            self._remains.put(place, Entry(found, value, change.holder, change.names, change.files, fixture, modules))
+            homes = self._homes(met)
+            self._remains.put(place, Entry(found, value, change.holder, change.names, change.files, fixture, homes))
         self._remains.drop(look.gone)
 
-    def _imports_behind(self, met: Iterable[object]) -> frozenset[Context]:
-        """The imports of what was met: code may come upon a constant there without running any of it."""
-        loaded = (self._tape.loaded.get(file) for file in files_of(met))
-        return frozenset(one.context for one in loaded if one is not None)
+    def _homes(self, met: Iterable[object]) -> frozenset[Home]:
+        """Where that comes from, in files of the project: code may read a constant there and run none of it."""
+        return frozenset(home for home in homes_of(met) if home[0] in self._tape.loaded)
 
     def _value(self, change: Change, step: _Step | None, met: list[object]) -> Digest:
         """The fingerprint of what the test has left in a place up to now; what that leads to is added to `met`."""
@@ -317,12 +319,12 @@ class Leftovers:
         """What a place is when a module that the test imports has made a step there."""
         met: list[object] = []
         found = Found(test, f"{change.place}{STEP}{file}", portrait(step, met))
-        modules = self._imports_behind(met)
+        homes = self._homes(met)
         self._left[found.place] = found.value
         self._imported[change.place] = self._imported.get(change.place, _NOTHING) | {found}
         if before is None:
-            return Entry(frozenset((found,)), ABSENT, change.holder, change.names, change.files, None, modules)
-        return replace(before, found=before.found | {found}, modules=before.modules | modules)
+            return Entry(frozenset((found,)), ABSENT, change.holder, change.names, change.files, None, homes)
+        return replace(before, found=before.found | {found}, homes=before.homes | homes)
 
     def _safely(self, act: Callable[[], None]) -> None:
         """An object that defies being looked at must not end a run."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Set
 from testcache.looks import ANY
 from testcache.model import EVERY, Digest, Found
 from testcache.recording.context import Context, Place
+from testcache.recording.homes import Home
 from testcache.recording.keepers import Names
 from testcache.structs import Struct, replace
 
@@ -21,7 +22,7 @@ class Entry(Struct, frozen=True, eq=False):
         names: those by which code may reach it.
         files: modules in which one of the names stands.
         fixture: the context in which that happened, if any.
-        modules: the imports of the modules, classes and functions that it leads to, and of the classes of its objects.
+        homes: where the modules, classes and functions are defined that it leads to, and the classes of its objects.
     """
 
     found: frozenset[Found]
@@ -30,7 +31,7 @@ class Entry(Struct, frozen=True, eq=False):
     names: Names
     files: Names
     fixture: Context | None
-    modules: frozenset[Context] = frozenset()
+    homes: frozenset[Home] = frozenset()
 
 
 _Group = tuple[str, Names]

@@ -26,6 +26,29 @@ def backend():
 """
 
 
+OTHERS = {
+    "a base": "class Plugin(Base): kind = 'x'",
+    "a class that is made": "Plugin = type('Plugin', (Base,), {'kind': 'x'})",
+    "a class itself": "class Plugin(Base): kind = 'x'\ndef find(): return Plugin",
+    "an exception": "class Plugin(Base, Exception): kind = 'x'",
+}
+
+
+@pytest.mark.parametrize("code", OTHERS.values(), ids=OTHERS.keys())
+def test_what_a_class_has_from_a_base(project: Project, code: str) -> None:
+    """Nobody in the second test says the name of a class."""
+    find = "" if "def find" in code else "def find(): return Plugin()\n"
+    project.write("disk.py", f"class Base: size = 1\n{code}\n{find}")
+    project.write("shop.py", SHOP.format("import disk\n    return disk.find()"))
+    project.write("test_a.py", "import shop\ndef test_a(): assert shop.backend().kind\n")
+    project.write("test_b.py", "import shop\ndef test_b(): assert shop.backend().size == 1\n")
+    assert project.run().exit == 0
+    assert project.run().executed == set()
+    project.edit("disk.py", "size = 1", "size = 2")
+    run = project.run()
+    assert (run.exit, run.outcomes["test_b.py::test_b"]) == (1, "failed")
+
+
 @pytest.mark.parametrize(("load", "kind", "size"), WAYS.values(), ids=WAYS.keys())
 def test_what_a_cache_leads_to(project: Project, load: str, kind: str, size: str) -> None:
     """No code of that module runs in the second test; what it reads there does not even matter to the first."""
