@@ -103,6 +103,12 @@ class Reason(enum.Enum):
         "it started a process that cannot be observed",
     )
     NETWORK = ("network", Group.UNCACHEABLE, "uncacheable", "it connected outside its own process")
+    JUDGED_AT_THE_END = (
+        "judged-at-the-end",
+        Group.UNCACHEABLE,
+        "uncacheable",
+        "a plugin judges the run at its end by what the test did with it",
+    )
     NOT_OBSERVED = ("not-observed", Group.UNCACHEABLE, "uncacheable", "its recording is incomplete")
     OPTION_NOT_CACHEABLE = (
         "option-not-cacheable",

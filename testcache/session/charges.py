@@ -7,18 +7,21 @@ from typing import Any
 
 import pytest
 
+from testcache.reasons import Reason
 from testcache.recording.context import Context
 from testcache.recording.leftovers import Leftovers
 from testcache.recording.tape import Tape
 from testcache.recording.unseen import aside
 from testcache.session.setups import SHARED_SCOPES, SetupTimes
+from testcache.session.verdicts import Verdicts
 
 
 class Charges:
     """A pytest plugin that pushes and pops contexts; it decides nothing."""
 
-    def __init__(self, tape: Tape, leftovers: Leftovers) -> None:
+    def __init__(self, tape: Tape, leftovers: Leftovers, verdicts: Verdicts) -> None:
         self._tape = tape
+        self._verdicts = verdicts
         self._leftovers = leftovers
         self._files: dict[str, Context] = {}
         self._generated: dict[str, Context] = {}
@@ -49,6 +52,8 @@ class Charges:
 
         def executed(definition: Any, request: Any) -> Any:
             self._tape.top.fixtures.add(definition.argname)
+            if plugin := self._verdicts.judge(definition):
+                self._tape.problem(Reason.JUDGED_AT_THE_END, f"{plugin} by its fixture {definition.argname}")
             if definition.scope == "function":
                 with aside:
                     return execute(definition, request)

@@ -24,6 +24,7 @@ from testcache.session.outcome import Attempt
 from testcache.session.replay import serialise
 from testcache.session.shown import Shown
 from testcache.session.totals import Totals
+from testcache.session.verdicts import Verdicts
 from testcache.settings import Settings
 from testcache.structs import replace
 
@@ -44,7 +45,7 @@ class Recording:
         self.world = world
         self.observer = observer
         self.tape = observer.tape
-        self.charges = Charges(self.tape, observer.leftovers)
+        self.charges = Charges(self.tape, observer.leftovers, Verdicts(config, self.tape.roots))
         self.charges.install()
         config.pluginmanager.register(self.charges, "testcache-charges")
         self.shown = Shown(self.tape.roots)
