@@ -82,6 +82,14 @@ sys.meta_path.append(Finder())
 CHILD = "assert check_output([sys.executable, HERE + '/child.py'], text=True)"
 PARSER = "import argparse\ndef parser(): return argparse.ArgumentParser(description=__doc__)\n"
 POINTS = "from importlib.metadata import entry_points\n"
+POINTED = POINTS + "def load(): return [one.load() for one in entry_points(group='shop')]\n"
+POINTED += "def test_0(): assert load()\ndef test_it(): assert load() == [1]\n"
+POINTED_AT = {
+    "pytest.ini": "[pytest]\npythonpath = src\n",
+    "src/shop.egg-info/PKG-INFO": "Metadata-Version: 2.1\nName: shop\nVersion: 1\n",
+    "src/shop.egg-info/entry_points.txt": "[shop]\na = m:value\n",
+    "src/m.py": "value = 1\n",
+}
 ASKS = "import pytest\n@pytest.fixture\ndef pick(request):\n    try: return request.getfixturevalue('extra')\n"
 ASKS += "    except pytest.FixtureLookupError: return 'none'\n"
 READ = "def test_it(): assert sqlite3.connect({}, uri=True).execute('select n from t').fetchone() == (1,)\n"
@@ -238,6 +246,16 @@ FLIPS = {
             "src/shop.egg-info/entry_points.txt": "[shop]\na = m:f\n",
         },
         writes("src/shop.egg-info/entry_points.txt", "[shop]\na = m:g\n"),
+    ),
+    "a value that an entry point leads to, asked for again": Flip(
+        POINTED,
+        POINTED_AT,
+        writes("src/m.py", "value = 2\n"),
+    ),
+    "a package before the module that an entry point leads to": Flip(
+        POINTED,
+        POINTED_AT,
+        writes("src/m/__init__.py", "value = 2\n"),
     ),
     "a module that a finder of the project has found": Flip(
         "import made_up\ndef test_it(): assert made_up.rate == 1\n",

@@ -28,6 +28,7 @@ from testcache.inputs.sources import is_collected
 from testcache.model import ABSENT, EVERY, Kind
 from testcache.reasons import Reason
 from testcache.recording.context import Context, Problem
+from testcache.recording.copies import places
 from testcache.recording.origin import Origin
 from testcache.recording.recorder import BODY_LINE
 from testcache.recording.strangers import Strangers
@@ -61,8 +62,8 @@ class Imports:
         """Wrap the import statement and the loaders that execute Python files."""
         self._import = builtins.__import__
         self._wrap(builtins, "__import__", self._statement)
-        self._wrap(importlib, "import_module", self._import_module(importlib.import_module))
-        self._wrap(importlib.util, "find_spec", self._find_spec(importlib.util.find_spec))
+        self._wrap_copies(importlib, "import_module", self._import_module(importlib.import_module))
+        self._wrap_copies(importlib.util, "find_spec", self._find_spec(importlib.util.find_spec))
         self._plain = frozenset((importlib.machinery.SourceFileLoader, *loaders))
         for loader in self._plain:
             self._wrap(loader, "exec_module", self._exec(loader.exec_module))  # type: ignore[attr-defined]
@@ -71,14 +72,18 @@ class Imports:
         named = importlib.metadata.Distribution.__dict__["from_name"]
         self._restore.append((importlib.metadata.Distribution, "from_name", named))
         importlib.metadata.Distribution.from_name = self._from_name(named.__func__)  # type: ignore[method-assign, assignment]
-        self._wrap(importlib.metadata, "distributions", self._all_distributions(importlib.metadata.distributions))
-        self._wrap(importlib.metadata, "entry_points", self._all_distributions(importlib.metadata.entry_points))
+        for name in ("distributions", "entry_points"):
+            self._wrap_copies(importlib.metadata, name, self._all_distributions(getattr(importlib.metadata, name)))
         for module in list(sys.modules.values()):
             self._already_loaded(module)
 
     def _wrap(self, owner: Any, name: str, wrapper: Any) -> None:
         self._restore.append((owner, name, owner.__dict__.get(name)))
         setattr(owner, name, wrapper)
+
+    def _wrap_copies(self, owner: ModuleType, name: str, wrapper: Any) -> None:
+        for place in list(places(owner, name)):
+            self._wrap(place, name, wrapper)
 
     def uninstall(self) -> None:
         """Put everything back as it was."""
@@ -346,8 +351,8 @@ class Imports:
             self._modules.forget()
         key = f"{name}@{self._search[1]}"
         file = getattr(sys.modules.get(name), "__file__", None)
-        places = self._modules.places(key) if not isinstance(file, str) else (file,)
-        if any(map(self._tape.is_made, places)):  # an output: it counts whether there is another one
+        found = self._modules.places(key) if not isinstance(file, str) else (file,)
+        if any(map(self._tape.is_made, found)):  # an output: it counts whether there is another one
             lasting = [folder for folder in sys.path if not self._tape.made_in(join(abspath(folder), name))]
             value = Modules(self._tape.roots, lasting).location(key)
             self._tape.note(context, Kind.MODULE, key, value)
