@@ -18,6 +18,7 @@ NOTHING: dict[str, Any] = {
     "parsed": {},
     "stored": False,
     "environ": {},
+    "passed": [],
 }
 """What a worker does that nobody told what to do. What the controller says:
 
@@ -28,6 +29,7 @@ NOTHING: dict[str, Any] = {
 - facts: those behind the environment key, digested, which a worker must share;
 - parsed: what the controller parsed in this run, encoded, by key;
 - stored: whether there is a store, which holds what was parsed in earlier runs;
+- passed: which tests are replayed as passed, if there is a plugin that has to know;
 - environ: what was set in the environment since the run has started, as `Variables.changed` gives it.
 """
 

@@ -11,6 +11,8 @@ class Attempt(Struct):
     """The reports of one test as they are made: set-up, sub-tests, call, teardown."""
 
     reports: list[pytest.TestReport] = field(default_factory=list)
+    stopped: str = ""
+    """The plugin that did not let it run, because of how others have ended; see `testcache.session.gates`."""
 
     def made(self, report: pytest.TestReport) -> None:
         """Take the report of a phase.
@@ -30,7 +32,8 @@ class Attempt(Struct):
     @property
     def summary(self) -> str:
         """The phases and outcomes, for the evidence of what is not stored."""
-        return ", ".join(f"{report.when} {report.outcome}" for report in self.reports) or "no report"
+        phases = ", ".join(f"{report.when} {report.outcome}" for report in self.reports) or "no report"
+        return f"{phases}, by {self.stopped}" if self.stopped else phases
 
     @property
     def duration_s(self) -> float:
@@ -44,10 +47,10 @@ class Attempt(Struct):
         """ "passed", "skipped" or "xfailed" if that is all there is to say; None if not to be stored.
 
         Not stored: failures and errors, an unexpected pass, a second attempt (rerun plugins), a run
-        that was cut short.
+        that was cut short; a skip by a plugin because of how another test has ended.
         """
         phases = [report.when for report in self.reports]
-        if self.failed or phases.count("setup") != 1 or phases.count("teardown") != 1:
+        if self.failed or self.stopped or phases.count("setup") != 1 or phases.count("teardown") != 1:
             return None
         if any(hasattr(report, "rerun") for report in self.reports):
             return None

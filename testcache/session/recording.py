@@ -16,6 +16,7 @@ from testcache.recording.observer import Observer
 from testcache.session import marker
 from testcache.session.bookkeeping import bookkeeping
 from testcache.session.charges import Charges
+from testcache.session.gates import Gates
 from testcache.session.indexing import Collected
 from testcache.session.items import ItemInputs
 from testcache.session.names import node_id, path_of
@@ -48,6 +49,7 @@ class Recording:
         self.charges = Charges(self.tape, observer.leftovers, Verdicts(config, self.tape.roots))
         self.charges.install()
         config.pluginmanager.register(self.charges, "testcache-charges")
+        self.gates = Gates(config, self.tape.roots)
         self.shown = Shown(self.tape.roots)
         config.pluginmanager.register(self.shown, "testcache-shown")
         config.pluginmanager.register(self, "testcache-recording")
@@ -106,11 +108,14 @@ class Recording:
         return answer
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[Any]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
         attempt = self._attempts.get(node_id(item))
         if attempt is not None:
             attempt.made(report)
+            attempt.stopped = attempt.stopped or self.gates.stopped(call)
             if report.when == "teardown":
                 self._deliver(report, self.result(item))
         return report

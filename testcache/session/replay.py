@@ -93,7 +93,7 @@ def _restored(
 ) -> list[pytest.TestReport]:
     """Make the real reports of a recorded run again."""
     if isinstance(hit, IndexedTest) and not hit.reports:
-        return [_plain_pass(item, when, s) for when, s in zip(_PHASES, hit.durations_s, strict=True)]
+        return [plain_pass(item, when, s) for when, s in zip(_PHASES, hit.durations_s, strict=True)]
     reports = []
     for stored in hit.reports:
         if is_warning(stored):
@@ -123,7 +123,7 @@ def _restored(
     return reports
 
 
-def _plain_pass(item: pytest.Item, when: Literal["setup", "call", "teardown"], duration_s: float) -> pytest.TestReport:
+def plain_pass(item: pytest.Item, when: Literal["setup", "call", "teardown"], duration_s: float) -> pytest.TestReport:
     """The report of a phase that passed and left nothing to show, made without any detour."""
     now = time.time()
     properties = [HIT_PROPERTY] if when == "teardown" else []

@@ -23,6 +23,7 @@ from testcache.reasons import Reason
 from testcache.session import environment, replay
 from testcache.session.company import Company
 from testcache.session.crew import run_here
+from testcache.session.gates import passed
 from testcache.session.names import node_id, path_of
 from testcache.session.neighbours import Neighbours
 from testcache.session.selection import selects_all
@@ -110,6 +111,7 @@ class Rounds:
         if runner.config.option.collectonly:
             return None
         items = session.items
+        runner.recording.gates.tell(items, passed(runner.hits))
         misses = [item for item in items if self._round(item) == 1]
         specs: list[str] = []
         if runner.distribution.held_back:
@@ -138,7 +140,8 @@ class Rounds:
             run_here(session, items)
             return
         runner = self._runner
-        only = may_leave_out(runner.config)
+        gates = runner.recording.gates.found()
+        only = may_leave_out(runner.config) and not gates
         run = set(map(path_of, runner.work.nodes))
         self._apart.update(runner.work.nodes)
         orders = {
@@ -149,6 +152,7 @@ class Rounds:
             "parsed": {key: encode_source(source) for key, source in runner.world.sources.new()},
             "stored": runner.store is not None,
             "environ": runner.world.variables.changed(os.environ),
+            "passed": passed(runner.hits) if gates else [],
         }
         runner.distribution.run(session, runner.work, specs, orders)
         unknown = runner.distribution.unknown()

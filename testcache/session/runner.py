@@ -118,7 +118,7 @@ class Runner:
 
     def pytest_pycollect_makemodule(self, module_path: Path, parent: Any) -> pytest.Module | None:
         """A test file that nothing changed for is not imported: its tests are known."""
-        if self.warm is None or self.mode not in ("on", "read") or not may_skip(self.config):
+        if self.warm is None or self.mode not in ("on", "read") or not self._may_skip():
             return None
         file = self.warm.known(module_path.relative_to(self.config.rootpath).as_posix())
         if file is None:
@@ -126,6 +126,9 @@ class Runner:
         self._left_out.append(file)
         show(self.config, file.shown, self.world.roots)
         return CachedModule.from_parent(parent, path=module_path, file=file)
+
+    def _may_skip(self) -> bool:
+        return may_skip(self.config) and not self.recording.gates.found()
 
     # -- deciding
 

@@ -50,6 +50,7 @@ class Worker:
         self._world = world
         self._store = store
         self._run = frozenset(orders["run"])
+        self._passed = frozenset(orders["passed"])
         self._within = _within(orders["run"]) if orders["only"] else None
         self._leave = frozenset(str(config.rootpath / path) for path in orders["leave"])
         self._facts: dict[str, bytes] = orders["facts"]
@@ -80,6 +81,7 @@ class Worker:
         """Every worker keeps the same tests in the same order: those the controller named."""
         self._collect_s = time.perf_counter() - self._collecting
         yield
+        self.recording.gates.tell(items, self._passed - self._run)
         items[:] = [item for item in items if node_id(item) in self._run]
         self.recording.tape.settle()
         self._difference = self._compared()
