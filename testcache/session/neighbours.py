@@ -170,13 +170,16 @@ class Neighbours:
     ) -> list[pytest.TestReport]:
         """Find out whether the neighbours matter; the reports to show."""
         common = _common(item, *before, *([nextitem] if nextitem is not None else []))
+        result = self._company.result(node_id(item))  # with what it left: the attempts to come find that there
         if not _failed(self._attempt(item, common)):
+            self._company.keep(result)
             return first
         for one in before:
             self._ran.add(node_id(one))
             self._attempt(one, common)
         last = self._attempt(item, nextitem)
         if any(report.failed for report in last) or self._logged:
+            self._company.keep(result)
             return first
         self._needs(item, f"the {len(before)} before it in its file were replayed", last)
         return last

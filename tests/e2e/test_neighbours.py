@@ -125,3 +125,24 @@ def test_a_failure_stays_one_where_it_is_left_something(
     project.edit("test_1.py", leaves, "pass")
     for _ in range(2):
         assert project.run().exit == 0
+
+
+def test_what_a_failure_leaves_is_found_by_the_next_test_although_it_was_tried_again(project: Project) -> None:
+    """The first steps of a story have failed, so the later ones are expected to."""
+    project.write(
+        "conftest.py",
+        "import pytest\nfailed = {}\n"
+        "def pytest_runtest_makereport(item, call):\n    if call.excinfo: failed.setdefault('story', item.name)\n"
+        "def pytest_runtest_setup(item):\n    if 'story' in failed: pytest.xfail(failed['story'])\n",
+    )
+    project.write("shop.py", "def pay(): return True\n")
+    project.write(
+        "test_it.py", "import shop\ndef test_1(): pass\ndef test_2(): assert shop.pay()\ndef test_3(): pass\n"
+    )
+    assert project.run().exit == 0
+    assert project.run().executed == set()
+    project.edit("shop.py", "True", "False")
+    for _ in range(2):
+        assert list(project.run().outcomes.values()) == ["passed", "failed", "xfailed"]
+    project.edit("shop.py", "False", "True")
+    assert set(project.run().outcomes.values()) == {"passed"}
