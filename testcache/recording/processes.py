@@ -302,7 +302,7 @@ class Processes:
         """In a forked child: from now on everything is written to the spool as it happens."""
         if self._originals is not None and self._fork is not None:
             self._key = self._fork[0]
-            self.stream(Writer(self.folder, self._key))
+            self.stream(Writer(self.folder, self._key, self._epoch))
 
     # -- collecting
 

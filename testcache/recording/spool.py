@@ -91,13 +91,14 @@ class Epoch:
 class Writer:
     """Appends rows to this process's own file; after a fork it opens a new one."""
 
-    def __init__(self, folder: str, key: str) -> None:
+    def __init__(self, folder: str, key: str, epoch: Epoch | None = None) -> None:
+        """A forked process has the `epoch` of its parent: to open it anew would be seen as something it read."""
         self._folder = folder
         self._key = key
         self._pid = -1
         self._fd = -1
         self._file = (-1, -1)
-        self._epoch = Epoch(folder)
+        self._epoch = epoch or Epoch(folder)
         self._seen: tuple[bytes, set[tuple[object, ...]]] = (b"", set())
 
     def write(self, *row: object) -> None:

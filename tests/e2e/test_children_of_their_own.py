@@ -91,3 +91,21 @@ def test_an_interpreter_that_says_its_version(project: Project) -> None:
     project.write("test_it.py", "import subprocess, sys\n" + "".join(tests))
     assert project.run().exit == 0
     assert project.run().executed == set()
+
+
+def test_a_child_that_forks_workers_is_no_reason_to_run(project: Project) -> None:
+    """What we keep for ourselves is nothing that a worker has read; what it has read counts."""
+    project.write("work.py", "def number(): return int(open('n.txt').read())\n")
+    project.write("n.txt", "1")
+    project.write(
+        "test_it.py",
+        "import multiprocessing, work\ndef test_it():\n"
+        "    context = multiprocessing.get_context('forkserver')\n"
+        "    worker = context.Process(target=check)\n    worker.start()\n    worker.join()\n"
+        "    assert worker.exitcode == 0\n"
+        "def check(): assert work.number() == 1\n",
+    )
+    assert project.run().exit == 0
+    assert project.run().executed == set()
+    project.write("n.txt", "2")
+    assert project.run().exit == 1
