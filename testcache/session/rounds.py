@@ -111,7 +111,8 @@ class Rounds:
         if runner.config.option.collectonly:
             return None
         items = session.items
-        runner.recording.gates.tell(items, passed(runner.hits))
+        if runner.recording.gates.found():
+            runner.recording.gates.tell(items, passed(runner.hits))
         misses = [item for item in items if self._round(item) == 1]
         specs: list[str] = []
         if runner.distribution.held_back:
@@ -152,7 +153,7 @@ class Rounds:
             "parsed": {key: encode_source(source) for key, source in runner.world.sources.new()},
             "stored": runner.store is not None,
             "environ": runner.world.variables.changed(os.environ),
-            "passed": passed(runner.hits) if gates else [],
+            "passed": sorted(passed(runner.hits)) if gates else [],
         }
         runner.distribution.run(session, runner.work, specs, orders)
         unknown = runner.distribution.unknown()
@@ -275,7 +276,7 @@ class Rounds:
         for node, miss in misses.items():
             del self._runner.hits[node]
             self._runner.decisions[node] = miss
-            if self.waiting.get(node) is not miss:
+            if self.waiting.get(node) is not miss:  # what it waited for is settled, and does not count any more
                 self.waiting.pop(node, None)
         return set(misses)
 
@@ -300,6 +301,7 @@ class Rounds:
         for node, decision in others.items():
             if isinstance(decision, Hit):
                 runner.hits[node], runner.decisions[node] = decision.trace, decision
+                self.waiting.pop(node, None)
             else:
                 misses[node] = self.waiting[node] = decision
         return self._take_back(items, misses) - self.waiting.keys()

@@ -334,3 +334,29 @@ def test_keys_are_not_written_in_clear(shop: Project) -> None:
     stored = b"".join(path.read_bytes() for path in (shop.path / ".testcache").rglob("*") if path.is_file())
     assert b"LOADED[#" in stored
     assert b"horse-battery" not in stored
+
+
+def test_who_waited_for_what_is_left_again_runs_if_something_else_is_left_too(project: Project) -> None:
+    """A plugin is new in a folder that the first test goes through: it fills a table with one more entry."""
+    project.write(
+        "formats.py",
+        "import importlib, pathlib\nFORMATS, DONE = {}, []\n"
+        "def load():\n    if DONE: return\n"
+        "    for file in sorted(pathlib.Path(__file__).with_name('plugins').glob('*.py')):\n"
+        "        importlib.import_module(f'plugins.{file.stem}')\n    DONE.append(1)\n"
+        "def name(value):\n    load()\n    return FORMATS.get(type(value), 'other')\n",
+    )
+    project.write("plugins/whole.py", "import formats\nformats.FORMATS[int] = 'whole'\n")
+    project.write(
+        "test_it.py",
+        "from formats import name\ndef test_whole(): assert name(1) == 'whole'\n"
+        "def test_text(): assert name('a') == 'other'\ndef test_none(): assert name(None) == 'other'\n",
+    )
+    assert project.run().exit == 0
+    assert project.run().executed == set()
+    project.write("plugins/words.py", "import formats\nformats.FORMATS[str] = 'words'\n")
+    for _ in range(2):
+        assert list(project.run().outcomes.values()) == ["passed", "failed", "passed"]
+    project.edit("test_it.py", "name('a') == 'other'", "name('a') == 'words'")
+    project.run()
+    assert project.run().executed == set()
