@@ -9,7 +9,7 @@ Does not see: whether it would stop a test that is replayed.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from types import ModuleType
 from typing import Any, Literal
 
@@ -57,7 +57,7 @@ class Gates:
         files = {entry.frame.raw.f_code.co_filename for entry in call.excinfo.traceback}
         return next((gate.__name__ for gate in gates if gate.__file__ in files), "")
 
-    def tell(self, items: Iterable[pytest.Item], passed: Collection[NodeId]) -> None:
+    def tell(self, items: Iterable[pytest.Item], passed: Set[NodeId]) -> None:
         """Tell them that the tests of these ids have passed; a plugin that cannot be told is left alone."""
         gates = self.found()
         if not gates or not passed:
@@ -81,9 +81,9 @@ class Gates:
         return self._report
 
 
-def passed(hits: Mapping[NodeId, Trace | IndexedTest]) -> list[NodeId]:
+def passed(hits: Mapping[NodeId, Trace | IndexedTest]) -> set[NodeId]:
     """Which of the tests that are replayed have passed."""
-    return [node for node, hit in hits.items() if all(map(_is_pass, hit.reports))]
+    return {node for node, hit in hits.items() if all(map(_is_pass, hit.reports))}
 
 
 def _is_pass(stored: dict[str, Any]) -> bool:
