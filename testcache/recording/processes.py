@@ -19,7 +19,7 @@ from collections.abc import Callable, Collection
 from sys import _getframe
 from typing import Any
 
-from testcache.model import Digest, Kind
+from testcache.model import ABSENT, Digest, Kind
 from testcache.reasons import Reason
 from testcache.recording.context import Context, Problem
 from testcache.recording.network import Network
@@ -348,6 +348,21 @@ class Processes:
             return self._reads.variables.fingerprint(name)
         return Digest(bytes.fromhex(told))
 
+    def _lasting(self, name: str) -> str:
+        """Under which name something counts that a child has read; "" if it lies in a temporary folder of this run.
+
+        The child does not know who has made that. A link in there is read as what it leads to, and what lies in a
+        folder that many tests share may be another one's.
+        """
+        path = self._tape.roots.path(name)
+        if not name.startswith("<tmp>/") or not self._tape.is_own_output(path):
+            return name
+        shared = self._tape.on_shelf(path)
+        if shared:
+            self._tape.note(self._tape.top, Kind.VARIABLE, shared, ABSENT)
+        charged = self._reads.charged(path)
+        return self._tape.roots.name(charged[1]) if charged is not None else ""
+
     def _apply(self, context: Context, row: list[Any]) -> None:
         sort, *rest = row
         if sort == "place":
@@ -355,7 +370,9 @@ class Processes:
                 self._tape.load(rest[0])
             context.places.add((rest[0], rest[1]))
         elif sort == "read":
-            self._tape.note(context, Kind(rest[0]), rest[1], self._value(Kind(rest[0]), rest[1], rest[2]))
+            name = self._lasting(rest[1])
+            if name:
+                self._tape.note(context, Kind(rest[0]), name, self._value(Kind(rest[0]), name, rest[2]))
         elif sort == "load":
             loaded = self._tape.load(rest[0])
             context.links.add(loaded.context)

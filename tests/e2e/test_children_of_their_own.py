@@ -109,3 +109,49 @@ def test_a_child_that_forks_workers_is_no_reason_to_run(project: Project) -> Non
     assert project.run().executed == set()
     project.write("n.txt", "2")
     assert project.run().exit == 1
+
+
+def test_what_a_child_reads_in_a_folder_of_the_test_is_no_input(project: Project) -> None:
+    """As if the test had read it; pytest removes the folder three runs later. What a link in there leads to counts."""
+    project.write(
+        "work.py",
+        "import os, sys\nfolder = sys.argv[1]\n"
+        "number = int(open(folder + '/n').read()) if os.path.exists(folder + '/n') else 0\n"
+        "assert not os.path.exists(folder + '/settings') and os.listdir(folder)\n"
+        "assert open(folder + '/linked/rate').read() == '1'\n"
+        "open(folder + '/n', 'w').write(str(number + 1))\n",
+    )
+    project.write("data/rate", "1")
+    project.write(
+        "test_it.py",
+        "import os, subprocess, sys\ndef test_it(tmp_path):\n"
+        "    os.symlink(os.path.abspath('data'), tmp_path / 'linked')\n"
+        "    for _ in range(2): subprocess.run([sys.executable, 'work.py', str(tmp_path)], check=True)\n"
+        "    assert (tmp_path / 'n').read_text() == '2'\n",
+    )
+    project.write("test_other.py", "def test_other(tmp_path): pass\n")
+    assert project.run().exit == 0
+    for _ in range(4):
+        assert project.run("--cached=refresh", "test_other.py").exit == 0
+    assert project.run().executed == set()
+    project.write("data/rate", "2")
+    assert project.run().exit == 1
+
+
+def test_what_a_child_reads_in_a_folder_of_all_tests_may_be_anothers(project: Project) -> None:
+    project.write(
+        "conftest.py",
+        "import pytest\n@pytest.fixture(scope='session')\n"
+        "def folder(tmp_path_factory): return tmp_path_factory.mktemp('all')\n",
+    )
+    project.write("work.py", "import sys\nassert open(sys.argv[1]).read() == '1'\n")
+    project.write("text.py", "def text(): return '1'\n")
+    project.write(
+        "test_it.py",
+        "import subprocess, sys, text\ndef test_0(folder): (folder / 'n').write_text(text.text())\n"
+        "def test_it(folder): subprocess.run([sys.executable, 'work.py', str(folder / 'n')], check=True)\n",
+    )
+    assert project.run().exit == 0
+    assert project.run().executed == set()
+    project.edit("text.py", "'1'", "'2'")
+    assert list(project.run().outcomes.values()) == ["passed", "failed"]
