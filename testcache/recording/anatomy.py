@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import sys
 import threading
 import types
 from collections import OrderedDict, defaultdict, deque
@@ -66,6 +67,16 @@ def names_of(cls: type) -> tuple[str, str]:
     """The module and the qualified name of a class."""
     module = namespace(cls).get("__module__", "builtins")
     return module if type(module) is str else "?", type.__dict__["__qualname__"].__get__(cls)
+
+
+def has_its_name(cls: Any) -> bool:
+    """Whether a class is what its name stands for in its module."""
+    module, name = names_of(cls)
+    value: Any = sys.modules.get(module)
+    for part in name.split("."):
+        held = class_dict(value) if issubclass(type(value), type) else dict_of(value)
+        value = (held or {}).get(part)
+    return value is cls
 
 
 def dict_of(thing: object) -> dict[str, Any] | None:

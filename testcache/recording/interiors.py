@@ -28,7 +28,7 @@ from testcache.recording.anatomy import ATOMS, MISSING
 from testcache.recording.identity import identity
 from testcache.recording.keepers import Keeper, Names, is_foreign
 from testcache.recording.kinds import ATTRIBUTES, CLASS, PARTS, SLOTS, Key
-from testcache.recording.portrait import atom, can_be_looked_into, has_its_name, is_plain, spelled
+from testcache.recording.portrait import atom, can_be_looked_into, is_plain, spelled
 
 _OF_NAMES: Final = frozenset({ATTRIBUTES, CLASS, PARTS, SLOTS})
 """How objects are looked at whose slots have names; the keys of a library's table are the project's."""
@@ -232,7 +232,7 @@ def _is_exact(value: object) -> bool:
     if kind in ATOMS:
         return True
     if issubclass(kind, type):
-        return has_its_name(value)
+        return anatomy.has_its_name(value)
     if not can_be_looked_into(kind):
         return _has_bytes(value)
     if is_foreign(kind):

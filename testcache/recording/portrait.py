@@ -20,7 +20,6 @@ import gc
 import os
 import pathlib
 import re
-import sys
 import threading
 import types
 import uuid
@@ -246,18 +245,8 @@ def _unknown() -> str:
 def _of_class(thing: Any) -> Iterator[object]:
     module, name = anatomy.names_of(thing)
     yield Word(f"{module}.{name}")
-    if "<" not in name and not has_its_name(thing):  # made by a call: its attributes were computed
+    if "<" not in name and not anatomy.has_its_name(thing):  # made by a call: its attributes were computed
         yield dict(anatomy.attributes(thing))
-
-
-def has_its_name(cls: Any) -> bool:
-    """Whether a class is what its name stands for in its module."""
-    module, name = anatomy.names_of(cls)
-    value: Any = sys.modules.get(module)
-    for part in name.split("."):
-        held = anatomy.class_dict(value) if issubclass(type(value), type) else anatomy.dict_of(value)
-        value = (held or {}).get(part)
-    return value is cls
 
 
 def _of_member(thing: Any) -> Iterator[object]:

@@ -18,7 +18,7 @@ import pytest
 
 from testcache.errors import StoreError
 from testcache.leaks import Leaks, came_upon, replayed_by
-from testcache.model import STEP, Change, Decision, Found, Hit, Kind, Miss, NodeId, Result, Trace
+from testcache.model import STEP, Decision, Found, Hit, Miss, NodeId, Result, Trace
 from testcache.reasons import Reason
 from testcache.session import environment, replay
 from testcache.session.company import Company
@@ -26,6 +26,7 @@ from testcache.session.crew import run_here
 from testcache.session.gates import passed
 from testcache.session.names import node_id, path_of
 from testcache.session.neighbours import Neighbours
+from testcache.session.outdated import outdated
 from testcache.session.selection import selects_all
 from testcache.session.waiting import recorded, settle, waiting
 from testcache.session.warm import CachedItem, imported, may_leave_out
@@ -64,7 +65,7 @@ class Rounds:
         self._written: set[str] = set()
         self._taken: set[NodeId] = set()
         self._apart: set[NodeId] = set()
-        self._settled: dict[NodeId, Trace] = {}
+        self._settled: set[NodeId] = set()
         self._leaked: list[Leak] = []
         self._neighbours: Neighbours | None = None
         before = recorded(runner.decisions)
@@ -205,10 +206,10 @@ class Rounds:
         runner, left = self._runner, self._open()
         before = recorded(runner.decisions)
         trusted = {node: self.waiting[node] for node in left if runner.proof.may_index(node, before[node])}
-        earlier = {node: trace for node, trace in self._settled.items() if node in runner.hits}
+        earlier = {node: hit for node in self._settled if isinstance(hit := runner.hits.get(node), Trace)}
         settled = settle(trusted, runner.results, self._order, before, cache.is_left, earlier)
         runner.hits.update(settled.hits)
-        self._settled.update(settled.hits)
+        self._settled |= settled.hits.keys()
         if runner.mode != "read":
             renamed = {node: trace for node, trace in settled.hits.items() if trace is not before[node]}
             cache.keep(renamed, settled.carried)
@@ -329,18 +330,9 @@ class Rounds:
         fresh = {path for path in fresh if not path.startswith(own) and not name(path).startswith(elsewhere)}
         if not fresh or not any(map(self._is_to_replay, self._order)):
             return set()
-        names, folders = set(map(name, fresh)), {name(os.path.dirname(path)) for path in fresh}
         found = {node: _miss(None, ()) for node in self._untraced()}
-        for node, trace in self._traces().items():
-            if self._is_to_replay(node):
-                reads = (read for part in trace.parts for read in part)
-                asked = [
-                    one for one in reads if one.input.name in (folders if one.input.kind is Kind.LISTING else names)
-                ]
-                changes = [Change(one.input, one.digest, world.digest_again(one.input)) for one in asked]
-                changes = [change for change in changes if change.now != change.recorded]
-                if changes:
-                    found[node] = Miss(changes[0].reason, tuple(changes), trace)
+        waiting = {node: trace for node, trace in self._traces().items() if self._is_to_replay(node)}
+        found |= outdated(waiting, fresh, world)
         return self._take_back(items, found)
 
     def _abandon(self, items: list[pytest.Item]) -> set[NodeId]:
