@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from testcache import digest
 from testcache.inputs.roots import Roots
 
+NO_BYTE_CODE = "PYTHONDONTWRITEBYTECODE"
+"""Set in many containers; that no byte code is written concerns who asks for it by name."""
+
 _C_VARIABLES = ("TZ", "LANG", "LANGUAGE")
-_NEUTRAL_PYTHON = frozenset(
-    {"PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "PYTHONPYCACHEPREFIX", "PYTHONSTARTUP"}
-)
+_NEUTRAL_PYTHON = frozenset({"PYTHONPATH", NO_BYTE_CODE, "PYTHONUNBUFFERED", "PYTHONPYCACHEPREFIX", "PYTHONSTARTUP"})
 
 _CUSTOMISING = ("sitecustomize", "usercustomize")
 """Modules that Python imports by itself when it starts, before anybody can watch what they do."""

@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 
 from testcache.definitions import PROGRAM
 from testcache.inputs import files as fs
+from testcache.inputs.interpreter import NO_BYTE_CODE
 from testcache.inputs.sources import is_collected
 from testcache.inputs.variables import EVERY_VARIABLE, Variables
 from testcache.model import ABSENT, EVERY, Digest, Input, Kind, Read
@@ -308,9 +309,16 @@ class Ledger:
         if not block:  # a lambda in a table, say
             outside = (source.mentions.get(one, frozenset()) for one in ("", PROGRAM))
             mentions = frozenset().union(*outside, *source.uses.values())
-            return _Code((), common, loaded.context, mentions)
+            return _Code(self._of_interpreter(mentions), common, loaded.context, mentions)
         read = Read(Input(Kind.BLOCK, f"{name}::{block}"), source.blocks[block])
-        return _Code((read,), common, loaded.context, source.mentions.get(block, frozenset()))
+        mentions = source.mentions.get(block, frozenset())
+        return _Code((read, *self._of_interpreter(mentions)), common, loaded.context, mentions)
+
+    def _of_interpreter(self, mentions: frozenset[str]) -> tuple[Read, ...]:
+        """A variable that code need not look up: the interpreter has done so."""
+        if "dont_write_bytecode" not in mentions:
+            return ()
+        return (Read(Input(Kind.VARIABLE, NO_BYTE_CODE), self._variables.fingerprint(NO_BYTE_CODE)),)
 
     def _join(self, sums: frozenset[frozenset[Read]]) -> frozenset[Read]:
         known = self._joined.get(sums)

@@ -18,6 +18,7 @@ import pytest
 
 from testcache import digest
 from testcache.inputs import interpreter
+from testcache.inputs.interpreter import NO_BYTE_CODE
 from testcache.inputs.roots import Roots
 from testcache.model import EnvironmentKey
 
@@ -112,9 +113,7 @@ def facts(recording: Recording) -> Iterator[tuple[str, str]]:
     if recording.settings.library_state != "counts":  # what was left is told by other fingerprints
         yield "library-state", recording.settings.library_state
     yield from interpreter.facts(roots)
-    # Without a locale Python turns UTF-8 mode on, and sets LC_CTYPE so that its children have a locale (PEP 538, 540):
-    # a worker has another mode, but the same encodings.
-    yield "flags", re.sub(r"utf8_mode=\d", "", repr(sys.flags))
+    yield "flags", _flags()
     encodings = (locale.getpreferredencoding(False), locale.getencoding(), sys.getfilesystemencoding())
     yield "encodings", repr((*map(str.lower, encodings), sys.getfilesystemencodeerrors()))
     yield "warnoptions", repr(sys.warnoptions)
@@ -164,3 +163,13 @@ def _plain(value: Any, roots: Roots) -> str:
     if isinstance(value, os.PathLike):
         return roots.name(os.path.abspath(os.fspath(value)))
     return f"object of {type(value).__module__}.{type(value).__qualname__}"
+
+
+def _flags() -> str:
+    """The flags of the interpreter, but for what is known otherwise.
+
+    Without a locale Python turns UTF-8 mode on, and sets LC_CTYPE so that its children have a locale (PEP 538, 540):
+    a worker has another mode, but the same encodings. Who asks whether byte code is written rests on the variable.
+    """
+    flags = re.sub(r"utf8_mode=\d", "", repr(sys.flags))
+    return re.sub(r"(write_bytecode=)\d", r"\g<1>0", flags) if os.environ.get(NO_BYTE_CODE) else flags

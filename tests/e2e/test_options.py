@@ -58,3 +58,15 @@ def test_what_only_shows_does_not_count(project: Project) -> None:
     assert project.run().exit == 0
     run = project.run("-vv")
     assert (run.exit, run.executed) == (1, {"test_it.py::test_asks"})
+
+
+def test_whether_byte_code_is_written_concerns_who_asks(project: Project) -> None:
+    """Many containers set the variable, and a cache is shared with them; `-B` is another interpreter's start."""
+    project.write("shop.py", "import sys\ndef writes(): return not sys.dont_write_bytecode\n")
+    project.write("test_asks.py", "import shop\ndef test_asks(): assert shop.writes()\n")
+    project.write("test_far.py", "def test_far(): pass\n")
+    assert project.run().exit == 0
+    run = project.run(env={"PYTHONDONTWRITEBYTECODE": "1"})
+    assert run.executed == {"test_asks.py::test_asks"}
+    assert run.exit == 1
+    assert project.run().executed == set()
