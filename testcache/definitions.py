@@ -231,7 +231,7 @@ def _is_free(name: str, node: ast.stmt, collected: bool) -> bool:
     """Does no tool and no rule of Python look for a name like that?"""
     if name.startswith("__"):
         return name in _DUNDERS
-    if name.startswith("pytest") or _MANGLED.match(name):
+    if (name.startswith("pytest") and name != "pytest") or _MANGLED.match(name):
         return False
     tested = collected and name.lower().startswith("test") and isinstance(node, _OBJECTS)
     return name not in _WANTED_BY_PYTEST and not tested  # the setting python_files may name any file

@@ -65,6 +65,10 @@ _NAMES = {
     "pathlib": "Path PosixPath PurePath PurePosixPath PureWindowsPath WindowsPath",
     "platform": "machine node processor python_implementation python_version release system uname",
     "pprint": "PrettyPrinter pformat pp pprint",
+    "pytest": "CallInfo CaptureFixture Class Config ExceptionInfo ExitCode FixtureRequest Function Item "
+    "LogCaptureFixture Mark MarkDecorator Metafunc MonkeyPatch Module Parser PytestPluginManager "
+    "RaisesGroup Session TempPathFactory UsageError WarningsRecorder approx deprecated_call exit fail "
+    "fixture hookimpl importorskip mark param raises register_assert_rewrite skip warns xfail",
     "random": "Random SystemRandom choice choices gauss randint random randrange sample seed shuffle uniform",
     "re": "ASCII DOTALL I IGNORECASE M MULTILINE Match Pattern S UNICODE VERBOSE X compile error escape findall "
     "finditer fullmatch match search split sub subn",
@@ -98,9 +102,12 @@ _NAMES = {
     "assert_never assert_type cast dataclass_transform final get_args get_origin get_type_hints overload reveal_type "
     "runtime_checkable",
     "unicodedata": "bidirectional category combining east_asian_width lookup name normalize numeric",
+    "unittest": "SkipTest TestCase TestLoader TestResult TestSuite TextTestRunner expectedFailure main skip skipIf "
+    "skipUnless",
     "uuid": "NAMESPACE_DNS NAMESPACE_OID NAMESPACE_URL UUID uuid1 uuid3 uuid4 uuid5",
     "warnings": "catch_warnings filterwarnings simplefilter warn warn_explicit",
     "weakref": "ProxyType ReferenceType WeakKeyDictionary WeakMethod WeakSet WeakValueDictionary finalize proxy ref",
+    "zipfile": "BadZipFile Path ZIP_DEFLATED ZIP_STORED ZipFile ZipInfo is_zipfile",
 }
 
 SETTLED = {module: frozenset(names.split()) for module, names in _NAMES.items()}

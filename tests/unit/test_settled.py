@@ -63,6 +63,7 @@ def test_pytest_has_loaded_them_all(tmp_path: Path) -> None:
     ("old", "new", "names"),
     [
         ("import re\n", "import re, json\n", {"=json"}),
+        ("import re\n", "import re, pytest, unittest\n", {"=pytest", "=unittest"}),
         ("import re\n", "import re\n    from os import path as where\n", {"=where"}),
         ("TYPE_CHECKING, Any", "Any, TYPE_CHECKING, cast", {"=cast"}),
         ("'''Work.'''", "'''Play.'''", {"=__doc__"}),
@@ -91,6 +92,8 @@ def test_an_edit_counts_under_its_name(old: str, new: str, names: set[str] | Non
         "from json import *",
         "from __future__ import division",
         "import re as __name__",
+        "import re as pytest_plugins",
+        "from unittest import IsolatedAsyncioTestCase",
         "import re; re = 1",
         "try: import json\nexcept ImportError: pass",
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING: import shop\nelse: work()",
