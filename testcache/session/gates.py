@@ -11,18 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
 from testcache.inputs.roots import Roots
 from testcache.model import NodeId, Trace
 from testcache.session.names import node_id
-from testcache.session.replay import plain_pass
+from testcache.session.replay import PHASES, plain_pass
 from testcache.session.warned import is_warning
 from testcache.storage.index import IndexedTest
-
-PHASES: tuple[Literal["setup", "call", "teardown"], ...] = ("setup", "call", "teardown")
 
 
 class Gates:

@@ -18,7 +18,7 @@ from testcache.storage.index import IndexedTest
 _KNOWN_TO_THE_ITEM = ("nodeid", "location", "keywords", "start", "stop")
 _DEFAULTS: dict[str, Any] = {"longrepr": None, "sections": [], "user_properties": [], "outcome": "passed"}
 _OURS = "testcache"
-_PHASES: tuple[Literal["setup", "call", "teardown"], ...] = ("setup", "call", "teardown")
+PHASES: tuple[Literal["setup", "call", "teardown"], ...] = ("setup", "call", "teardown")
 _ATTRIBUTES = frozenset(
     {"nodeid", "location", "keywords", "outcome", "longrepr", "when", "user_properties", "sections", "duration",
      "start", "stop", "testcache"}
@@ -93,7 +93,7 @@ def _restored(
 ) -> list[pytest.TestReport]:
     """Make the real reports of a recorded run again."""
     if isinstance(hit, IndexedTest) and not hit.reports:
-        return [plain_pass(item, when, s) for when, s in zip(_PHASES, hit.durations_s, strict=True)]
+        return [plain_pass(item, when, s) for when, s in zip(PHASES, hit.durations_s, strict=True)]
     reports = []
     for stored in hit.reports:
         if is_warning(stored):
