@@ -148,14 +148,15 @@ class _Settlement:
         Where all wait for one another, the first of them must: it may leave again what the others found.
         """
         left = self._waiting.keys() - self._hits.keys()
-        found = frozenset(node for node in left if self._is_open(self._waiting[node], left))
+        found = frozenset(node for node in left if self._is_open(node, left))
         if found and len(found) == len(left):
             found -= {min(found, key=lambda node: (self._position.get(node, -1), node))}
         return found
 
-    def _is_open(self, miss: Miss, left: Collection[NodeId]) -> bool:
-        fillers = [found for found in miss.waits_for if found.filler not in left]
-        return len(fillers) < len(miss.waits_for) and all(map(self._is_left_again, fillers))
+    def _is_open(self, node: NodeId, left: Collection[NodeId]) -> bool:
+        waits_for = self._waiting[node].waits_for
+        known = [found for found in waits_for if found.filler not in left]
+        return len(known) < len(waits_for) and all(map(self._is_left_again, known)) and not self._finds_more(node)
 
     def _replay(self, node: NodeId) -> bool:
         """Whether it has turned out only now that a test would find the same again."""
@@ -163,10 +164,16 @@ class _Settlement:
         trace = miss.nearest
         if node in self._hits or trace is None or not all(map(self._is_left_again, miss.waits_for)):
             return False
-        if any(self._is_changed(found, node, trace.found) for found in trace.found - miss.indifferent_to):
+        if self._finds_more(node):
             return False
         self._hits[node] = trace
         return True
+
+    def _finds_more(self, node: NodeId) -> bool:
+        """Whether a test has left something else where this one had found something."""
+        miss = self._waiting[node]
+        found = miss.nearest.found if miss.nearest is not None else frozenset()
+        return any(self._is_changed(one, node, found) for one in found - miss.indifferent_to)
 
     # -- steps
 
@@ -198,6 +205,8 @@ class _Settlement:
     def _is_changed(self, found: Found, node: NodeId, all_found: Iterable[Found]) -> bool:
         """Whether a test between the filler and this one has left something else in the place."""
         place = _place(found)
+        if place not in self._left:
+            return False
         known = {one.filler for one in all_found if _place(one) == place}
         return self._is_touched(place, node, known, found)
 

@@ -10,6 +10,7 @@ import pytest
 from testcache.model import STEP, Decision, Digest, Found, Hit, Leftover, Miss, NodeId, Result, Trace
 from testcache.reasons import Reason
 from testcache.session.waiting import Settled, settle, waiting
+from testcache.structs import replace
 
 A, B, C, D = (NodeId(f"t.py::{name}") for name in "abcd")
 
@@ -120,6 +121,19 @@ class TestRows:
         assert settle(tests, {A: ran(A, leftover("P", "2"))}, ()).blocked == {C}
         tests[C] = waits(found(B, "Q"), found(A, "P"))
         assert settle(tests, {A: ran(A, leftover("P", "2"))}, ()).blocked == set()
+
+    def test_who_finds_something_else_runs_now_whomever_it_waits_for(self) -> None:
+        """A has left something between the filler, which is replayed, and C: no need to know what B will leave."""
+        waiting = waits(found(B, "Q"))
+        trace = waiting.nearest
+        assert trace is not None
+        tests = {
+            C: Miss(Reason.LEFTOVER, (), replace(trace, found=trace.found | {found(D, "P")}), waiting.waits_for),
+            B: waits(found(A, "R")),
+        }
+        settled = settle(tests, {A: ran(A, leftover("P", "2"))}, (D, A, B, C))
+        assert settled.hits == {}
+        assert settled.blocked == set()
 
     def test_of_those_that_wait_for_one_another_the_first_runs(self) -> None:
         """It may leave what the others found, whoever of them was the first to do so when they were recorded."""
