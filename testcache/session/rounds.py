@@ -66,6 +66,7 @@ class Rounds:
         self._taken: set[NodeId] = set()
         self._apart: set[NodeId] = set()
         self._settled: set[NodeId] = set()
+        self._news = False
         self._leaked: list[Leak] = []
         self._neighbours: Neighbours | None = None
         before = recorded(runner.decisions)
@@ -210,6 +211,8 @@ class Rounds:
         settled = settle(trusted, runner.results, self._order, before, cache.is_left, earlier)
         runner.hits.update(settled.hits)
         self._settled |= settled.hits.keys()
+        if settled.hits:
+            self._news, self._written = True, set()
         if runner.mode != "read":
             renamed = {node: trace for node, trace in settled.hits.items() if trace is not before[node]}
             cache.keep(renamed, settled.carried)
@@ -250,13 +253,13 @@ class Rounds:
         runner = self._runner
         if runner.cache is not None:
             try:
-                hits = len(runner.hits)
-                left = self._settle(runner.cache)
-                leaks = self._leaks.of_results(runner.results)
-                # Those that are settled only now were not there to be compared with the leaks of earlier rounds.
-                left |= self._disturb(items, leaks, self._leaked if len(runner.hits) > hits else [])
-                left |= self._settle(runner.cache) | self._outdate(items) | self._abandon(items)
-                return left - runner.hits.keys()
+                left, leaks = self._settle(runner.cache), self._leaks.of_results(runner.results)
+                while leaks or self._news:
+                    # Those that are settled only now have not been compared with the leaks of earlier rounds.
+                    known, self._news = (self._leaked if self._news else []), False
+                    left |= self._disturb(items, leaks, known) | self._settle(runner.cache)
+                    leaks = []
+                return (left | self._outdate(items) | self._abandon(items)) - runner.hits.keys()
             except StoreError as problem:
                 runner.give_up(problem)
         return self.run_all(items) | self._open()
@@ -301,7 +304,7 @@ class Rounds:
         misses = {node: _miss(runner.decisions.get(node), left) for node, left in found.items()}
         for node, decision in others.items():
             if isinstance(decision, Hit):
-                runner.hits[node], runner.decisions[node] = decision.trace, decision
+                runner.hits[node], runner.decisions[node], self._written = decision.trace, decision, set()
                 self.waiting.pop(node, None)
             else:
                 misses[node] = self.waiting[node] = decision

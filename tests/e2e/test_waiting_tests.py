@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 
 import pytest
@@ -83,6 +84,7 @@ def test_who_waits_for_one_that_runs_only_now_is_replayed_if_that_leaves_the_sam
     shop.write("signs.py", "import config\nSEEN = []\ndef sign():\n    SEEN or SEEN.append(config.get('a') > 0)\n")
     shop.write("test_c.py", "import signs\ndef test_sign():\n    signs.sign()\n    assert signs.SEEN\n")
     shop.write("test_d.py", "import signs\ndef test_seen(): assert signs.SEEN == [True]\n")
+    shutil.rmtree(shop.path / ".testcache")
     shop.run()
     assert shop.run().executed == set()
     shop.edit("config.py", *OTHER)
@@ -90,6 +92,22 @@ def test_who_waits_for_one_that_runs_only_now_is_replayed_if_that_leaves_the_sam
     assert run.executed == {"test_a.py::test_fills", *READS, "test_c.py::test_sign"}
     assert len(run.outcomes) == 8
     assert shop.run().executed == set()
+
+
+def test_who_is_settled_late_is_compared_with_what_was_written_early(shop: Project) -> None:
+    """The first test writes a file now; who reads that waits for one that runs only in the next round."""
+    shop.write("signs.py", "import config\nSEEN = []\ndef sign():\n    SEEN or SEEN.append(config.get('a') > 0)\n")
+    shop.write("test_c.py", "import signs\ndef test_sign():\n    signs.sign()\n    assert signs.SEEN\n")
+    shop.write(
+        "test_d.py", "import signs\ndef test_seen():\n    assert signs.SEEN\n    assert open('n.txt').read() == '1'\n"
+    )
+    shop.write("n.txt", "1")
+    shutil.rmtree(shop.path / ".testcache")
+    shop.run()
+    assert shop.run().executed == set()
+    shop.edit("config.py", *OTHER)
+    shop.write("test_a.py", f"{FIRST}    open('n.txt', 'w').write('2')\n".replace("(): assert", "():\n    assert"))
+    assert shop.run().outcomes["test_d.py::test_seen"] == "failed"
 
 
 def test_neighbours_do_not_keep_a_test_from_being_replayed(shop: Project) -> None:
