@@ -41,7 +41,8 @@ class Usage(Struct):
 class Sampler(threading.Thread):
     """Samples CPU, memory and disk traffic until `stop`.
 
-    `tick` is called after each sample, in this thread. `cpu` is the machine's latest busy share.
+    `tick` is called after each sample, in this thread. `cpu` is the machine's latest busy share; before the
+    first sample it is 1: a machine so busy that this thread comes late counts as busy, not as idle.
     """
 
     def __init__(self, tick: Callable[[], None], interval_s: float = INTERVAL_S) -> None:
@@ -51,7 +52,7 @@ class Sampler(threading.Thread):
         self._over = threading.Event()
         self._processes = {0: psutil.Process()}
         self.usage = Usage()
-        self.cpu = 0.0
+        self.cpu = 1.0
 
     def watch(self, pids: Iterable[int]) -> None:
         """Add workers. One that is gone already is no error."""

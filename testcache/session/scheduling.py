@@ -51,7 +51,7 @@ class CostScheduling(LoadScheduling):  # type: ignore[misc]
         self.tests = 0
         self._witness = Witness(self)
         config.pluginmanager.register(self._witness, "testcache-witness")
-        limits.start(self.wake)  # workers are still loading: when they are done, there is a first sample
+        limits.start(self.wake)
 
     @property
     def pending(self) -> list[int]:

@@ -6,9 +6,14 @@ import random
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from schedule import Suite, simulate
+
+from testcache.quantities import ShareLimit
+from testcache.session.limits import Limits
+from testcache.settings import Parallel
 
 SUITES = ("marshmallow", "attrs", "networkx")
 
@@ -32,6 +37,16 @@ def test_wrong_predictions_cost_little(workers: int) -> None:
     wall, done = simulate(suite, workers, predicted=predicted)
     assert sum(map(len, done)) == len(suite.nodes)
     assert wall <= 1.25 * suite.bound(workers)
+
+
+def test_a_machine_that_was_not_looked_at_yet_counts_as_busy() -> None:
+    """Workers that are ready before the first sample are held back: otherwise each would get a test at once."""
+    limits = Limits(Parallel(max_cpu=ShareLimit(0.8)), SimpleNamespace(), watch=False)
+    limits.start(wake=lambda: None)
+    try:
+        assert limits.busy
+    finally:
+        limits.stop()
 
 
 def test_the_chart_is_current(tmp_path: Path) -> None:
