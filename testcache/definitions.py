@@ -28,6 +28,7 @@ from collections import Counter
 from collections.abc import Container, Iterable, Iterator
 
 from testcache import origins, settled
+from testcache.calls import constant_text
 from testcache.classes import Classes
 from testcache.decorators import is_sure_function
 from testcache.evaluation import HASHABLE, UNKNOWN, Surroundings
@@ -223,6 +224,8 @@ def _names(node: ast.stmt) -> tuple[str, ...]:
 
 
 def _unpacks(value: ast.expr, count: int) -> bool:
+    if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "range":
+        return [getattr(part, "value", None) for part in value.args] == [count]
     plain = isinstance(value, ast.Tuple) and not any(isinstance(part, ast.Starred) for part in value.elts)
     return plain and len(value.elts) == count  # type: ignore[attr-defined]
 
@@ -277,6 +280,9 @@ def _judge(node: ast.stmt, names: tuple[str, ...], around: Surroundings, classes
                     return ""
                 for name in names:
                     around.sorts[name] = sort if len(names) == 1 else UNKNOWN
+                text = constant_text(node.value, around.values) if len(names) == 1 else None
+                if text is not None:
+                    around.values[names[0]] = text
                 return "object" if len(names) > 1 else _form(sort)
     except RecursionError:  # a sum of a thousand terms
         return ""

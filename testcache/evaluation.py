@@ -17,11 +17,14 @@ from __future__ import annotations
 import ast
 import builtins
 from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
 
 from testcache import calls, generics, settled
 from testcache.nodes import is_divisor, is_expression, is_small, is_text, is_version, text_of
 from testcache.origins import Origins
-from testcache.structs import Struct, field
+from testcache.structs import Struct, field, replace
+
+T = TypeVar("T")
 
 UNKNOWN = "unknown"
 """A value that is there and of which nothing else is known."""
@@ -67,6 +70,7 @@ class Surroundings(Struct):
         imports: names that nothing but imports bind.
         members: the sorts of the attributes that classes of this file surely have.
         generics: how many types the generic classes of this file take.
+        values: the constant texts behind names.
         own: names that the class around bound, in which `__x` is the same name everywhere.
         idle: classes of this file that run nothing when an object of them is made without arguments.
         lazy: whether annotations are texts (`from __future__ import annotations`).
@@ -80,6 +84,7 @@ class Surroundings(Struct):
     members: dict[str, dict[str, str]] = field(default_factory=dict)
     generics: dict[str, int] = field(default_factory=dict)
     idle: set[str] = field(default_factory=set)
+    values: dict[str, str | bytes] = field(default_factory=dict)
     own: frozenset[str] = frozenset()
     lazy: bool = False
     guards: set[str] = field(default_factory=set)
@@ -88,12 +93,17 @@ class Surroundings(Struct):
         """The same inside a class that bound these names."""
         if not extra:
             return self
-        hidden = self.origins.without(set(extra))
-        members = {name: known for name, known in self.members.items() if name not in extra}
-        generics = {name: count for name, count in self.generics.items() if name not in extra}
-        sorts = {**self.sorts, **extra}
-        imports, idle = self.imports - extra.keys(), self.idle - extra.keys()
-        return Surroundings(hidden, sorts, imports, members, generics, idle, frozenset(extra), self.lazy, self.guards)
+        return replace(
+            self,
+            origins=self.origins.without(set(extra)),
+            sorts={**self.sorts, **extra},
+            imports=self.imports - extra.keys(),
+            members=_without(extra, self.members),
+            generics=_without(extra, self.generics),
+            values=_without(extra, self.values),
+            idle=self.idle - extra.keys(),
+            own=frozenset(extra),
+        )
 
     def sort_of(self, node: ast.AST) -> str | None:
         """The sort of an expression's value, None if evaluating it might fail or do something."""
@@ -178,6 +188,8 @@ class Surroundings(Struct):
             if name not in _ATTRIBUTES and not settled.is_there(name):
                 self.guards.add(ast.unparse(node))
             return _ATTRIBUTES.get(name, UNKNOWN)
+        if isinstance(node.value, ast.Call) and self.dotted(node.value.func) == "re.compile":
+            return "function" if node.attr in calls.PATTERN_METHODS and self.sort_of(node.value) else None
         return _PATH_PARTS.get(node.attr) if self.sort_of(node.value) == "path" else None
 
     # -- values
@@ -314,7 +326,7 @@ class Surroundings(Struct):
                 or (isinstance(first, ast.List) and all(map(self.is_type, first.elts)))
             )
         if typing and name == "Literal":
-            return all(isinstance(part, ast.Constant) for part in args)
+            return self.is_sure(*args)
         if typing and name == "Annotated":
             return len(args) > 1 and self.is_type(args[0]) and self.is_sure(*args[1:])
         dots = bool(args) and isinstance(args[-1], ast.Constant) and args[-1].value is ...
@@ -341,7 +353,7 @@ class Surroundings(Struct):
         if name.startswith("pytest.mark.") or name == "pytest.param":
             return self._pytest(node)
         if name in calls.TRIED:
-            return calls.TRIED[name] if calls.succeeds(name, node) else None
+            return calls.TRIED[name] if calls.succeeds(name, node, self.values) else None
         sorts = [self._element(part) for part in node.args]
         keywords = {keyword.arg or "**": self.sort_of(keyword.value) for keyword in node.keywords}
         if None in sorts or None in keywords.values() or "**" in keywords:
@@ -353,10 +365,14 @@ class Surroundings(Struct):
             part = node.args[0]
             listed = isinstance(part, ast.List | ast.Tuple | ast.Set) and all(map(self.is_hashable, part.elts))
             return name[9:] if listed or known[0] in ("str", "set", "frozenset", "tuple", "dict") else None
-        if isinstance(node.func, ast.Attribute) and self.sort_of(node.func.value) == "path":
-            return "path" if node.func.attr in ("resolve", "absolute") and not known and not keywords else None
+        owner = self.sort_of(node.func.value) if isinstance(node.func, ast.Attribute) else None
+        if owner in ("path", "str"):
+            assert isinstance(node.func, ast.Attribute)
+            return calls.sort_of_method(owner, node.func.attr, known) if not keywords else None
         if name in calls.TYPE_VARIABLES:
-            types = (*node.args[1:], *(keyword.value for keyword in node.keywords))
+            if not calls.is_of_one_variance(node.keywords):
+                return None
+            types = [*node.args[1:], *(option.value for option in node.keywords if option.arg == "bound")]
             return calls.sort_of(name, known, keywords) if all(map(self.is_type, types)) else None
         return calls.sort_of(name, known, keywords)
 
@@ -368,6 +384,10 @@ class Surroundings(Struct):
                 return None
         sure = self.is_sure(*node.args, *(keyword.value for keyword in node.keywords))
         return UNKNOWN if sure else None
+
+
+def _without(names: Mapping[str, str], known: dict[str, T]) -> dict[str, T]:
+    return {name: what for name, what in known.items() if name not in names}
 
 
 _Rule = Callable[[Surroundings, ast.AST], "str | None"]

@@ -9,6 +9,12 @@ from testcache.structs import Struct, field
 ANY = "*"
 """Stands for every name."""
 
+TAKEN = "^"
+"""Before the name of an attribute: its value is handed on, where `x.tax.RATE` only reads through it."""
+
+SOME = "?"
+"""Stands for an attribute whose name only the run knows."""
+
 HELD = "&"
 """Before the name of a function: its docstring and its annotations, which nobody can see who only calls it."""
 
@@ -19,6 +25,7 @@ class Look(Struct):
     Attributes:
         names: mentions that need nothing more.
         handed: (first, last) name of each value of that shape that is handed on: `a.b.c` is (a, c).
+        kept: (attribute, name) of each value that is put into an attribute and handed on no further there.
         listed: first names of `a.modules`.
         declared, deleted: names in `global` statements, and in `del` statements.
         bound: each name as often as module-level code binds it, other than by import.
@@ -32,6 +39,7 @@ class Look(Struct):
 
     names: set[str] = field(default_factory=set)
     handed: set[tuple[str, str]] = field(default_factory=set)
+    kept: set[tuple[str, str]] = field(default_factory=set)
     listed: set[str] = field(default_factory=set)
     declared: set[str] = field(default_factory=set)
     deleted: set[str] = field(default_factory=set)
@@ -45,6 +53,10 @@ class Look(Struct):
     examples: set[str] = field(default_factory=set)
 
 
+_ANY_ATTRIBUTE = (SOME, "vars", "__dict__", "__getattribute__", "__getstate__", "create_autospec", "autospec")
+"""Names by which one comes upon the values of all attributes of an object."""
+
+
 class Imported:
     """What names stand for in one file, from the looks at all of its code."""
 
@@ -52,7 +64,9 @@ class Imported:
         self.star = False
         self._wild: set[str] = set()
         self._origins: dict[str, set[str]] = {}
+        self._kept: set[tuple[str, str]] = set()
         for look in looks:
+            self._kept |= look.kept
             self.star = self.star or look.star
             self._wild |= look.wild
             for name, origin in look.imports:
@@ -71,6 +85,15 @@ class Imported:
         if any(first == "sys" or "sys" in self._origins.get(first, ()) for first in look.listed):
             found.add(ANY)
         return found
+
+    def kept(self) -> dict[str, frozenset[str]]:
+        """The modules that attributes may hold: who takes such an attribute as a value may list their names."""
+        found: dict[str, set[str]] = {}
+        for attribute, name in self._kept:
+            modules = {ANY + origin for origin in self._origins.get(name, (name,) if self.star else ())}
+            for way in (TAKEN + attribute, *_ANY_ATTRIBUTE) if modules else ():
+                found.setdefault(way, set()).update(modules)
+        return {way: frozenset(modules) for way, modules in found.items()}
 
     @property
     def renamed(self) -> dict[str, frozenset[str]]:

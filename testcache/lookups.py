@@ -7,11 +7,16 @@ knows) is none of these, and leads to any name.
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 
+from testcache.looks import SOME, TAKEN
 from testcache.nodes import last_name, text_of
 from testcache.structs import Struct
 
 _FRAMES = frozenset({"_getframe", "currentframe"})
+_NO_MODULES = frozenset("isclass iscoroutinefunction isfunction ismethod isroutine".split())  # noqa: SIM905
+"""Questions of `inspect` to which a module is never the answer."""
+
 _NAMESPACES = frozenset({"__dict__", "__globals__", "f_globals", "f_locals", "modules"})
 
 
@@ -62,6 +67,21 @@ def _namespace(node: ast.expr) -> tuple[ast.expr, ...] | None:
         case ast.Attribute(value=owner, attr=name) if name in _NAMESPACES:
             return (owner,) if name != "modules" or isinstance(owner, ast.Name) else None
     return None
+
+
+def attributes_taken(name: str, node: ast.Call) -> Iterator[str]:
+    """Mentions of the attributes of which a call of that name gives the values, or copies what these have."""
+    match name:
+        case "getattr" if len(node.args) < 2 or not text_of(node.args[1]):
+            yield SOME
+        case "attrgetter":
+            yield from (TAKEN + text_of(part).rpartition(".")[2] if text_of(part) else SOME for part in node.args)
+        case "object" if len(node.args) > 1:
+            yield TAKEN + text_of(node.args[1])  # `mock.patch.object(app, "tax", autospec=True)`
+        case "getmembers":
+            wanted = [*node.args[1:], *(keyword.value for keyword in node.keywords)]
+            if not wanted or not all(last_name(part) in _NO_MODULES for part in wanted):
+                yield SOME
 
 
 def is_frame(node: ast.expr) -> bool:

@@ -109,6 +109,8 @@ class _Cutter:
         body = outline.body
         for statement in statements:
             kind = statement.__class__
+            if kind is ast.Pass:  # no more than a comment
+                continue
             start = len(body)
             if kind is ast.FunctionDef or kind is ast.AsyncFunctionDef:
                 self._function(statement, owner, prefix, members)  # type: ignore[arg-type]

@@ -6,7 +6,8 @@ mentions of their own:
     *       any name of any module: `globals()`, `eval`, `sys.modules`, `pickle`, ... (but `globals()["x"]`
             is a mention of `x`: see `lookups`)
     *tax    any name of a module called `tax`: the value of that name was handed on (an argument, an
-            assignment, a returned value, ...), and whoever gets a module may list its names
+            assignment, a returned value, ...), and whoever gets a module may list its names. If it was
+            put into an attribute, that is who takes the attribute as a value, not who reads `x.tax.RATE`
     RATE    a name inside a text that is code or a type: "import shop; shop.RATE", "list[Rate]"
 
 So `getattr(tax, name)` with a name that only the run knows mentions `*tax`, and `getattr(self, name)`
@@ -25,10 +26,11 @@ from collections.abc import Iterator
 
 from testcache.bindings import own_names
 from testcache.flows import PARTS
-from testcache.looks import ANY, Look
-from testcache.lookups import frame_parts, keeps_frame, look_up
+from testcache.looks import ANY, SOME, TAKEN, Look
+from testcache.lookups import attributes_taken, frame_parts, keeps_frame, look_up
 from testcache.nodes import FUNCTIONS, last_name, text_of
 from testcache.outline import Function
+from testcache.patches import PATCHERS, patched
 
 _SEES_ALL = frozenset({"globals", "eval", "exec", "compile", "__annotations__"})
 """Built-in names that reach any other; attributes of that name (`re.compile`) are others."""
@@ -71,7 +73,6 @@ _LISTERS = frozenset({"vars", "dir", "locals"})
 _HANDED = _LISTERS | _IMPORTERS
 """Functions that do what they do under another name, once they are handed on."""
 
-_SPECS = frozenset({"autospec", "spec", "spec_set", "wraps"})
 _MODULE, _CLASS, _FUNCTION = range(3)
 _WORD = re.compile(r"[^\W\d]\w*")
 _TYPE = re.compile(r"[\w.\s,|\[\]'\"()-]{1,200}\Z")
@@ -125,12 +126,16 @@ def _looked(stack: list[_Step]) -> Look:
             _import(node, look)
         elif kind in _COMPREHENSIONS:
             _comprehension(node, hidden, place, look, stack)
+        elif kind is ast.Assign and _keeps(node, hidden, look):
+            stack += [(target, False, hidden, place) for target in (*node.targets, node.value)]  # type: ignore[attr-defined]
         elif kind is ast.Assign and place == _FUNCTION and keeps_frame(node, look.frames):
             stack.append((node.value, False, hidden, place))  # type: ignore[attr-defined]
         elif kind is ast.Global:
             assert isinstance(node, ast.Global)
             look.declared.update(node.names)
         else:
+            if kind is ast.MatchClass:
+                look.names.update(TAKEN + name for name in node.kwd_attrs)  # type: ignore[attr-defined]
             if place == _MODULE and kind in _CAPTURES:
                 name = getattr(node, "name", None) or getattr(node, "rest", None)
                 look.bound += [name] if name else []
@@ -171,7 +176,7 @@ def _written(text: str, handed: bool, look: Look) -> None:
     if not _LEADS_ON.isdisjoint(words):
         look.names.add(ANY)
     if handed and words and not words[-1].startswith("__"):
-        look.names.add(ANY + words[-1])
+        look.names.update((ANY + words[-1], TAKEN + words[-1]))
 
 
 def _comprehension(node: ast.AST, hidden: frozenset[str], place: int, look: Look, stack: list[_Step]) -> None:
@@ -183,12 +188,27 @@ def _comprehension(node: ast.AST, hidden: frozenset[str], place: int, look: Look
     stack += [(getattr(node, name), True, inside, place) for name in ("elt", "key", "value") if hasattr(node, name)]
 
 
+def _keeps(node: ast.AST, hidden: frozenset[str], look: Look) -> bool:
+    """Is it `self.tax = tax`? If that is a module, whoever takes `tax` from an object as a value may list its names."""
+    assert isinstance(node, ast.Assign)
+    value = node.value
+    if not isinstance(value, ast.Name) or value.id in hidden or value.id in _HANDED:
+        return False
+    if not all(isinstance(target, ast.Attribute) for target in node.targets):
+        return False
+    look.given.add(value.id)
+    look.kept.update((target.attr, value.id) for target in node.targets)  # type: ignore[attr-defined]
+    return True
+
+
 def _name(node: ast.Name, handed: bool, hidden: frozenset[str], place: int, look: Look) -> None:
     name = node.id
     if isinstance(node.ctx, ast.Load):
         if name not in hidden and (name in _SEES_ALL or name in _WILD or (handed and name in _HANDED)):
             look.names.add(ANY)
         if handed:
+            if name == "getattr":
+                look.names.add(SOME)
             look.given.add(name)
             if name not in hidden:
                 look.handed.add((name, name))
@@ -219,6 +239,7 @@ def _attribute(node: ast.Attribute, handed: bool, hidden: frozenset[str], look: 
 
 def _taken(owner: ast.expr, name: str, hidden: frozenset[str], look: Look) -> None:
     """An attribute is handed on, which may be a module if what it is taken from is one."""
+    look.names.add(TAKEN + name)
     first = _first(owner)
     if isinstance(first, ast.Name):
         if first.id not in hidden:
@@ -265,6 +286,7 @@ def _call(node: ast.Call, handed: bool, hidden: frozenset[str], place: int, look
         stack.append((part, not (quiet or named), hidden, place))
     for keyword in node.keywords:
         stack.append((keyword.value, not quiet, hidden, place))
+    look.names.update(attributes_taken(name, node))
     if name in _BY_NAME and len(args) > 1:
         text = text_of(args[1])
         _written(text, False, look)
@@ -279,8 +301,8 @@ def _call(node: ast.Call, handed: bool, hidden: frozenset[str], place: int, look
         look.names.add(ANY + text_of(args[0]).rpartition(".")[2])
     elif name in _LISTERS and plain and not args and not node.keywords and place != _FUNCTION:
         look.names.add(ANY)
-    elif name in _PATCHERS:
-        _patch(node, name, plain, look)
+    elif name in PATCHERS:
+        look.names.update(patched(node, name, plain=plain))
     elif name in _CONDITIONED:
         for part in (*args, *(keyword.value for keyword in node.keywords if keyword.arg == "condition")):
             look.names.update(_WORD.findall(text_of(part)))
@@ -288,38 +310,6 @@ def _call(node: ast.Call, handed: bool, hidden: frozenset[str], place: int, look
 
 _CONDITIONED = frozenset({"skipif", "xfail"})
 """Marks of pytest whose conditions may be texts that it evaluates."""
-
-_PATCHERS = frozenset({"patch", "multiple", "setattr", "delattr", "create_autospec"})
-
-
-def _patch(node: ast.Call, name: str, plain: bool, look: Look) -> None:
-    """`mock.patch` and alike find what they replace by a text, and may copy the names of a module."""
-    keywords = {keyword.arg or "": keyword.value for keyword in node.keywords}
-    target = node.args[0] if node.args else keywords.get("target")
-    text = text_of(target)
-    look.names.update(_WORD.findall(text))
-    if name == "multiple":
-        look.names.update(filter(None, keywords))
-    if (text and not _SPECS.isdisjoint(keywords)) or (name == "multiple" and "" in keywords):
-        look.names.add(ANY + text.rpartition(".")[2])
-    if name == "patch":  # an HTTP client has a method of that name
-        by_text = plain or last_name(getattr(node.func, "value", node)).endswith(("mock", "mocker"))
-    elif name in ("setattr", "delattr"):
-        by_text = not plain and len(node.args) == (2 if name == "setattr" else 1)
-    else:
-        by_text = name == "multiple" and isinstance(target, ast.JoinedStr | ast.BinOp)
-    if by_text and target is not None and not isinstance(target, ast.Constant) and not _ends_in_text(target):
-        look.names.add(ANY)
-
-
-def _ends_in_text(node: ast.expr) -> bool:
-    """Is it something put together whose last name is written down, as in f"{MODULE}.RATE"?"""
-    last: ast.expr | None = None
-    if isinstance(node, ast.JoinedStr):
-        last = node.values[-1] if node.values else None
-    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        last = node.right
-    return text_of(last).startswith(".")
 
 
 def _definition(node: ast.AST, hidden: frozenset[str], place: int, look: Look, stack: list[_Step]) -> None:

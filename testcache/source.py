@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from testcache import definitions, effects, outline, reflection, separable, settled
 from testcache.definitions import IDLE, IMPORT, PROGRAM, Split
 from testcache.digest import of_bytes, of_fields, of_text
-from testcache.looks import ANY, HELD, Imported, Look
+from testcache.looks import ANY, HELD, SOME, TAKEN, Imported, Look
 from testcache.model import LISTED, Defined, Digest
 from testcache.nodes import last_name
 from testcache.outline import DOCSTRING, GENERATOR, Definition, Function, Outline, Part
@@ -307,6 +307,8 @@ class _Mentions:
         """What stands behind imported names, also where a module of that name is handed on."""
         uses = {name: _either_way(origins) for name, origins in self._renamed.items()}
         handed = self._imported.renamed.items()
+        for name, modules in self._imported.kept().items():
+            uses[name] = uses.get(name, frozenset()) | modules
         uses["getdoc"] = uses.get("getdoc", frozenset()) | {"__doc__"}
         return uses | {ANY + name: frozenset(ANY + origin for origin in origins) for name, origins in handed}
 
@@ -361,7 +363,10 @@ class _Mentions:
         return names | plain | elsewhere, elsewhere
 
 
+_NO_NAMES = ANY + SOME + TAKEN
+
+
 def _either_way(names: Iterable[str]) -> frozenset[str]:
     """Mentions of which nobody knows whether their values are only called."""
     found = frozenset(names)
-    return found.union(HELD + name for name in found if name[0] != ANY)
+    return found.union(HELD + name for name in found if name[0] not in _NO_NAMES)

@@ -12,6 +12,8 @@ from worlds import MODULES, TESTS, TooLong, World, importable, watched
 _VALUES = (
     "1", "2", "-3", "2.5", "'a'", "'K0'", "(1, 2)", "[1, 2]", "{'a': 1}", "frozenset({1})", "None", "lambda: 7",
     "re.compile('a+')", "object", "len", "dict", "1 + 2", "'x' * 2", "f'{1}'", "{**{}}", "int | None",
+    "'a'.upper()", "K1.startswith('a')", "re.compile(K1 + '+')", "re.compile('a').match", "f'{K1}b'",
+    "'-'.join(('a', K1))", "'%s' % K1",
 )  # fmt: skip
 _RISKY = (
     "1 / 0",
@@ -23,6 +25,9 @@ _RISKY = (
     "gamma.K0",
     "alpha.f0",
     "re.compile('(')",
+    "re.compile('(' + K1)",
+    "K1.lower(1)",
+    "K1.split('')",
 )
 _ANNOTATIONS = ("int", "K0", "C0", "'C0'", "list[C0]", "C0 | None", "'MISSING'", "MISSING", "re.Pattern[str]")
 
@@ -44,23 +49,28 @@ class Maker:
         for index, name in reversed([*enumerate(MODULES)]):
             others = MODULES[index + 1 :]
             self.module = name
-            wanted = ["import re", *self._imports(others), *self._basics()]
+            wanted = ["import re", *self._imports(others), *self._basics(others)]
             wanted += [self.statement(others) for _ in range(self.chance.randint(2, 7))]
             world = _added(world, name, wanted, rebind=self.chance.random() < 0.2)
         self.module = TESTS
-        wanted = ["import re", *self._imports(MODULES), *self._basics()[:2]]
+        wanted = ["import re", *self._imports(MODULES), *self._basics(MODULES)[:2]]
         wanted += [self.statement(MODULES) for _ in range(self.chance.randint(0, 2))]
         wanted += [f"def test_{number}():\n{self._body(MODULES)}" for number in range(4)]
         return _added(world, TESTS, wanted)
 
-    def _basics(self) -> list[str]:
+    def _basics(self, others: Sequence[str]) -> list[str]:
         """Plain statements, so that most names are there."""
+        keeping = (
+            f"\n    def f3(self):\n        self.kept = {self.chance.choice(others)}\n        return self"
+            if others
+            else ""
+        )
         basics = [
             "K0 = 3",
             "K1 = 'a'",
             "def f0(x=1): return x",
             "def f1(*args): return K0",
-            "class C0:\n    K0 = 1\n    def f1(self): return self.K0",
+            f"class C0:\n    K0 = 1\n    def f1(self): return self.K0{keeping}",
             "class C1(Exception):\n    def f0(self): return 5",
         ]
         self.chance.shuffle(basics)
@@ -119,6 +129,7 @@ class Maker:
                     self.chance.choice(
                         (
                             f"import {other}",
+                            f"import {other}",
                             f"import {other} as {alias}",
                             f"from {other} import {name}",
                             f"from {other} import {name} as {alias}",
@@ -138,7 +149,13 @@ class Maker:
             case "K":
                 other = self._expression(others) if self.chance.random() < 0.3 else self._name()
                 return self.chance.choice(
-                    (f"{name} = {value}", f"{name}: int = {value}", f"{name} = {other}", f"{name}, K4 = {value}, 1")
+                    (
+                        f"{name} = {value}",
+                        f"{name}: int = {value}",
+                        f"{name} = {other}",
+                        f"{name}, K4 = {value}, 1",
+                        f"{name}, K4 = range({self.chance.choice((2, 2, 3))})",
+                    )
                 )
             case "f":
                 default = self.chance.choice((value, value, "K0", "f0", "C0"))
@@ -178,6 +195,7 @@ class Maker:
                 ),
             )
         for _ in range(self.chance.randint(1, 3)):
+            kept = self.chance.choice([*others, "K0"])
             value = self.chance.choice((*_VALUES[:6], "K0", "f0", "C0"))
             lines.append(
                 "    "
@@ -188,6 +206,7 @@ class Maker:
                         f"f0 = {value}",
                         f"def f0(self, x={value}): return {self._expression(others)}",
                         f"def f1(self): return self.K0, {self._expression(others)}",
+                        f"def f3(self):\n        self.kept = {kept}\n        return self",
                         f"__slots__ = ('K{self.chance.randint(0, 3)}',)",
                         "def __init_subclass__(cls): KNOWN.append(cls.__name__)",
                         f"@property\n    def f2(self): return {self._expression(others)}",
@@ -245,12 +264,16 @@ class Maker:
             name = self._name(other)
             plain += [f"{other}.{name}", f"{other}.{name}", f"{other}.{name}()", f"{other}.{name}().f0()"]
             odd += [
+                f"C0().f3().kept.{name}",
                 f"getattr({other}, '{name}', 0)",
                 f"hasattr({other}, '{name}')",
                 f"__import__('{other}').{name}",
                 f"getattr(__import__('{other}'), '{name}', 3)",
             ]
             wild += [
+                "sorted(n for n in dir(C0().f3().kept) if n[0] in 'KfC')",
+                "[sorted(n for n in dir(m) if n[0] in 'KfC') for m in vars(C0().f3()).values()]",
+                "(lambda o: sorted(n for n in dir(getattr(o, 'ke' + 'pt')) if n[0] in 'KfC'))(C0().f3())",
                 f"getattr({other}, 'K' + str({digit}), 0)",
                 f"sorted(n for n in vars({other}) if n[0] in 'KfC')",
                 f"[{other}][0].{name}",

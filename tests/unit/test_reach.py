@@ -192,6 +192,48 @@ def test_a_name_that_travels_under_another() -> None:
     assert matter(before, after, "third.py::other") == set()
 
 
+KEEPER = """
+    import tax as levy
+    from inspect import getmembers, ismethod
+    class App:
+        def __init__(self): self.tax = levy
+    def read(): return App().tax.RATE
+    def called(): return App().tax.rate()
+    def handed(app): return given(app.tax)
+    def named(app): return getattr(app, "tax")
+    def listed(app): return app.tax.__dict__
+    def some(app, name): return getattr(app, name)
+    def values(app): return vars(app).values()
+    def methods(app): return getmembers(app, ismethod)
+    def members(app): return getmembers(app)
+    def taken(app):
+        match app:
+            case App(tax=found): return found
+"""
+
+
+@pytest.mark.parametrize(
+    ("block", "sees"),
+    [
+        ("read", False),
+        ("called", False),
+        ("methods", False),
+        ("handed", True),
+        ("named", True),
+        ("listed", True),
+        ("some", True),
+        ("values", True),
+        ("members", True),
+        ("taken", True),
+    ],
+)
+def test_a_module_that_an_object_holds(block: str, sees: bool) -> None:
+    """Who reads names through the attribute sees those names; who takes the attribute's value sees any."""
+    ran = f"use.py::App.__init__ use.py::{block}"
+    assert edited(KEEPER, ran, "LOW = 1", "NEW = 1\n    LOW = 1") == ({"NEW"} if sees else set())
+    assert edited(KEEPER, "use.py::App.__init__ use.py::read", "RATE = 3", "RATE = 4") == {"RATE"}
+
+
 def test_a_name_that_a_file_defines_itself_is_its_own() -> None:
     """Another file has one of that name: it matters only to who may mean that one."""
     own = (

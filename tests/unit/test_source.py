@@ -314,6 +314,8 @@ def test_mentions_are_what_a_block_can_reach() -> None:
             "G",
             "parameter",
             "attribute",
+            "^attribute",
+            "^field",
             "other",
             "attribute2",
             "read",

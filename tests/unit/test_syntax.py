@@ -109,7 +109,7 @@ def test_different_expressions_differ(left: str, right: str) -> None:
         ("match a:\n    case b.c: pass", "match a:\n    case 'b.c': pass"),
         ("match a:\n    case b if c: pass", "match a:\n    case b: c"),
         ("class A(b): pass", "class A(b=b): pass"),
-        ("class A: pass", "class A:\n    pass\n    pass"),
+        ("class A: b", "class A:\n    b\n    b"),
         ("class A:\n    pass\nb", "class A:\n    pass\n    b"),
     ],
 )
@@ -122,13 +122,22 @@ def test_different_statements_differ(left: str, right: str, inside: bool) -> Non
     assert different == {"f"} if inside else different
 
 
+@pytest.mark.parametrize(
+    "code", ["{}a", "a\n{}", "class A:\n    a\n    {}", "if a:\n    b\n    {}", "class A:\n    {}'A class.'"]
+)
+def test_a_pass_outside_functions_is_no_more_than_a_comment(code: str) -> None:
+    """An edit that takes the statement out and leaves `pass` is the same as one that only takes it out."""
+    indent = code.partition("{")[0].rpartition("\n")[2]
+    assert changed(code.format(f"pass\n{indent}"), code.format("")) == set()
+
+
 GOLDEN_BODIES = {
     "x = [1, 1.5, 2j, True, None, ..., 'ä', b'b', f'{a!r:>{b}} {c=}']": "d030e226846aa58c811829b256c60200",
     "from . import (a, b as c)\nimport d.e": "28e2db51bd058700be9480aa1fe52ee9",
     "with a as b, c: d = e = lambda f, /, g=1, *h, i=2, **j: (yield)": "85014725ca120fb86f8b74b1787e9572",
     "try: a\nexcept (B, C) as d: pass\nexcept E: raise F from g\nelse: h\n"
-    "finally: i": "a40d8401cc6fd253feca27328b1c00f2",
-    "match a:\n    case {'b': [c, *d], **e} | F(g, h=i) if j: pass": "81a05ff8d5c4e3103fed0979effd905f",
+    "finally: i": "2fc9b3711913dd1a60743e488544aeca",
+    "match a:\n    case {'b': [c, *d], **e} | F(g, h=i) if j: pass": "bbf361ff6a241d1eb14fbf3054e4c1f8",
     "for a, b in c: continue\nelse: del d[1:2, ...]": "4c2e3248c18328b8c78eb29abd521e73",
     "x: int = [a for a in b if c] if d else {**e, f: g}": "383014c2eb5dcac813b13e1ddc4154af",
 }
