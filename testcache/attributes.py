@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import keyword
 
-from testcache.evaluation import HASHABLE, INSTANCE, Surroundings
+from testcache import settled
+from testcache.evaluation import Surroundings
 from testcache.nodes import last_name, text_of
+from testcache.sorts import HASHABLE, INSTANCE, UNKNOWN
 from testcache.structs import Struct, field
 
 _SPECIAL = frozenset(
@@ -35,6 +37,8 @@ class Facts(Struct):
         parameters: how many type variables it takes.
         order: the names of its bases of this file in the order in which attributes are looked up.
         slotted: whether it or a base of this file has `__slots__`.
+        assumes: imported classes of which a subclass is made here, `.base.Field`: they must be open for the
+            class statement to have no effect.
         model: for an exception, a class with the same built-in bases; before its body, for what it derives from.
     """
 
@@ -47,6 +51,7 @@ class Facts(Struct):
     parameters: int = 0
     order: tuple[str, ...] = ()
     slotted: bool = False
+    assumes: frozenset[str] = frozenset()
     model: type[BaseException] | None = None
 
 
@@ -136,6 +141,8 @@ def value_sort(node: ast.expr, inside: Surroundings, facts: Facts, of: str) -> s
         fits = constant and (not of or type(node.value).__name__ == of)  # type: ignore[attr-defined]
         return type(node.value).__name__ if fits else None  # type: ignore[attr-defined]
     sort = inside.sort_of(node)
+    if sort == UNKNOWN and isinstance(node, ast.Name | ast.Attribute) and inside.dotted(node) in settled.TYPES:
+        return "class"
     return sort if sort in _ATTRIBUTES or sort == "property" else None
 
 

@@ -6,6 +6,9 @@ has no effect if no code of a project runs with it: no metaclass, no `__init_sub
 `__set_name__`. It cannot fail if each of its parts can be evaluated, and if the rules that the
 standard library checks for its sort hold: the order of a dataclass's fields, names of enum members, ...
 
+Of a class of another file only its name is known here. The class statement then counts as a definition
+that *assumes* that one to be open: whoever decides knows the other file too (see `openness`).
+
 Does not see: two bases that differ in the layout of C structures other than built-in exceptions.
 """
 
@@ -17,7 +20,8 @@ from collections import Counter
 
 from testcache.attributes import Facts, bound, fits_sort, is_field, is_plain_name, slots_fit, value_sort
 from testcache.decorators import is_sure_function, sort_of_method
-from testcache.evaluation import UNKNOWN, Surroundings
+from testcache.evaluation import Surroundings
+from testcache.sorts import UNKNOWN
 from testcache.structs import replace
 
 _EXCEPTIONS: dict[str, type[BaseException]] = {
@@ -27,8 +31,8 @@ _EXCEPTIONS: dict[str, type[BaseException]] = {
 }
 _STANDARD = frozenset(
     (  # noqa: SIM905
-        "builtins.object abc.ABC builtins.dict builtins.list builtins.set builtins.str builtins.int builtins.float "
-        "builtins.tuple builtins.frozenset builtins.type collections.OrderedDict collections.UserDict "
+        "builtins.object abc.ABC abc.ABCMeta builtins.dict builtins.list builtins.set builtins.str builtins.int "
+        "builtins.float builtins.tuple builtins.frozenset builtins.type collections.OrderedDict collections.UserDict "
         "collections.UserList collections.Counter collections.deque collections.defaultdict threading.Thread "
         "threading.local json.JSONEncoder json.JSONDecoder argparse.Action argparse.ArgumentParser "
         "argparse.HelpFormatter logging.Handler logging.Formatter logging.Filter logging.LoggerAdapter "
@@ -107,7 +111,7 @@ class Classes:
                 return Facts("enum", names={"_of": mixin[9:]})
             if around.dotted(second) == "abc.ABC" and isinstance(first, ast.Name):
                 known = self._known(first)  # a base that has ABC itself would come before it in any order
-                if known is None or known.sort != "plain" or not known.open:
+                if known is None or known.sort != "plain" or not known.open or known.assumes:
                     return None
                 made = self._derived("plain", known)
                 made.order = (*(name for name in known.order if name != "abc.ABC"), "abc.ABC")
@@ -123,7 +127,7 @@ class Classes:
             return self._mixed_exceptions(bases, around)
         if not all(known.sort == "plain" and known.open and not known.parameters for known in found):
             return self._mixed_exceptions(bases, around)
-        if any(known.slotted for known in found):
+        if any(known.slotted or known.assumes for known in found):
             return None
         orders = [list(known.order) for known in found]
         if sum(any("." in name and not name.startswith(_LOOSE) for name in order) for order in orders) > 1:
@@ -168,7 +172,8 @@ class Classes:
         if module in ("typing", "typing_extensions"):
             sort = {"NamedTuple": "tuple", "TypedDict": "typed dict", "Protocol": "protocol"}.get(last, "")
             return Facts(sort) if sort else None
-        return None
+        place = around.place(base)
+        return Facts("plain", assumes=frozenset([place])) if place else None
 
     @staticmethod
     def _derived(sort: str, *bases: Facts) -> Facts:
@@ -180,6 +185,7 @@ class Classes:
             inherited=set().union(*(base.names.keys() | base.inherited for base in bases)),
             order=bases[0].order,
             slotted=any(base.slotted for base in bases),
+            assumes=frozenset().union(*(base.assumes for base in bases)),
             model=bases[0].model,
         )
 
@@ -206,7 +212,8 @@ class Classes:
             name = around.dotted(call.func if call else decorator)
             if name == "dataclasses.dataclass" and facts.sort in ("plain", "dataclass", "frozen dataclass"):
                 made = self._dataclass(call, facts)
-                if made is None or not all(name.startswith(_LOOSE) for name in facts.order if "." in name):
+                others = [name for name in facts.order if "." in name and not name.startswith(_LOOSE)]
+                if made is None or others or facts.assumes:
                     return None
                 facts = made
             elif call is None and (_is_remark(name, facts) or _is_ordering(name, node, facts)):

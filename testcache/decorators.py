@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 
-from testcache.evaluation import UNKNOWN, Surroundings
+from testcache.evaluation import Surroundings
 from testcache.nodes import last_name
 from testcache.outline import Function
+from testcache.sorts import UNKNOWN
 
 _PURE = frozenset(
     (  # noqa: SIM905

@@ -27,14 +27,15 @@ import re
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator
 
-from testcache import origins, settled
+from testcache import openness, origins, settled
 from testcache.calls import constant_text
 from testcache.classes import Classes
 from testcache.decorators import is_sure_function
-from testcache.evaluation import HASHABLE, UNKNOWN, Surroundings
+from testcache.evaluation import Surroundings
 from testcache.looks import Look
 from testcache.nodes import is_text, runs_as_program, text_of
 from testcache.outline import Outline, Part
+from testcache.sorts import HASHABLE, UNKNOWN
 from testcache.structs import Struct, field
 
 _WORD = re.compile(r"[^\W\d]\w*")
@@ -69,6 +70,7 @@ class Split(Struct, frozen=True):
         needed: names whose definitions, in other files, a guard rests on: `Level` for `Level.LOW`, which
             would be missing if the class lost it.
         imported: names that import statements and guards want from other files.
+        imports: where each name that only imports bind is from.
         above: for each statement of the module (by its first token) the definitions before it.
     """
 
@@ -76,6 +78,7 @@ class Split(Struct, frozen=True):
     guards: tuple[tuple[str, int], ...] = ()
     needed: frozenset[str] = frozenset()
     imported: frozenset[str] = frozenset()
+    imports: dict[str, str] = field(default_factory=dict)
     above: dict[int, frozenset[str]] = field(default_factory=dict)
 
     @property
@@ -138,7 +141,8 @@ def split(outline: Outline, looks: list[Look], declared: set[str], alone: Contai
     imported = _imported(statement for statement in outline.imports if id(statement) not in unrun)
     wanted = {name for guard in guards for name in _WORD.findall(guard)}
     needed = frozenset(name for guard in guards for name in _needed(guard))
-    return Split(tuple(found), tuple(sorted(guards.items())), needed, frozenset(imported) | wanted, above)
+    places = known.imported | known.relative
+    return Split(tuple(found), tuple(sorted(guards.items())), needed, frozenset(imported) | wanted, places, above)
 
 
 def _needed(guard: str) -> list[str]:
@@ -269,8 +273,8 @@ def _judge(node: ast.stmt, names: tuple[str, ...], around: Surroundings, classes
                     around.generics[node.name] = facts.parameters
                 if classes.is_idle(node, facts, around):
                     around.idle.add(node.name)
-                around.sorts[node.name] = "class"
-                return "class"
+                around.sorts[node.name] = UNKNOWN if facts.assumes else "class"
+                return openness.form_of(facts)
             case ast.Assign() | ast.AnnAssign():
                 if isinstance(node, ast.AnnAssign) and not around.is_annotation(node.annotation):
                     return ""

@@ -15,50 +15,27 @@ Does not see: operators, `__format__` and attributes to which a project gave an 
 from __future__ import annotations
 
 import ast
-import builtins
 from collections.abc import Callable, Iterable, Mapping
-from typing import TypeVar
+from typing import Any
 
 from testcache import calls, generics, settled
 from testcache.nodes import is_divisor, is_expression, is_small, is_text, is_version, text_of
 from testcache.origins import Origins
-from testcache.structs import Struct, field, replace
-
-T = TypeVar("T")
-
-UNKNOWN = "unknown"
-"""A value that is there and of which nothing else is known."""
-
-HASHABLE = frozenset(
-    "none bool int float str bytes function class typevar path tuple frozen".split()  # noqa: SIM905
+from testcache.sorts import (
+    ATTRIBUTES,
+    BUILTINS,
+    CONSTANTS,
+    HASHABLE,
+    INSTANCE,
+    NAMESPACE,
+    NUMBERS,
+    PATH_PARTS,
+    SIZED,
+    TYPES,
+    UNKNOWN,
+    UNSURE,
 )
-INSTANCE = "instance"
-"""An object of a class of this file: its operators may be the project's own."""
-
-_OPEN = frozenset({UNKNOWN, INSTANCE})
-_NUMBERS = frozenset({"bool", "int", "float"})
-_TYPES = frozenset({"class", "typevar", "none", "type", UNKNOWN})
-_SIZED = frozenset({"str", "bytes", "tuple", "row", "list", "dict", "set", "frozenset"})
-_CONSTANTS = {"NoneType": "none", "ellipsis": "frozen"}
-_PATH_PARTS = {"parent": "path", "name": "str", "stem": "str", "suffix": "str", "parts": "tuple"}
-_NAMESPACE = {"__name__": "str", "__file__": "str", "__package__": UNKNOWN}
-_ATTRIBUTES = {
-    "sys.version_info": "tuple",
-    "sys.platform": "str",
-    "sys.maxsize": "int",
-    "os.sep": "str",
-    "os.name": "str",
-    "os.environ": "object",
-    "math.pi": "float",
-    "math.inf": "float",
-    "math.nan": "float",
-}
-_BUILTINS = {
-    name: "class" if isinstance(value, type) else "function"
-    for name, value in vars(builtins).items()
-    if callable(value) and name not in ("PythonFinalizationError", "_IncompleteInputError", "exit", "quit", "_")
-}
-"""Without those that are new in 3.13 or that only `site` adds."""
+from testcache.structs import Struct, field, replace
 
 
 class Surroundings(Struct):
@@ -163,7 +140,7 @@ class Surroundings(Struct):
             return self.sorts[name]
         if self.origins.bound[name]:
             return None  # bound later, or not in every case
-        return _NAMESPACE.get(name) or _BUILTINS.get(name)
+        return NAMESPACE.get(name) or BUILTINS.get(name)
 
     def dotted(self, node: ast.expr) -> str:
         """The absolute name of what is imported or built in, "" if that is not sure here."""
@@ -172,9 +149,20 @@ class Surroundings(Struct):
             first = first.value
         if not isinstance(first, ast.Name) or self._name(first) is None:
             return ""
-        if first.id not in self.origins.imported and first.id in _BUILTINS and not self.origins.bound[first.id]:
+        if first.id not in self.origins.imported and first.id in BUILTINS and not self.origins.bound[first.id]:
             return f"builtins.{ast.unparse(node)}"
         return self.origins.dotted(node)
+
+    def place(self, node: ast.expr) -> str:
+        """Where a class was imported from, `.base.Field`; "" if it was not, or if that is not sure here.
+
+        Of `base.Field` it is sure if `base` is a module at the top: a package may have another thing of that name.
+        """
+        first = node.value if isinstance(node, ast.Attribute) else node
+        if not isinstance(first, ast.Name) or first.id not in self.imports or self.sort_of(node) != UNKNOWN:
+            return ""
+        root = self.origins.place(first)
+        return "" if first is not node and "." in root else self.origins.place(node)
 
     def _attribute(self, node: ast.AST) -> str | None:
         assert isinstance(node, ast.Attribute)
@@ -185,19 +173,19 @@ class Surroundings(Struct):
             first = first.value
         if isinstance(first, ast.Name) and first.id in self.imports and first.id in self.sorts:
             name = self.origins.dotted(node)
-            if name not in _ATTRIBUTES and not settled.is_there(name):
+            if name not in ATTRIBUTES and not settled.is_there(name):
                 self.guards.add(ast.unparse(node))
-            return _ATTRIBUTES.get(name, UNKNOWN)
+            return ATTRIBUTES.get(name, UNKNOWN)
         if isinstance(node.value, ast.Call) and self.dotted(node.value.func) == "re.compile":
             return "function" if node.attr in calls.PATTERN_METHODS and self.sort_of(node.value) else None
-        return _PATH_PARTS.get(node.attr) if self.sort_of(node.value) == "path" else None
+        return PATH_PARTS.get(node.attr) if self.sort_of(node.value) == "path" else None
 
     # -- values
 
     def _constant(self, node: ast.AST) -> str | None:
         assert isinstance(node, ast.Constant)
         name = type(node.value).__name__
-        return _CONSTANTS.get(name, name)
+        return CONSTANTS.get(name, name)
 
     def _row(self, node: ast.AST) -> str | None:
         assert isinstance(node, ast.Tuple | ast.List)
@@ -211,7 +199,7 @@ class Surroundings(Struct):
     def _element(self, node: ast.expr) -> str | None:
         if not isinstance(node, ast.Starred):
             return self.sort_of(node)
-        return UNKNOWN if self.sort_of(node.value) in _SIZED else None
+        return UNKNOWN if self.sort_of(node.value) in SIZED else None
 
     def _set(self, node: ast.AST) -> str | None:
         assert isinstance(node, ast.Set)
@@ -229,7 +217,7 @@ class Surroundings(Struct):
         assert isinstance(node, ast.UnaryOp)
         sort = self.sort_of(node.operand)
         if isinstance(node.op, ast.Not):
-            return None if sort is None or sort in _OPEN else "bool"
+            return None if sort is None or sort in UNSURE else "bool"
         if isinstance(node.op, ast.Invert):
             return "int" if sort == "int" else None
         return sort if sort in ("int", "float") else None
@@ -241,7 +229,7 @@ class Surroundings(Struct):
         left, right = self.sort_of(node.left), self.sort_of(node.right)
         if left is None or right is None:
             return None
-        if isinstance(node.op, ast.Add | ast.Sub | ast.Mult) and {left, right} <= _NUMBERS:
+        if isinstance(node.op, ast.Add | ast.Sub | ast.Mult) and {left, right} <= NUMBERS:
             return "float" if "float" in (left, right) else "int"
         match node.op:
             case ast.Add() if left == right and left in ("str", "bytes", "list", "tuple", "row"):
@@ -250,7 +238,7 @@ class Surroundings(Struct):
                 return left
             case ast.Div() if left == "path" and right in ("str", "path"):
                 return "path"
-            case ast.Div() | ast.FloorDiv() | ast.Mod() if {left, right} <= _NUMBERS and is_divisor(node.right):
+            case ast.Div() | ast.FloorDiv() | ast.Mod() if {left, right} <= NUMBERS and is_divisor(node.right):
                 return "float"
             case ast.Pow() | ast.LShift() if is_small(node.left) and is_small(node.right, limit=64):
                 return "int"
@@ -265,15 +253,15 @@ class Surroundings(Struct):
         sorts = {self.sort_of(part) for part in (node.left, *node.comparators)}
         if None in sorts:
             return None
-        plain = sorts <= _NUMBERS or sorts in ({"str"}, {"tuple"}, {"bytes"})
-        same = (ast.Is, ast.IsNot, *((ast.Eq, ast.NotEq) if _OPEN.isdisjoint(sorts) else ()))
+        plain = sorts <= NUMBERS or sorts in ({"str"}, {"tuple"}, {"bytes"})
+        same = (ast.Is, ast.IsNot, *((ast.Eq, ast.NotEq) if UNSURE.isdisjoint(sorts) else ()))
         order = (ast.Lt, ast.LtE, ast.Gt, ast.GtE) if plain and sorts != {"tuple"} else ()
         return "bool" if all(isinstance(op, (*same, *order)) for op in node.ops) or is_version(node) else None
 
     def _choice(self, node: ast.AST) -> str | None:
         parts = node.values if isinstance(node, ast.BoolOp) else [node.test, node.body, node.orelse]  # type: ignore[attr-defined]
         sorts = [self.sort_of(part) for part in parts]
-        if None in sorts or not _OPEN.isdisjoint(sorts[:-1] if isinstance(node, ast.BoolOp) else sorts[:1]):
+        if None in sorts or not UNSURE.isdisjoint(sorts[:-1] if isinstance(node, ast.BoolOp) else sorts[:1]):
             return None
         results = set(sorts) if isinstance(node, ast.BoolOp) else set(sorts[1:])
         return results.pop() if len(results) == 1 else UNKNOWN
@@ -310,7 +298,7 @@ class Surroundings(Struct):
         sort = self.sort_of(node) if isinstance(node, ast.Name | ast.Attribute) else None
         if sort == UNKNOWN and self.dotted(node) not in settled.TYPES:  # type: ignore[arg-type]
             self.guards.add("|" + ast.unparse(node))
-        return sort in _TYPES
+        return sort in TYPES
 
     def _is_generic(self, node: ast.Subscript) -> bool:
         base = self.dotted(node.value)
@@ -386,7 +374,7 @@ class Surroundings(Struct):
         return UNKNOWN if sure else None
 
 
-def _without(names: Mapping[str, str], known: dict[str, T]) -> dict[str, T]:
+def _without(names: Mapping[str, str], known: dict[str, Any]) -> dict[str, Any]:
     return {name: what for name, what in known.items() if name not in names}
 
 

@@ -75,10 +75,12 @@ class Origins(Struct, frozen=True):
     Attributes:
         bound: how often the module binds each name outside functions.
         imported: the absolute dotted name behind each name that only imports bind, all alike.
+        relative: the same for relative imports, with their dots: `.base.Field`.
     """
 
     bound: Counter[str]
     imported: dict[str, str]
+    relative: dict[str, str]
 
     def dotted(self, node: ast.expr) -> str:
         """The absolute name of a dotted expression, `builtins.x` for a built-in one; "" if unknown."""
@@ -95,6 +97,15 @@ class Origins(Struct, frozen=True):
             root = f"builtins.{node.id}"
         return ".".join([root, *reversed(attributes)])
 
+    def place(self, node: ast.expr) -> str:
+        """Where a dotted expression was imported from: `shop.tax.Rate` or `.tax.Rate`; "" if it was not."""
+        attributes: list[str] = []
+        while isinstance(node, ast.Attribute):
+            attributes.append(node.attr)
+            node = node.value
+        root = (self.imported.get(node.id) or self.relative.get(node.id)) if isinstance(node, ast.Name) else None
+        return ".".join([root, *reversed(attributes)]) if root else ""
+
     def is_known(self, name: str) -> bool:
         """Can evaluating the name give nothing else, wherever it stands? Only pytest's and built-in names."""
         if name in self.imported:
@@ -103,10 +114,13 @@ class Origins(Struct, frozen=True):
 
     def without(self, names: set[str]) -> Origins:
         """The origins as seen inside a class that binds these names."""
-        if names.isdisjoint(self.imported) and names.isdisjoint(_BUILTINS):
+        if names.isdisjoint({*self.imported, *self.relative, *_BUILTINS}):
             return self
-        imported = {name: origin for name, origin in self.imported.items() if name not in names}
-        return Origins(self.bound + Counter(names), imported)
+        imported, relative = (
+            {name: origin for name, origin in known.items() if name not in names}
+            for known in (self.imported, self.relative)
+        )
+        return Origins(self.bound + Counter(names), imported, relative)
 
     def is_harmless_decorator(self, node: ast.expr) -> bool:
         """Does decorating with it change nothing but the function itself?"""
@@ -180,11 +194,16 @@ def trace(outline: Outline, bound: Counter[str]) -> Origins | None:
                 return None
             if isinstance(statement, ast.ImportFrom):
                 name = alias.asname or alias.name
-                origin = "" if statement.level else f"{statement.module}.{alias.name}"
+                module = f"{statement.module}." if statement.module else ""
+                origin = f"{'.' * statement.level}{module}{alias.name}"
             else:
                 name = alias.asname or alias.name.partition(".")[0]
                 origin = alias.name if alias.asname else name
             bound[name] += 1
             if imported.setdefault(name, origin) != origin:
                 imported[name] = ""
-    return Origins(bound, {name: origin for name, origin in imported.items() if origin})
+    return Origins(
+        bound,
+        {name: origin for name, origin in imported.items() if origin and origin[0] != "."},
+        {name: origin for name, origin in imported.items() if origin and origin[0] == "."},
+    )

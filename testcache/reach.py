@@ -13,6 +13,9 @@ a plain name: that is its own, written `name@file` here. If `*` is reached, ever
 `testcache.reflection`). If `*tax` is, so is what each file of the trace that is a module `tax`, or is in a
 package of that name, has: its definitions and what it imports, a module with all that it has in turn.
 
+A class that assumes another file's class to be open (see `openness`) concerns all that rest on its file,
+as if it were no definition, if that does not hold.
+
 Imports are the other way to notice: a definition that appears, goes, moves past a statement of its
 file or becomes another sort of thing matters to all that rest on a file which imports that name.
 
@@ -24,10 +27,11 @@ Source: change impact analysis by names, as in "Chianti" (Ren, Shah, Tip, Ryder 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from testcache.looks import ANY, HELD
 from testcache.model import ABSENT, EVERY, LISTED, Defined, Digest, Input, Kind, Read, Trace
+from testcache.openness import Openness
 from testcache.structs import Struct
 
 if TYPE_CHECKING:
@@ -48,6 +52,18 @@ class _Part(Struct, frozen=True):
     files: frozenset[str]
 
 
+class _Difference(NamedTuple):
+    """How a definition differs.
+
+    Attributes:
+        late: whether an import of the name can come out differently.
+        forms: those that it had and has.
+    """
+
+    late: bool
+    forms: tuple[str, ...]
+
+
 class Reach:
     """Answers `Verifier`'s question which of the changed definitions matter.
 
@@ -58,12 +74,13 @@ class Reach:
         self._source_of = source_of
         self._recorded = recorded
         self._parts: dict[int, _Part] = {}
-        self._differences: dict[Read, dict[str, bool] | None] = {}
+        self._differences: dict[Read, dict[str, _Difference] | None] = {}
         self._leading: dict[tuple[frozenset[tuple[str, str]], frozenset[str]], dict[str, frozenset[str]]] = {}
         self._indexed: set[str] = set()
         self._mentions: dict[tuple[str, str | None], frozenset[str]] = {}
         self._users: dict[str, list[tuple[str, str]]] = {}
         self._importers: dict[str, set[str]] = {}
+        self._openness: dict[frozenset[str], tuple[Openness, frozenset[str]]] = {}
 
     def __call__(self, trace: Trace, changed: Sequence[Read]) -> dict[Input, tuple[str, ...]]:
         """The inputs among `changed` that matter to the trace, with the names that do.
@@ -72,26 +89,23 @@ class Reach:
         sorted; there are none if it is not known what was recorded.
         """
         matter: dict[Input, tuple[str, ...]] = {}
-        different: dict[Read, dict[str, bool]] = {}
+        different: dict[Read, dict[str, _Difference]] = {}
         for read in changed:
             difference = self._difference(read)
             if difference is None:
                 matter[read.input] = ()
             else:
                 different[read] = difference
-        names = frozenset((name, read.input.name) for read, found in different.items() for name in found)
-        if names:
-            reached = self._reached(
-                trace, names, {n for found in different.values() for n, late in found.items() if late}
-            )
+        if any(different.values()):
+            reached = self._reached(trace, {read.input.name: found for read, found in different.items()})
             for read, difference in different.items():
                 concerned = sorted(reached & difference.keys())
                 if concerned:
                     matter[read.input] = tuple(dict.fromkeys(name.removeprefix(HELD) for name in concerned))
         return matter
 
-    def _difference(self, read: Read) -> dict[str, bool] | None:
-        """The names that differ now; whether an import of them can come out differently."""
+    def _difference(self, read: Read) -> dict[str, _Difference] | None:
+        """The names that differ now."""
         if read not in self._differences:
             source = self._source_of(read.input.name)
             before = self._recorded(read.digest)
@@ -100,16 +114,37 @@ class Reach:
             )
         return self._differences[read]
 
-    def _reached(self, trace: Trace, names: frozenset[tuple[str, str]], late: set[str]) -> frozenset[str]:
+    def _reached(self, trace: Trace, different: Mapping[str, Mapping[str, _Difference]]) -> set[str]:
+        """The names that matter among those that differ in each file."""
         parts = [self._part(part) for part in trace.parts]
         files = frozenset().union(*(part.files for part in parts))
         self._index(files)
-        found = {name for name in late if not files.isdisjoint(self._importers.get(name, ()))}
+        openness, noticed = self._assumed(files)
+        found: set[str] = set()
+        for path, differences in different.items():
+            for name, (late, forms) in differences.items():
+                imported = late and not files.isdisjoint(self._importers.get(name, ()))
+                if imported or not all(openness.holds(form, path) for form in forms):
+                    found.add(name)
+        names = frozenset((name, path) for path, differences in different.items() for name in differences)
         leading = self._lead_to(names, files)
-        for part in parts:
-            for name in part.names & leading.keys():
+        for mentioned in (noticed, *(part.names for part in parts)):
+            for name in mentioned & leading.keys():
                 found |= leading[name]
-        return frozenset(found)
+        return found
+
+    def _assumed(self, files: frozenset[str]) -> tuple[Openness, frozenset[str]]:
+        """Which classes are open in these files; what the definitions mention that assume too much."""
+        known = self._openness.get(files)
+        if known is None:
+            openness = Openness(self._source_of, files)
+            mentioned: set[str] = set()
+            for path, name in openness.unsure():
+                source = self._source_of(path)
+                if source is not None:
+                    mentioned.update(_meant(source.uses[name], path, source))
+            known = self._openness[files] = openness, frozenset(mentioned)
+        return known
 
     # -- what a part mentions by itself
 
@@ -224,10 +259,11 @@ def _modules(path: str) -> list[str]:
     return [ANY + part for part in path.removesuffix(".py").split("/")]
 
 
-def _differing(before: Mapping[str, Defined], now: Mapping[str, Defined]) -> dict[str, bool]:
-    differing: dict[str, bool] = {}
+def _differing(before: Mapping[str, Defined], now: Mapping[str, Defined]) -> dict[str, _Difference]:
+    differing: dict[str, _Difference] = {}
     for name in before.keys() | now.keys():
         old, new = before.get(name), now.get(name)
         if old != new:
-            differing[name] = old is None or new is None or old[:2] != new[:2]
+            late = old is None or new is None or old[:2] != new[:2]
+            differing[name] = _Difference(late, tuple(one.form for one in (old, new) if one is not None))
     return differing

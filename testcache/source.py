@@ -56,6 +56,7 @@ class Source(Struct, frozen=True):
             `x` after `from m import x as y`. Under LISTED: what whoever lists the names of this module
             comes upon besides its definitions: what it imports, and the examples in its docstrings.
         imported: names that this file needs from other files to be imported.
+        imports: where the names of classes that it imports are from, as it writes it: `.base.Field`.
         ambiguous: names of its definitions that it mentions also in other ways than by a plain read: as an
             attribute or in a text it may be another file's that is meant.
         acts: for a collected file, whether importing it changes what other test files see.
@@ -70,6 +71,7 @@ class Source(Struct, frozen=True):
     defined: Digest = digest_of({})
     uses: dict[str, frozenset[str]] = field(default_factory=dict)
     imported: frozenset[str] = frozenset()
+    imports: dict[str, str] = field(default_factory=dict)
     ambiguous: frozenset[str] = frozenset()
     acts: bool = False
 
@@ -161,6 +163,7 @@ def _source(tree: ast.Module, collected: bool) -> Source:
         defined=digest_of(found),
         uses=uses,
         imported=parts.imported,
+        imports={name: place for name, place in parts.imports.items() if name != name.lower()},
         ambiguous=frozenset(found.keys() & reach.elsewhere),
         acts=collected and effects.find(cut, tree),
     )

@@ -130,6 +130,7 @@ class Maker:
                         (
                             f"import {other}",
                             f"import {other}",
+                            f"from {other} import C0",
                             f"import {other} as {alias}",
                             f"from {other} import {name}",
                             f"from {other} import {name} as {alias}",
@@ -185,7 +186,18 @@ class Maker:
         )
 
     def _class(self, name: str, others: Sequence[str]) -> str:
-        bases = ("", "", "(C0)", "(C1)", "(dict)", "(Exception)", "(C0, C1)", *(f"({other}.C0)" for other in others))
+        bases: tuple[str, ...] = (
+            "",
+            "",
+            "(C0)",
+            "(C1)",
+            "(dict)",
+            "(Exception)",
+            "(C0, C1)",
+            "(type)",
+            "(metaclass=C0)",
+        )
+        bases += tuple(f"({other}.{name})" for other in others for name in ("C0", "C0", "C1"))
         lines = [f"class {name}{self.chance.choice(bases)}:"]
         if self.chance.random() < 0.2:
             lines.insert(
@@ -209,6 +221,7 @@ class Maker:
                         f"def f3(self):\n        self.kept = {kept}\n        return self",
                         f"__slots__ = ('K{self.chance.randint(0, 3)}',)",
                         "def __init_subclass__(cls): KNOWN.append(cls.__name__)",
+                        "def __init_subclass__(cls): cls.K0",
                         f"@property\n    def f2(self): return {self._expression(others)}",
                         f"def __eq__(self, other): return {value}",
                         "x: int",
@@ -425,3 +438,78 @@ class Chains:
         )
         self._head[line] = None
         return text, form
+
+
+class Lines:
+    """Makes programs of classes that derive from those of other modules, some of which notice their subclasses.
+
+    `KNOWN` in the deepest module is what these have noticed: an edit of a class that nobody mentions is felt there.
+    """
+
+    def __init__(self, chance: random.Random) -> None:
+        self.chance = chance
+        self._names: list[tuple[str, str]] = []  # module, name
+        self._head: dict[str, None] = {}
+
+    def world(self) -> World:
+        deepest = MODULES[-1]
+        modules = {}
+        for module in reversed(MODULES):
+            self._head = {"KNOWN = []": None} if module == deepest else {f"import {deepest}": None}
+            body = [self._class(module, number) for number in range(self.chance.randint(1, 3))]
+            modules[module] = (*self._head, *body)
+        self._head = {f"import {name}": None for name in MODULES}
+        found = [f"{module}.{name}" for module, name in self._names]
+        asked = [f"{deepest}.KNOWN", "1", *(f"{self.chance.choice(found)}.a" for _ in range(2))]
+        tests = [f"def test_{number}(): return {what}" for number, what in enumerate(asked)]
+        modules[TESTS] = (*self._head, *tests)
+        return World(modules)
+
+    def edit(self, world: World) -> World:
+        """The program with one class changed: a number, a base, a hook more or less; or without it."""
+        module = self.chance.choice(MODULES)
+        statements = list(world.modules[module])
+        places = [at for at, statement in enumerate(statements) if statement.startswith("class ")]
+        at = self.chance.choice(places)
+        statement = statements[at]
+        match self.chance.randrange(6):
+            case 0:
+                statements[at] = re.sub(r"\(.*?\)", "", statement, count=1)
+            case 1:
+                statements[at] += "\n" + self._hook(module)
+            case 2:
+                statements[at] = "\n".join(line for line in statement.split("\n") if "__init_subclass__" not in line)
+            case 3:
+                del statements[at]
+            case _:
+                statements[at] = re.sub(r"\d{3}", lambda found: str(int(found[0]) + 400), statement)
+        return replace(world, modules={**world.modules, module: tuple(statements)})
+
+    def _class(self, module: str, number: int) -> str:
+        base = self._base(module) if self._names and self.chance.random() < 0.8 else ""
+        name = f"{module[0].upper()}{number}"
+        lines = [f"class {name}{base}:", f"    a = {self.chance.randint(100, 499)}"]
+        if self.chance.random() < 0.3:
+            lines.append(self._hook(module))
+        self._names.append((module, name))
+        return "\n".join(lines)
+
+    @staticmethod
+    def _hook(module: str) -> str:
+        known = "KNOWN" if module == MODULES[-1] else f"{MODULES[-1]}.KNOWN"
+        return f"    def __init_subclass__(cls): {known}.append(cls.a)"
+
+    def _base(self, module: str) -> str:
+        other, name = self.chance.choice(self._names)
+        if other == module:
+            return f"({name})"
+        line, text = self.chance.choice(
+            (
+                (f"import {other}", f"{other}.{name}"),
+                (f"import {other} as {other[:2]}", f"{other[:2]}.{name}"),
+                (f"from {other} import {name}", name),
+                (f"from {other} import {name} as {name}x", f"{name}x"),
+            )
+        )
+        self._head[line] = None
+        return f"({text})"
