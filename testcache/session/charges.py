@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from testcache.inputs.roots import IGNORED_NAMES
 from testcache.reasons import Reason
 from testcache.recording.context import Context
 from testcache.recording.leftovers import Leftovers
@@ -109,7 +110,10 @@ class Charges:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_make_collect_report(self, collector: pytest.Collector) -> Generator[None, Any, Any]:
         if isinstance(collector, (pytest.Session, pytest.Directory)):
-            self.folders.add(str(collector.path))
+            folder = str(collector.path)
+            # With a norecursedirs of its own a project lets pytest into our store, which changes in every run.
+            if IGNORED_NAMES.isdisjoint(self._tape.roots.name(folder).split("/")):
+                self.folders.add(folder)
             return (yield)
         path = str(collector.path)
         context = self._files.setdefault(path, Context(f"collection of {path}", found=frozenset()))

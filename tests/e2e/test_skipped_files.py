@@ -47,6 +47,16 @@ def test_one_edit(recorded: Project) -> None:
     assert (run.executed, len(run.outcomes)) == ({"test_b.py::test_it"}, 6)
 
 
+def test_pytest_walks_through_our_store(recorded: Project) -> None:
+    """A project's own `norecursedirs` takes the place of pytest's, which leaves folders with a dot out."""
+    recorded.write("pytest.ini", "[pytest]\nnorecursedirs = docs\n")
+    recorded.run("-s")
+    (recorded.path / ".testcache" / "more").touch()
+    assert imported(recorded) == []
+    recorded.write("new/test_d.py", "def test_it(): pass\n")
+    assert "test_d" in imported(recorded)
+
+
 SHOWING = """
 import pytest, warnings
 told = warnings.warn("imported", DeprecationWarning)
