@@ -149,7 +149,9 @@ ADVICE = {
         "Entries are taken in whole or not at all. These were damaged, signed with another key or not at all, "
         "made for another test, project or branch, or by a newer testcache; the message names the first reason, "
         "and their tests ran. Entries without a signature are refused where `TESTCACHE_KEY` is set, those with "
-        "one where it is not, unless `remote.unverified` is on."
+        "one where it is not, unless `remote.unverified` is on. An entry that was not given is one that the server "
+        "did not take: see its limit for one value, `client_max_body_size` of nginx or `--max_blob_size` of "
+        "bazel-remote."
     ),
     Reason.WRONG_HIT: (
         "A test failed although all its recorded inputs are unchanged, so it depends on something that "

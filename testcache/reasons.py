@@ -123,6 +123,11 @@ class Reason(enum.Enum):
     ENTRY_CORRUPT = ("entry-corrupt", Group.ERROR, "error", "a stored entry does not decode")
     REMOTE_UNREACHABLE = ("remote-unreachable", Group.ERROR, "error", "the remote cache cannot be used")
     REMOTE_SLOW = ("remote-slow", Group.ERROR, "error", "the remote cache did not answer in time")
-    REMOTE_REFUSED = ("remote-refused", Group.ERROR, "error", "entries of the remote cache were not taken in")
+    REMOTE_REFUSED = (
+        "remote-refused",
+        Group.ERROR,
+        "error",
+        "entries of the remote cache were not taken in, or not given",
+    )
     WRONG_HIT = ("wrong-hit", Group.ERROR, "wrong hit", "a stored pass failed when it was run")
     UNSTABLE = ("unstable", Group.ERROR, "unstable", "its outcome changed although no recorded input did")

@@ -64,8 +64,11 @@ def redis(place: Path) -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def nginx(place: Path, *, certificate: Path | None = None) -> Iterator[Server]:
-    """nginx that stores what is PUT, as a WebDAV server does; over TLS if it has a certificate and key, in one file."""
+def nginx(place: Path, *, certificate: Path | None = None, most: str = "32m") -> Iterator[Server]:
+    """nginx that stores what is PUT, as a WebDAV server does; over TLS if it has a certificate and key, in one file.
+
+    It takes bodies of at most `most` bytes.
+    """
     port, data = _free_port(), place / "data"
     data.mkdir(parents=True)
     tls = f"ssl_certificate {certificate}; ssl_certificate_key {certificate};" if certificate else ""
@@ -80,7 +83,7 @@ def nginx(place: Path, *, certificate: Path | None = None) -> Iterator[Server]:
             server {{
                 listen 127.0.0.1:{port} {"ssl" if tls else ""}; {tls}
                 location / {{
-                    root {data}; dav_methods PUT; create_full_put_path on; client_max_body_size 32m;
+                    root {data}; dav_methods PUT; create_full_put_path on; client_max_body_size {most};
                 }}
             }}
         }}
@@ -91,6 +94,16 @@ def nginx(place: Path, *, certificate: Path | None = None) -> Iterator[Server]:
     binary = _binary("nginx", "/usr/sbin/nginx")
     with _running([binary, "-c", str(configuration), "-e", str(place / "errors")], port, place):
         yield Server(f"http{'s' if tls else ''}://127.0.0.1:{port}/testcache", port)
+
+
+@contextlib.contextmanager
+def bazel_remote(place: Path, *options: str) -> Iterator[Server]:
+    """bazel-remote as it comes: it takes only an ActionResult, and writes into it who sent it."""
+    binary, port = _binary("bazel-remote"), _free_port()
+    command = [binary, "--dir", str(place / "cache"), "--max_size", "1"]
+    command += ["--http_address", f"127.0.0.1:{port}", "--grpc_address", "none", *options]
+    with _running(command, port, place):
+        yield Server(f"http://127.0.0.1:{port}/testcache", port)
 
 
 @contextlib.contextmanager
@@ -141,7 +154,8 @@ def _signed(url: str) -> dict[str, str]:
     return sent | {"Authorization": f"SharedKey {_ACCOUNT}:{base64.b64encode(digest).decode()}"}
 
 
-ENGINES = {"folder": folder, "redis": redis, "nginx": nginx, "moto": moto, "gcs": gcs, "azurite": azurite}
+ENGINES = {"folder": folder, "redis": redis, "nginx": nginx, "bazel-remote": bazel_remote}
+ENGINES |= {"moto": moto, "gcs": gcs, "azurite": azurite}
 
 
 class Proxy:

@@ -48,7 +48,14 @@ class Held(Struct, frozen=True):
 Found = Callable[[str, Held | None], None]
 """Told of each key that was answered, None if there is nothing; called from any thread."""
 
-Replaced = Callable[[str, bool], None]
+
+class Untaken(Struct, frozen=True):
+    """The engine takes other values, but not this one, which is too large for it, say."""
+
+    why: str
+
+
+Replaced = Callable[[str, bool | Untaken], None]
 """Told of each key that was tried, False if somebody else was faster or may have been; called from any thread."""
 
 

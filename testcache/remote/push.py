@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 
-from testcache.remote.backend import Backend, Held, RemoteSlow
+from testcache.remote.backend import Backend, Held, RemoteError, RemoteSlow, Untaken
 from testcache.remote.spread import THREADS
 
 Merge = Callable[[bytes | None], bytes | None]
@@ -28,20 +28,25 @@ _PER_ROUND = 240
 _PAUSE_S = 0.02
 
 
-def push(backend: Backend, merges: Mapping[str, Merge], until: float) -> None:
+def push(backend: Backend, merges: Mapping[str, Merge], until: float) -> dict[str, Untaken]:
     """Replace each value by what its merge makes of it. Merging twice must change nothing.
 
-    Raises RemoteError; RemoteSlow: it is later than `until`, and some are not written.
+    Returns the keys whose values the engine does not take; these stay as they are. Raises RemoteError: it takes
+    none; RemoteSlow: it is later than `until`, and some are not written.
     """
+    untaken: dict[str, Untaken] = {}
     if backend.settle_s:
-        _push_and_look(backend, merges, until)
-        return
-    for batch in _rounds(merges, _PER_ROUND):
-        left = batch
-        while left:
-            left = _overtaken(backend, left, until)
-            if left:
-                time.sleep(random.uniform(0, _PAUSE_S))  # noqa: S311  # so that two do not meet again
+        _push_and_look(backend, merges, until, untaken)
+    else:
+        for batch in _rounds(merges, _PER_ROUND):
+            left = batch
+            while left:
+                left = _overtaken(backend, left, until, untaken)
+                if left:
+                    time.sleep(random.uniform(0, _PAUSE_S))  # noqa: S311  # so that two do not meet again
+    if untaken and len(untaken) == len(merges):
+        raise RemoteError(next(iter(untaken.values())).why)
+    return untaken
 
 
 def _rounds(merges: Mapping[str, Merge], count: int) -> Iterator[dict[str, Merge]]:
@@ -50,19 +55,30 @@ def _rounds(merges: Mapping[str, Merge], count: int) -> Iterator[dict[str, Merge
         yield batch
 
 
-def _overtaken(backend: Backend, merges: Mapping[str, Merge], until: float) -> dict[str, Merge]:
+def _overtaken(
+    backend: Backend, merges: Mapping[str, Merge], until: float, untaken: dict[str, Untaken]
+) -> dict[str, Merge]:
     """One round; those whose value somebody else has written meanwhile."""
     found = _read(backend, merges, until)
     values = {key: (value, found[key]) for key, value in _merged(merges, found).items()}
-    overtaken: set[str] = set()
-    backend.put_many(values, until, lambda key, replaced: None if replaced else overtaken.add(key))
-    return {key: merges[key] for key in overtaken}
+    answers = _put(backend, values, until, untaken)
+    return {key: merges[key] for key, replaced in answers.items() if replaced is False}
 
 
-def _push_and_look(backend: Backend, merges: Mapping[str, Merge], until: float) -> None:
+def _put(
+    backend: Backend, values: Mapping[str, tuple[bytes, Held | None]], until: float, untaken: dict[str, Untaken]
+) -> dict[str, bool | Untaken]:
+    """Try to replace values; note those that the engine does not take."""
+    answers: dict[str, bool | Untaken] = {}
+    backend.put_many(values, until, answers.__setitem__)
+    untaken.update((key, answer) for key, answer in answers.items() if isinstance(answer, Untaken))
+    return answers
+
+
+def _push_and_look(backend: Backend, merges: Mapping[str, Merge], until: float, untaken: dict[str, Untaken]) -> None:
     unwritten, standing = set(merges), dict[str, bytes]()
     while unwritten or standing:
-        standing.update(_written(backend, {key: merges[key] for key in unwritten}, until))
+        standing.update(_written(backend, {key: merges[key] for key in unwritten}, until, untaken))
         unwritten = set()
         wait_s = backend.settle_s
         if not standing or time.monotonic() + wait_s >= until:
@@ -80,17 +96,17 @@ def _push_and_look(backend: Backend, merges: Mapping[str, Merge], until: float) 
                 unwritten.add(key)
 
 
-def _written(backend: Backend, merges: Mapping[str, Merge], until: float) -> dict[str, bytes]:
+def _written(
+    backend: Backend, merges: Mapping[str, Merge], until: float, untaken: dict[str, Untaken]
+) -> dict[str, bytes]:
     """Read, merge and write without delay between; what was written."""
     left, count, written = dict(merges), THREADS, dict[str, bytes]()
     while left:
         batch = dict(islice(left.items(), count))
         found = _read(backend, batch, until)
         values = _merged(batch, found)
-        answers: dict[str, bool] = {}
-        pairs = {key: (value, found[key]) for key, value in values.items()}
-        backend.put_many(pairs, until, answers.__setitem__)
-        written |= {key: value for key, value in values.items() if answers.get(key)}
+        answers = _put(backend, {key: (value, found[key]) for key, value in values.items()}, until, untaken)
+        written |= {key: value for key, value in values.items() if answers.get(key) is True}
         late = {key for key in values if not answers.get(key)}
         left = {key: merge for key, merge in left.items() if key in late or key not in batch}
         count = max(1, count // 2) if late else count

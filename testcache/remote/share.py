@@ -15,7 +15,7 @@ from testcache.project import Project
 from testcache.reasons import Reason
 from testcache.remote import directory
 from testcache.remote.address import engine, shown
-from testcache.remote.backend import Backend, RemoteError
+from testcache.remote.backend import Backend, RemoteError, Untaken
 from testcache.remote.directory import Known
 from testcache.remote.excess import Limits
 from testcache.remote.folder import PRUNE_SHARE, Folder
@@ -45,7 +45,8 @@ class Share:
         self._own = salt_id(salt)
         self._scopes = scopes(remote, project.rootdir, os.environ)
         self._problem: RemoteError | None = None
-        self._refused: list[Refused] = []
+        self._refused: dict[str, Refused] = {}
+        self._untaken: dict[str, Untaken] = {}
         self._backend: Backend | None = None
         self._pull: Pull | None = None
         self.asked = self.came = self.given = 0
@@ -109,8 +110,8 @@ class Share:
         merges[directory.key_of(self._project, self._scopes.own)] = partial(self._listed, own=own)
         try:
             self._backend.close()  # servers and networks drop connections that were idle while tests ran
-            push(self._backend, merges, until)
-            self.given = len(fresh)
+            self._untaken = push(self._backend, merges, until)
+            self.given = len(fresh) - len(self._untaken)
             self._prune()
         except RemoteError as problem:
             self._problem = problem
@@ -132,7 +133,7 @@ class Share:
                     parcel, self._project, keys[key], self._keyring, unverified=unverified
                 )
             except Refused as refusal:
-                self._refused.append(refusal)
+                self._refused[key] = refusal
         return listed
 
     def close(self) -> None:
@@ -154,9 +155,12 @@ class Share:
         """What went wrong, "" if nothing did."""
         if self._problem is not None:
             return f"{self._problem}{consequence} [{self._problem.slug}]"
+        if self._untaken:
+            count, why = number(len(self._untaken), "entry"), next(iter(self._untaken.values())).why
+            return f"{count} not given, perhaps too large for it: {why} [{Reason.REMOTE_REFUSED.slug}]"
         if self._refused:
             count = number(len(self._refused), "entry")
-            return f"{count} not taken in: {self._refused[0]} [{Reason.REMOTE_REFUSED.slug}]"
+            return f"{count} not taken in: {next(iter(self._refused.values()))} [{Reason.REMOTE_REFUSED.slug}]"
         return ""
 
     def _labels(self, environment: EnvironmentKey, strong: str, path: str) -> list[Label]:
@@ -167,7 +171,7 @@ class Share:
             now, unverified = time.time(), self._remote.unverified
             return unwrap(parcel, label, self._keyring, self._own, now_s=now, unverified=unverified)
         except Refused as refusal:
-            self._refused.append(refusal)
+            self._refused[label.key] = refusal
             return None
 
     def _joined(self, parcel: bytes | None, *, label: Label, fresh: Manifest, limit: int) -> bytes | None:
@@ -180,7 +184,7 @@ class Share:
             except (Damaged, Forged, Unsigned):
                 known = None
             except Refused as refusal:
-                self._refused.append(refusal)
+                self._refused[label.key] = refusal
                 return None
         sound = Manifest({n: t for n, t in known.traces.items() if n not in fresh.failed} if known else {})
         merged = merge_manifests(sound, Manifest(fresh.traces), limit=limit)

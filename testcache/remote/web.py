@@ -19,10 +19,20 @@ import base64
 import http.client
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 
-from testcache.remote.backend import MAX_VALUE_BYTES, Found, Held, RemoteError, RemoteSlow, Replaced, Unlisted
+from testcache.remote.backend import (
+    MAX_VALUE_BYTES,
+    Found,
+    Held,
+    RemoteError,
+    RemoteSlow,
+    Replaced,
+    Unlisted,
+    Untaken,
+)
 from testcache.remote.excess import Limits, Pruned
 from testcache.remote.spread import spread
 
@@ -32,6 +42,11 @@ with a few values at a time; the second is what a run that gives results waits a
 
 _VALUE_FIELD, _VARINT, _FIXED64, _BYTES, _FIXED32 = 5, 0, 1, 2, 5
 _MIN_TIMEOUT_S = 0.01
+_TOO_LARGE = frozenset({http.HTTPStatus.BAD_REQUEST, http.HTTPStatus.REQUEST_ENTITY_TOO_LARGE})
+"""The first is what bazel-remote says of a value beyond its --max_blob_size."""
+
+_MORE_BYTES = 4096
+"""What a server may add to a value: bazel-remote notes who has sent it."""
 
 
 class Web:
@@ -83,9 +98,12 @@ class Web:
             except _Late:
                 replaced(key, False)
                 return
-            if not 200 <= status < 300:
+            if status in _TOO_LARGE:
+                replaced(key, Untaken(f"the server answers PUT with {status}"))
+            elif 200 <= status < 300:
+                replaced(key, True)
+            else:
                 raise RemoteError(f"the server answers PUT with {status}")
-            replaced(key, True)
 
         spread(put, values, until)
 
@@ -150,10 +168,13 @@ class Web:
                 connection.request(method, place, headers=self._headers)
             else:
                 size = {"Content-Length": str(len(body))}
-                connection.request(method, place, body=self._in_time(key, body), headers=self._headers | size)
+                # Who finds a value too large may say so, and close, before all of it was sent.
+                with suppress(BrokenPipeError, ConnectionResetError):
+                    connection.request(method, place, body=self._in_time(key, body), headers=self._headers | size)
             response = connection.getresponse()
-            data = response.read(MAX_VALUE_BYTES + 1)
-            if len(data) > MAX_VALUE_BYTES or not response.isclosed():
+            most = MAX_VALUE_BYTES + _MORE_BYTES
+            data = response.read(most + 1)
+            if len(data) > most or not response.isclosed():
                 connection.close()
                 data = b""
         except BaseException:

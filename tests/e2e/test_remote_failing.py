@@ -11,7 +11,7 @@ from servers import ENGINES, Proxy, moto, nginx
 from sharing import FILES, TOTAL, edited, made, pytested, ran_all, remote, replayed_all, through
 
 
-@pytest.mark.parametrize("name", ["nginx", "redis", "gcs"])
+@pytest.mark.parametrize("name", ["nginx", "bazel-remote", "redis", "gcs"])
 def test_a_remote_that_dies_in_the_middle_costs_one_warning(name: str, tmp_path: Path) -> None:
     """Cut after some answers: the run ends right, with one warning, and what came is used."""
     with ENGINES[name](tmp_path / name) as server:
@@ -30,6 +30,21 @@ def test_a_remote_that_dies_before_the_results_are_sent_costs_one_warning(tmp_pa
         run = pytested(made(tmp_path / "a"), "-W", "error", env=through(line, server))
         assert ran_all(run)
         assert run.warnings == ["remote-unreachable"]
+
+
+def test_an_entry_that_is_too_large_for_the_server_stays_local(tmp_path: Path) -> None:
+    """The others are given all the same, it is said once, and it keeps nobody from asking."""
+    names = [os.urandom(20).hex() for _ in range(400)]
+    large = f"import pytest\n@pytest.mark.parametrize('name', {names})\ndef test_it(name): pass\n"
+    with nginx(tmp_path / "nginx", most="8000") as server:
+        for place, cached in (("a", 0), ("b", TOTAL)):
+            checkout = made(tmp_path / place)
+            (checkout.path / "test_large.py").write_text(large, encoding="utf-8")
+            run = pytested(checkout, "-W", "error", env=remote(server))
+            assert (run.exit, run.cached, run.ran) == (0, cached, TOTAL + 400 - cached)
+            assert run.warnings == ["remote-refused"]
+            assert "1 entry not given" in run.text
+        assert pytested(checkout, "-W", "error", env=remote(server)).warnings == []
 
 
 @pytest.mark.parametrize(

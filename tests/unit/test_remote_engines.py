@@ -7,14 +7,24 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
-from servers import ENGINES, Proxy, Server, nginx, redis
+from servers import ENGINES, Proxy, Server, bazel_remote, nginx, redis
 
 from testcache.errors import SettingError
 from testcache.remote.address import engine, shown
-from testcache.remote.backend import MAX_VALUE_BYTES, Backend, Held, NoEngine, RemoteError, RemoteSlow, Unlisted
+from testcache.remote.backend import (
+    MAX_VALUE_BYTES,
+    Backend,
+    Held,
+    NoEngine,
+    RemoteError,
+    RemoteSlow,
+    Unlisted,
+    Untaken,
+)
 from testcache.remote.excess import Limits, Pruned
 from testcache.remote.folder import Folder
 from testcache.remote.push import push
@@ -60,8 +70,8 @@ def held(backend: Backend, keys: list[str]) -> dict[str, Held | None]:
     return found
 
 
-def put(backend: Backend, values: dict[str, tuple[bytes, Held | None]]) -> dict[str, bool]:
-    replaced: dict[str, bool] = {}
+def put(backend: Backend, values: dict[str, tuple[bytes, Held | None]]) -> dict[str, bool | Untaken]:
+    replaced: dict[str, bool | Untaken] = {}
     backend.put_many(values, later(), replaced.__setitem__)
     return replaced
 
@@ -92,9 +102,10 @@ def test_only_the_version_that_was_read_is_replaced(server: Server) -> None:
     assert now.value == b"2"
 
 
-def test_plain_http_writes_nothing_that_was_read_too_long_ago(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["nginx", "bazel-remote"])
+def test_plain_http_writes_nothing_that_was_read_too_long_ago(name: str, tmp_path: Path) -> None:
     """Whoever wrote meanwhile may have stopped watching: what stands stays, and half a request leaves nothing."""
-    with nginx(tmp_path / "nginx") as server:
+    with ENGINES[name](tmp_path / name) as server:
         slow, fast = opened(server.url), opened(server.url)
         held(slow, KEYS[:2])
         held(fast, KEYS[:1])
@@ -103,6 +114,31 @@ def test_plain_http_writes_nothing_that_was_read_too_long_ago(tmp_path: Path) ->
         assert put(slow, dict.fromkeys(KEYS[:2], (b"slow", None))) == dict.fromkeys(KEYS[:2], False)
         found = held(fast, KEYS[:2])
         assert {key: one and one.value for key, one in found.items()} == {KEYS[0]: b"fast", KEYS[1]: None}
+
+
+@pytest.mark.parametrize("size", [9_000, 9_000_000])
+@pytest.mark.parametrize("name", ["nginx", "bazel-remote"])
+def test_a_value_that_is_too_large_for_the_server_does_not_keep_others_out(
+    name: str, size: int, tmp_path: Path
+) -> None:
+    """It is told apart, also if the server closes before all of it is sent; only who takes nothing is of no use."""
+    limited = {
+        "nginx": lambda: nginx(tmp_path / name, most="5000"),
+        "bazel-remote": lambda: bazel_remote(tmp_path / name, "--max_blob_size", "5000"),
+    }
+    with limited[name]() as server:
+        backend = opened(server.url)
+        values = {key: b"x" * (size if number % 3 == 1 else 9) for number, key in enumerate(KEYS)}
+        merges = {key: partial(_once, value) for key, value in values.items()}
+        large = {key for key, value in values.items() if len(value) == size}
+        assert push(backend, merges, later(60)).keys() == large
+        assert {key for key, one in held(backend, KEYS).items() if one is None} == large
+        with pytest.raises(RemoteError, match="PUT with 4"):
+            push(backend, {key: merges[key] for key in large}, later(60))
+
+
+def _once(value: bytes, before: bytes | None) -> bytes | None:
+    return None if before == value else value
 
 
 def test_who_is_slow_writes_fewer_values_at_a_time(tmp_path: Path) -> None:
