@@ -133,6 +133,8 @@ class Verifier:
 
     def rests_on(self, trace: Trace, traces: Sequence[Trace] | None = None) -> frozenset[Found]:
         """What a trace found that matters to it; `traces` are all of this test, needed the first time."""
+        if not self._learns:
+            return trace.found
         if traces is not None and any(one.is_inside for one in trace.found):
             self.indifferent_to(trace, traces)
         known = self._indifferent.get(id(trace))
@@ -185,7 +187,7 @@ class Verifier:
         known; before that a step for each thing that each trace found: of a thousand tests each may have found
         what all before it left.
         """
-        leaves: dict[int, tuple[Trace, list[Found]]] = {}
+        leaves: dict[int, tuple[Trace, frozenset[Found], list[Found]]] = {}
         queue = [found for found in start if found not in self._traced]
         while queue:
             found = queue.pop()
@@ -196,21 +198,22 @@ class Verifier:
             for trace in traces:
                 if self._leaves(trace, found, now_s):
                     if id(trace) not in leaves:
-                        leaves[id(trace)] = (trace, [])
-                        queue += _early(self.rests_on(trace, traces))
-                    leaves[id(trace)][1].append(found)
+                        early = _early(self.rests_on(trace, traces))
+                        leaves[id(trace)] = (trace, early, [])
+                        queue += early - self._traced
+                    leaves[id(trace)][2].append(found)
         lacking: dict[int, int] = {}
         asked_by: dict[Found, list[int]] = {}
         ready = []
-        for key, (trace, _) in leaves.items():
-            lacks = _early(self.rests_on(trace)).difference(self._left_by)
+        for key, (_, early, _) in leaves.items():
+            lacks = early.difference(self._left_by)
             lacking[key] = len(lacks)
             for found in lacks:
                 asked_by.setdefault(found, []).append(key)
             if not lacks:
                 ready.append(key)
         while ready:
-            trace, known = leaves[ready.pop()]
+            trace, _, known = leaves[ready.pop()]
             for found in known:
                 if found not in self._left_by:
                     self._left_by[found] = trace
