@@ -12,8 +12,12 @@ Of a failure nothing tells whether it is of this kind, so it is tried, in this o
 4. It runs a last time. If it passes, that is reported: it is what a full run would have shown. If it
    fails, the failure of 1 is reported.
 
-Does not see: what tests of other files leave behind, tests that do not fail but mean less without
-their neighbours, and runs with xdist, where no test can rely on its neighbours.
+A failure that has stood this trial stands for others like it in the same file: of the same test with other
+parameters at the same line, or of any test with the same message there. One bug fails a hundred tests, and
+what ran for the first of them would run for each.
+
+Does not see: one of these that would pass behind its neighbours, what tests of other files leave behind, tests that
+do not fail but mean less without their neighbours, and runs with xdist, where no test can rely on its neighbours.
 """
 
 from __future__ import annotations
@@ -38,6 +42,8 @@ would pay for running tests that are known to pass."""
 
 _OURS = ("testcache", "runner")
 _PHASES = ("setup", "call")
+
+_Likeness = tuple[object, ...]
 
 Found = Callable[[Result], None]
 
@@ -91,6 +97,7 @@ class Neighbours:
         self._by_id: dict[str, pytest.Item] = {}
         self._alive: dict[NodeId, dict[pytest.FixtureDef[Any], object]] = {}
         self._logged = self._tried = False
+        self._confirmed: set[_Likeness] = set()
         self.take(items)
         others = config.hook.pytest_runtest_protocol.get_hookimpls()
         if all(found.wrapper or found.hookwrapper or found.plugin_name.startswith(_OURS) for found in others):
@@ -131,7 +138,8 @@ class Neighbours:
         reports = runtestprotocol(item, log=False, nextitem=nextitem)
         took_s = sum(report.duration for report in reports)
         if before and _failed(reports) and took_s <= MOST_S and not self._logged:
-            reports = self._again(item, nextitem, before, reports)
+            if self._confirmed.isdisjoint(_likenesses(item, reports)):
+                reports = self._again(item, nextitem, before, reports)
         elif is_wanted and not self._logged and all(report.passed for report in reports):
             reports = self._in_company(item, nextitem, reports)
         if is_wanted and _failed(reports) and not self._logged and not self._tried:
@@ -180,6 +188,7 @@ class Neighbours:
         last = self._attempt(item, nextitem)
         if any(report.failed for report in last) or self._logged:
             self._company.keep(result)
+            self._confirmed.update(_likenesses(item, first))
             return first
         self._needs(item, f"the {len(before)} before it in its file were replayed", last)
         return last
@@ -240,6 +249,17 @@ def lines(results: Iterable[Result]) -> Iterator[str]:
 
 def _failed(reports: Sequence[pytest.TestReport]) -> bool:
     return any(report.failed and report.when in _PHASES for report in reports)
+
+
+def _likenesses(item: pytest.Item, reports: Sequence[pytest.TestReport]) -> Iterator[_Likeness]:
+    """What a failure has in common with others like it: where it happened, and in which test or with which message."""
+    for report in reports:
+        crash = getattr(report.longrepr, "reprcrash", None)
+        if report.failed and crash is not None:
+            place = path_of(node_id(item)), crash.path, crash.lineno
+            test = item.listchain()[-2].nodeid, getattr(item, "originalname", item.name)
+            yield (*place, *test, crash.message.partition(":")[0])
+            yield (*place, crash.message)
 
 
 def _wide(item: pytest.Item) -> set[pytest.FixtureDef[Any]]:

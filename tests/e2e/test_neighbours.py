@@ -57,6 +57,36 @@ def test_a_real_failure_stays_one(pair: Project, workers: str) -> None:
     assert pair.run(workers).executed >= {B}
 
 
+ONE_BUG = """
+import os, pytest
+from price import price
+def note(name):
+    with open(os.environ["NOTES"], "a") as file: file.write(f"{name}\\n")
+@pytest.mark.parametrize("number", range(4))
+def test_other(number): note("other")
+@pytest.mark.parametrize("number", range(3))
+def test_price(number):
+    note(f"price {number}")
+    assert price() + number < 9
+"""
+
+
+def test_one_bug_is_tried_once(project: Project) -> None:
+    """Failures of one test at one line are alike: the neighbours run for the first of them only."""
+    project.write("price.py", "def price(): return 3\n")
+    project.write("test_it.py", ONE_BUG)
+    notes = project.path.parent / "notes"
+    assert project.run(env={"NOTES": str(notes)}).exit == 0
+    project.edit("price.py", "return 3", "return 30")
+    notes.unlink()
+    run = project.run(env={"NOTES": str(notes)})
+    assert [test for test, outcome in run.outcomes.items() if outcome == "failed"] == [
+        f"test_it.py::test_price[{number}]" for number in range(3)
+    ]
+    ran = notes.read_text().splitlines()
+    assert [ran.count(name) for name in ("other", "price 0", "price 1", "price 2")] == [4, 3, 1, 1]
+
+
 def test_a_flaky_test_is_not_excused(project: Project) -> None:
     """A failure that is gone when the test runs again alone has nothing to do with neighbours."""
     state = project.path.parent / "state"
