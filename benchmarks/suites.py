@@ -101,8 +101,7 @@ def heavy(folder: Path) -> Path:
 SUITES = (
     Suite(
         "boltons", "pure Python, 519 tests", release("boltons", "26.2.0"), ".", (), "boltons/strutils.py",
-        "    return _camel2under_re.sub(r'_\\1', camel_string).lower()\n",
-        "    return _camel2under_re.sub(r'_\\1', camel_string).lower() + ''\n",
+        "    if version and obj.version != int(version):\n", "    if version and int(version) != obj.version:\n",
     ),
     Suite(
         "click", "2,459 tests", release("click", "8.5.1"), "src", ("click==8.5.1",), "src/click/formatting.py",

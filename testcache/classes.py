@@ -40,7 +40,7 @@ _STANDARD = frozenset(
         "http.server.BaseHTTPRequestHandler io.RawIOBase io.TextIOWrapper io.StringIO io.BytesIO "
         "contextlib.ContextDecorator contextlib.AbstractContextManager contextlib.AbstractAsyncContextManager "
         "configparser.ConfigParser datetime.tzinfo datetime.date datetime.datetime random.Random cmd.Cmd "
-        "textwrap.TextWrapper reprlib.Repr"
+        "textwrap.TextWrapper reprlib.Repr unittest.TestCase unittest.IsolatedAsyncioTestCase"
     ).split()
 )
 """Classes that run nothing when they get a subclass."""
@@ -263,6 +263,7 @@ class Classes:
                     made = inner.judge(part, around.hiding(names)) if facts.sort in ("plain", "exception") else None
                     if made is None or counts[part.name] > 1:
                         return False
+                    facts.assumes |= made.assumes
                     names[part.name] = "class"
                 case ast.Pass() | ast.Expr(value=ast.Constant()):
                     continue

@@ -192,7 +192,7 @@ def _keeps(node: ast.AST, hidden: frozenset[str], look: Look) -> bool:
     """Is it `self.tax = tax`? If that is a module, whoever takes `tax` from an object as a value may list its names."""
     assert isinstance(node, ast.Assign)
     value = node.value
-    if not isinstance(value, ast.Name) or value.id in hidden or value.id in _HANDED:
+    if not isinstance(value, ast.Name) or value.id in hidden or value.id in (*_HANDED, "getattr"):
         return False
     if not all(isinstance(target, ast.Attribute) for target in node.targets):
         return False

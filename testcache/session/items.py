@@ -61,9 +61,13 @@ class ItemInputs:
         if cls is not None:
             for file in self._files_of(own_file):
                 loaded = tape.loaded.get(file)
-                for block in _class_blocks(cls, file) if loaded is not None else ():
-                    found = loaded.source.blocks.get(block, ABSENT) if loaded is not None else ABSENT
-                    yield Read(Input(Kind.BLOCK, f"{tape.roots.name(file)}::{block}"), found)
+                if loaded is not None:
+                    path, source = tape.roots.name(file), loaded.source
+                    for block in _class_blocks(cls, file):
+                        yield Read(Input(Kind.BLOCK, f"{path}::{block}"), source.blocks.get(block, ABSENT))
+                        name = block.partition(".")[0]
+                        if name in source.definitions:  # whose tests may all be those of a base, from another file
+                            yield Read(Input(Kind.DEFINITIONS, f"{path}::{name}"), ABSENT)
         yield from self._declared(item, world.digest_of)
 
     def _files_of(self, own_file: str) -> list[str]:

@@ -202,3 +202,36 @@ def test_an_object_of_a_plain_class_stands_by_name(project: Project) -> None:
     assert set(run.outcomes.values()) == {"failed", "passed"}
     project.edit("missing.py", "class Missing:\n", "class Missing:\n    def __init__(self): 1 / 0\n")
     assert project.run().outcomes.get("test_missing.py::test_far") != "passed"
+
+
+BASES = """
+import unittest
+
+class Sized:
+    size = 1
+    def test_size(self): assert self.size < 10
+
+class Case(unittest.TestCase):
+    size = 1
+    def test_size(self): self.assertLess(self.size, 10)
+"""
+
+HEIRS = {
+    "test_there.py": "import bases\nclass TestHeir(bases.Sized):\n    size = 2\ndef test_alone(): pass\n",
+    "test_case.py": "from bases import Case as Base\nclass Heir(Base):\n    size = 2\ndef test_alone(): pass\n",
+    "test_here.py": f"{BASES}\nclass TestHeir(Sized):\n    size = 2\nclass Heir(Case):\n    size = 2\n",
+}
+
+
+@pytest.mark.parametrize("name", HEIRS)
+def test_a_class_all_of_whose_tests_are_those_of_its_base_counts_for_them(name: str, project: Project) -> None:
+    """Nothing that ran mentions it: pytest has found it, and its attributes are read through `self`."""
+    project.write("bases.py", BASES)
+    project.write(name, HEIRS[name])
+    assert project.run().exit == 0
+    assert project.run().executed == set()
+    project.write(name, HEIRS[name].replace("size = 2", "size = 20"))
+    run = project.run()
+    failed = {test for test, outcome in run.outcomes.items() if outcome == "failed"}
+    assert failed == {test for test in run.outcomes if "Heir" in test}
+    assert f"{len(failed)} run ({len(failed)} changed)" in run.summary

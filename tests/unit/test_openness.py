@@ -65,6 +65,15 @@ def test_a_class_whose_base_may_notice_it_concerns_everybody(base: str) -> None:
     assert concerned("other", without, "shop/fields.py", "width = 1", "width = 2") == {"Text"}
 
 
+def test_a_class_inside_another_one_assumes_for_both() -> None:
+    """The class statement inside runs with the one around it."""
+    fields = "from .base import Field\nclass Text:\n    class Inner(Field):\n        width = 1\n"
+    files = {**FILES, "shop/fields.py": fields}
+    assert concerned("other", files, "shop/fields.py", "width = 1", "width = 2") == set()
+    hooked = files | {"shop/base.py": BASE + "    def __init_subclass__(cls): KNOWN.append(cls)\n"}
+    assert concerned("other", hooked, "shop/fields.py", "width = 1", "width = 2") == {"Text"}
+
+
 def test_what_such_a_class_mentions_concerns_everybody() -> None:
     """Its body is read by the hook of its base when the file is imported."""
     fields = (

@@ -168,6 +168,8 @@ KEEPER = """
     def values(app): return vars(app).values()
     def methods(app): return getmembers(app, ismethod)
     def members(app): return getmembers(app)
+    class Asker:
+        def __init__(self): self.ask = getattr
     def taken(app):
         match app:
             case App(tax=found): return found
@@ -186,6 +188,7 @@ KEEPER = """
         ("some", True),
         ("values", True),
         ("members", True),
+        ("Asker.__init__", True),
         ("taken", True),
     ],
 )
