@@ -59,15 +59,15 @@ class ItemInputs:
         yield from self._by_name(own_file, frozenset((*getattr(item, "fixturenames", ()), *asked)))
         cls = getattr(item, "cls", None)
         if cls is not None:
-            for file in self._files_of(own_file):
+            files = self._files_of(own_file)
+            for file, block in _classes(cls):
                 loaded = tape.loaded.get(file)
                 if loaded is not None:
-                    path, source = tape.roots.name(file), loaded.source
-                    for block in _class_blocks(cls, file):
+                    path, source, name = tape.roots.name(file), loaded.source, block.partition(".")[0]
+                    if file in files:
                         yield Read(Input(Kind.BLOCK, f"{path}::{block}"), source.blocks.get(block, ABSENT))
-                        name = block.partition(".")[0]
-                        if name in source.definitions:  # whose tests may all be those of a base, from another file
-                            yield Read(Input(Kind.DEFINITIONS, f"{path}::{name}"), ABSENT)
+                    if name in source.definitions:  # pytest has found it: what runs may all be that of a base
+                        yield Read(Input(Kind.DEFINITIONS, f"{path}::{name}"), ABSENT)
         yield from self._declared(item, world.digest_of)
 
     def _files_of(self, own_file: str) -> list[str]:
@@ -174,9 +174,9 @@ def _wrapped(function: Any) -> Iterator[Any]:
         seen += 1
 
 
-def _class_blocks(cls: type, file: str) -> Iterator[str]:
-    """Names of the test's class and of its first-party bases that are defined in this file."""
+def _classes(cls: type) -> Iterator[tuple[str, str]]:
+    """The test's class and its bases: the file and the name of each."""
     for base in cls.__mro__:
-        module = sys.modules.get(base.__module__)
-        if getattr(module, "__file__", None) == file:
-            yield base.__qualname__
+        file = getattr(sys.modules.get(base.__module__), "__file__", None)
+        if isinstance(file, str):
+            yield file, base.__qualname__

@@ -219,6 +219,7 @@ class Case(unittest.TestCase):
 HEIRS = {
     "test_there.py": "import bases\nclass TestHeir(bases.Sized):\n    size = 2\ndef test_alone(): pass\n",
     "test_case.py": "from bases import Case as Base\nclass Heir(Base):\n    size = 2\ndef test_alone(): pass\n",
+    "heirs.py": "from bases import Sized\nclass TestHeir(Sized):\n    size = 2\n",
     "test_here.py": f"{BASES}\nclass TestHeir(Sized):\n    size = 2\nclass Heir(Case):\n    size = 2\n",
 }
 
@@ -228,6 +229,7 @@ def test_a_class_all_of_whose_tests_are_those_of_its_base_counts_for_them(name: 
     """Nothing that ran mentions it: pytest has found it, and its attributes are read through `self`."""
     project.write("bases.py", BASES)
     project.write(name, HEIRS[name])
+    project.write("test_taken.py", "from heirs import TestHeir\n" if name == "heirs.py" else "")
     assert project.run().exit == 0
     assert project.run().executed == set()
     project.write(name, HEIRS[name].replace("size = 2", "size = 20"))
