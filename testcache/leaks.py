@@ -20,11 +20,11 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import accumulate
 
+from testcache.code.source import Source
 from testcache.model import EVERY, STEP, Decision, Found, Hit, Input, Kind, Leftover, Miss, NodeId, Result, Trace
 from testcache.reasons import Reason
 from testcache.recording.ambience import HOLDER
 from testcache.recording.remains import modules_of
-from testcache.source import Source
 from testcache.storage.leaks import Leak
 
 SourceOf = Callable[[str], Source | None]

@@ -23,7 +23,7 @@ from testcache.storage.store import Store
 from testcache.structs import Struct
 
 if TYPE_CHECKING:
-    from testcache.source import Source
+    from testcache.code.source import Source
 
 NO_SALT = bytes(32)
 """Without a store nothing is kept, so nothing needs keeping secret."""

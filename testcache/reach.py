@@ -10,7 +10,7 @@ ran, or that runs when its modules are imported, could come upon its name. So na
 
 Names count without regard to the module they are in, but for one that a file defines and only reads as
 a plain name: that is its own, written `name@file` here. If `*` is reached, every name is (see
-`testcache.reflection`). If `*tax` is, so is what each file of the trace that is a module `tax`, or is in a
+`testcache.code.reflection`). If `*tax` is, so is what each file of the trace that is a module `tax`, or is in a
 package of that name, has: its definitions and what it imports, a module with all that it has in turn.
 
 A class that assumes another file's class to be open (see `openness`) concerns all that rest on its file,
@@ -29,13 +29,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from testcache.looks import ANY, HELD
+from testcache.code.looks import ANY, HELD
+from testcache.code.openness import Openness
 from testcache.model import ABSENT, EVERY, LISTED, Defined, Digest, Input, Kind, Read, Trace
-from testcache.openness import Openness
 from testcache.structs import Struct
 
 if TYPE_CHECKING:
-    from testcache.source import Source
+    from testcache.code.source import Source
 
 SourceOf = Callable[[str], "Source | None"]
 """The present Source of a file by its stored name, None if it is not there."""

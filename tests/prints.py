@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from testcache.source import Source, parse
+from testcache.code.source import Source, parse
 
 
 def read(code: str, *, collected: bool = False) -> Source:

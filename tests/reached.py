@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from prints import read
 
+from testcache.code.source import Source
 from testcache.model import ABSENT, Defined, Digest, Input, Kind, Read, Trace
 from testcache.reach import Reach
-from testcache.source import Source
 from testcache.trace import Verifier
 
 

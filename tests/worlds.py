@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from types import CodeType, FrameType, ModuleType
 from typing import Any
 
+from testcache.code.source import Source, parse
 from testcache.digest import of_text
 from testcache.model import ABSENT, Defined, Digest, Input, Kind, Read, Trace
-from testcache.source import Source, parse
 
 MODULES = ("alpha", "beta", "gamma")
 TESTS = "test_world"

@@ -10,7 +10,7 @@ from testcache.digest import DIGEST_FORMAT
 from testcache.model import Digest
 
 if TYPE_CHECKING:
-    from testcache.source import Source
+    from testcache.code.source import Source
 
 Fetch = Callable[[bytes], "Source | None"]
 
@@ -41,7 +41,7 @@ class Sources:
         if source is None:
             source = self._fetch(key)
             if source is None:
-                from testcache.source import parse  # a run in which nothing changed parses nothing
+                from testcache.code.source import parse  # a run in which nothing changed parses nothing
 
                 source = self._new[key] = parse(read(), collected=collected)
             self._known[key] = source

@@ -16,7 +16,7 @@ from testcache.inputs.variables import Variables
 from testcache.model import ABSENT, EVERY, Digest, Input, Kind
 
 if TYPE_CHECKING:
-    from testcache.source import Source
+    from testcache.code.source import Source
 
 
 class World:

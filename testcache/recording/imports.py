@@ -20,7 +20,7 @@ from os.path import abspath, isfile, join
 from types import ModuleType
 from typing import Any
 
-from testcache.definitions import PROGRAM
+from testcache.code.definitions import PROGRAM
 from testcache.inputs import files as fs
 from testcache.inputs.distributions import ALL, Distributions, canonical
 from testcache.inputs.modules import Modules, search_names

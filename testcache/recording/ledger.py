@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from weakref import WeakKeyDictionary
 
-from testcache.definitions import PROGRAM
+from testcache.code.definitions import PROGRAM
 from testcache.inputs import files as fs
 from testcache.inputs.interpreter import NO_BYTE_CODE
 from testcache.inputs.sources import is_collected

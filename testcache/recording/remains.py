@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Set
 
-from testcache.looks import ANY
+from testcache.code.looks import ANY
 from testcache.model import EVERY, Digest, Found
 from testcache.recording.context import Context, Place
 from testcache.recording.homes import Home
@@ -165,7 +165,7 @@ class Remains:
 def modules_of(place: str) -> frozenset[str]:
     """The mentions of the module that a place lies in, by whose code any name may be looked up: `*tax`.
 
-    See `testcache.reflection`.
+    See `testcache.code.reflection`.
     """
     return frozenset(ANY + part for part in place.partition("::")[0].removesuffix(".py").split("/"))
 

@@ -8,6 +8,7 @@ from os.path import dirname
 from types import ModuleType
 from typing import Protocol
 
+from testcache.code.source import Source, parse
 from testcache.inputs import files as fs
 from testcache.inputs.files import Files
 from testcache.inputs.roots import Roots
@@ -16,7 +17,6 @@ from testcache.model import SHELF, Digest, Input, Kind
 from testcache.reasons import Reason
 from testcache.recording.context import Context, Problem
 from testcache.recording.recorder import Recorder
-from testcache.source import Source, parse
 from testcache.structs import Struct, field
 
 MADE = "<made>"

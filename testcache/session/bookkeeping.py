@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from testcache.definitions import IMPORT
+from testcache.code.definitions import IMPORT
+from testcache.code.source import Source
 from testcache.recording.tape import Tape
-from testcache.source import Source
 
 TOLD = ("pytest_runtest_logstart", "pytest_runtest_logreport", "pytest_runtest_logfinish")
 """Hooks that are told of a test and cannot change what becomes of it."""

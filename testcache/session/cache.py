@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from functools import partial
 from typing import TYPE_CHECKING
 
+from testcache.code.source import Source
 from testcache.errors import BadRecord, StoreError
 from testcache.model import (
     TRACES_PER_TEST,
@@ -23,7 +24,6 @@ from testcache.model import (
 )
 from testcache.session.names import path_of
 from testcache.session.waiting import Carried
-from testcache.source import Source
 from testcache.storage.codec import decode_manifest, encode_manifest, encode_source
 from testcache.storage.definitions import save_definitions
 from testcache.storage.journal import Journal, recover

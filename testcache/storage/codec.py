@@ -11,7 +11,7 @@
     found     = blobs of msgpack [filler, place, value, late]
     report    = [template, [float, ...]]
     template  = msgpack [[name, ...], {...}]   names of the floats, and everything else
-    source    = format(1 byte) msgpack {field of testcache.source.Source: value, ...}
+    source    = format(1 byte) msgpack {field of testcache.code.source.Source: value, ...}
 
 Traces name parts, and parts name reads, by position, so that what 25 tests share is there once: about
 0.6 KiB a test at 30 inputs a test. Durations differ in reports that are otherwise the same, so floats
@@ -38,7 +38,7 @@ from testcache.model import Access, Digest, Found, Input, Kind, Leftover, Manife
 from testcache.storage.fold import MAX_EXPANDED_BYTES, Names, fold, unfold
 
 if TYPE_CHECKING:
-    from testcache.source import Source
+    from testcache.code.source import Source
 
 MANIFEST_FORMAT = 4
 SOURCE_FORMAT = 14
@@ -177,7 +177,7 @@ def encode_source(source: Source) -> bytes:
 
 def decode_source(data: bytes) -> Source:
     """Return the source record. Raises BadRecord: not one of this format, or too large."""
-    from testcache.source import Source
+    from testcache.code.source import Source
 
     with _named("source"):
         return _decoder(Source).decode(_body(data, SOURCE_FORMAT))

@@ -16,7 +16,7 @@ from testcache.storage.codec import decode_value, encode_value
 from testcache.storage.store import Store
 
 if TYPE_CHECKING:
-    from testcache.source import Source
+    from testcache.code.source import Source
 
 SPACE = "definitions"
 

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from manifests import DIGESTS, MANIFESTS, PLAIN
 
+from testcache.code.source import Source, parse
 from testcache.errors import BadRecord
 from testcache.model import (
     Access,
@@ -26,7 +27,6 @@ from testcache.model import (
     Read,
     Trace,
 )
-from testcache.source import Source, parse
 from testcache.storage import codec, fold
 from testcache.storage.codec import (
     decode_manifest,

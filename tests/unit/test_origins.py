@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from prints import is_separable, read
 
-from testcache.source import Source
+from testcache.code.source import Source
 
 
 def read_test(code: str) -> Source:

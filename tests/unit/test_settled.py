@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from prints import changed, read
 
-from testcache import settled
+from testcache.code import settled
 
 LISTER = "import sys\ndef pytest_load_initial_conftests():\n    print(*sys.modules, file=sys.__stderr__)\n"
 

@@ -8,9 +8,9 @@ import warnings
 import pytest
 from prints import changed, read
 
+from testcache.code.source import Source, parse
 from testcache.digest import of_bytes
 from testcache.model import LISTED
-from testcache.source import Source, parse
 
 BOM = b"\xef\xbb\xbf"
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from testcache.source import Source, parse
+from testcache.code.source import Source, parse
 
 STDLIB = Path(sysconfig.get_paths()["stdlib"])
 CORPUS = sorted(path for path in (*STDLIB.glob("*.py"), *STDLIB.glob("*/*.py")) if 500 < path.stat().st_size < 60_000)

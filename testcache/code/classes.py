@@ -18,10 +18,10 @@ import ast
 import builtins
 from collections import Counter
 
-from testcache.attributes import Facts, bound, fits_sort, is_field, is_plain_name, slots_fit, value_sort
-from testcache.decorators import is_sure_function, sort_of_method
-from testcache.evaluation import Surroundings
-from testcache.sorts import UNKNOWN
+from testcache.code.attributes import Facts, bound, fits_sort, is_field, is_plain_name, slots_fit, value_sort
+from testcache.code.decorators import is_sure_function, sort_of_method
+from testcache.code.evaluation import Surroundings
+from testcache.code.sorts import UNKNOWN
 from testcache.structs import replace
 
 _EXCEPTIONS: dict[str, type[BaseException]] = {

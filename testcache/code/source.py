@@ -7,16 +7,16 @@ import warnings
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 
-from testcache import definitions, effects, outline, reflection, separable, settled
-from testcache.definitions import IDLE, IMPORT, PROGRAM, Split
+from testcache.code import definitions, effects, outline, reflection, separable, settled
+from testcache.code.definitions import IDLE, IMPORT, PROGRAM, Split
+from testcache.code.looks import ANY, HELD, SOME, TAKEN, Imported, Look
+from testcache.code.nodes import last_name
+from testcache.code.outline import DOCSTRING, GENERATOR, Definition, Function, Outline, Part
+from testcache.code.separable import without
+from testcache.code.syntax import held, mentions, parameters, write
 from testcache.digest import of_bytes, of_fields, of_text
-from testcache.looks import ANY, HELD, SOME, TAKEN, Imported, Look
 from testcache.model import LISTED, Defined, Digest
-from testcache.nodes import last_name
-from testcache.outline import DOCSTRING, GENERATOR, Definition, Function, Outline, Part
-from testcache.separable import without
 from testcache.structs import Struct, field
-from testcache.syntax import held, mentions, parameters, write
 
 WHOLE = "*"
 """Name of the block that is the body of a collected file as if nothing in it were separable."""
@@ -47,7 +47,7 @@ class Source(Struct, frozen=True):
             has a span for each stretch of lines between its methods; so has `__main__`.
         mentions: names that each block mentions, "" for the body: names read, attributes, imports
             (but not those of the body), and texts that are a name or a dotted path; and what
-            `testcache.reflection` says. {"*"} if not known.
+            `testcache.code.reflection` says. {"*"} if not known.
         parsed: False if Python cannot parse the file, or only with more stack: `body` is then
             the digest of its bytes, and there are no blocks and no definitions.
         definitions: each definition by name.

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 import keyword
 
-from testcache import settled
-from testcache.evaluation import Surroundings
-from testcache.nodes import last_name, text_of
-from testcache.sorts import HASHABLE, INSTANCE, UNKNOWN
+from testcache.code import settled
+from testcache.code.evaluation import Surroundings
+from testcache.code.nodes import last_name, text_of
+from testcache.code.sorts import HASHABLE, INSTANCE, UNKNOWN
 from testcache.structs import Struct, field
 
 _SPECIAL = frozenset(

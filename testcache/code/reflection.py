@@ -24,13 +24,13 @@ import ast
 import re
 from collections.abc import Iterator
 
-from testcache.bindings import own_names
-from testcache.flows import PARTS
-from testcache.looks import ANY, SOME, TAKEN, Look
-from testcache.lookups import attributes_taken, frame_parts, keeps_frame, look_up
-from testcache.nodes import FUNCTIONS, last_name, text_of
-from testcache.outline import Function
-from testcache.patches import PATCHERS, patched
+from testcache.code.bindings import own_names
+from testcache.code.flows import PARTS
+from testcache.code.looks import ANY, SOME, TAKEN, Look
+from testcache.code.lookups import attributes_taken, frame_parts, keeps_frame, look_up
+from testcache.code.nodes import FUNCTIONS, last_name, text_of
+from testcache.code.outline import Function
+from testcache.code.patches import PATCHERS, patched
 
 _SEES_ALL = frozenset({"globals", "eval", "exec", "compile", "__annotations__"})
 """Built-in names that reach any other; attributes of that name (`re.compile`) are others."""

@@ -14,10 +14,10 @@ import posixpath
 from collections.abc import Callable, Iterator, Set
 from typing import TYPE_CHECKING
 
-from testcache.attributes import Facts
+from testcache.code.attributes import Facts
 
 if TYPE_CHECKING:
-    from testcache.source import Source
+    from testcache.code.source import Source
 
 _OPEN, _CLASS, _ASSUMES = "open ", "class", " <"
 _SORTS = frozenset({"plain", "exception", "protocol", "dataclass", "frozen dataclass"})

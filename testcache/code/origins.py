@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections import Counter
 
-from testcache.outline import Function, Outline
+from testcache.code.outline import Function, Outline
 from testcache.structs import Struct
 
 FIXTURES = frozenset({"pytest.fixture", "pytest.yield_fixture", "pytest_asyncio.fixture"})

@@ -27,15 +27,15 @@ import re
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator
 
-from testcache import openness, origins, settled
-from testcache.calls import constant_text
-from testcache.classes import Classes
-from testcache.decorators import is_sure_function
-from testcache.evaluation import Surroundings
-from testcache.looks import Look
-from testcache.nodes import is_text, runs_as_program, text_of
-from testcache.outline import Outline, Part
-from testcache.sorts import HASHABLE, UNKNOWN
+from testcache.code import openness, origins, settled
+from testcache.code.calls import constant_text
+from testcache.code.classes import Classes
+from testcache.code.decorators import is_sure_function
+from testcache.code.evaluation import Surroundings
+from testcache.code.looks import Look
+from testcache.code.nodes import is_text, runs_as_program, text_of
+from testcache.code.outline import Outline, Part
+from testcache.code.sorts import HASHABLE, UNKNOWN
 from testcache.structs import Struct, field
 
 _WORD = re.compile(r"[^\W\d]\w*")

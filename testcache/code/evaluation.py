@@ -18,10 +18,10 @@ import ast
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from testcache import calls, generics, settled
-from testcache.nodes import is_divisor, is_expression, is_small, is_text, is_version, text_of
-from testcache.origins import Origins
-from testcache.sorts import (
+from testcache.code import calls, generics, settled
+from testcache.code.nodes import is_divisor, is_expression, is_small, is_text, is_version, text_of
+from testcache.code.origins import Origins
+from testcache.code.sorts import (
     ATTRIBUTES,
     BUILTINS,
     CONSTANTS,

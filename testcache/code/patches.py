@@ -6,8 +6,8 @@ import ast
 import re
 from collections.abc import Iterator
 
-from testcache.looks import ANY
-from testcache.nodes import last_name, text_of
+from testcache.code.looks import ANY
+from testcache.code.nodes import last_name, text_of
 
 PATCHERS = frozenset({"patch", "multiple", "setattr", "delattr", "create_autospec"})
 

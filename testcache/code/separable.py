@@ -16,10 +16,10 @@ import ast
 from collections import Counter
 from collections.abc import Iterator
 
-from testcache import origins
-from testcache.origins import Origins
-from testcache.outline import Definition, Function, Outline
-from testcache.syntax import mentions, stores
+from testcache.code import origins
+from testcache.code.origins import Origins
+from testcache.code.outline import Definition, Function, Outline
+from testcache.code.syntax import mentions, stores
 
 _ENUMERATORS = frozenset(
     (  # noqa: SIM905

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
-from testcache.nodes import FUNCTIONS, children
+from testcache.code.nodes import FUNCTIONS, children
 
 _DEFINITIONS = frozenset({*FUNCTIONS, ast.ClassDef})
 _NAMED = frozenset({ast.ExceptHandler, ast.MatchAs, ast.MatchStar, ast.MatchMapping})

@@ -9,8 +9,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from testcache.looks import SOME, TAKEN
-from testcache.nodes import last_name, text_of
+from testcache.code.looks import SOME, TAKEN
+from testcache.code.nodes import last_name, text_of
 from testcache.structs import Struct
 
 _FRAMES = frozenset({"_getframe", "currentframe"})

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 
-from testcache.evaluation import Surroundings
-from testcache.nodes import last_name
-from testcache.outline import Function
-from testcache.sorts import UNKNOWN
+from testcache.code.evaluation import Surroundings
+from testcache.code.nodes import last_name
+from testcache.code.outline import Function
+from testcache.code.sorts import UNKNOWN
 
 _PURE = frozenset(
     (  # noqa: SIM905

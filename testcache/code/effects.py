@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import ast
 
-from testcache.nodes import FUNCTIONS, children, runs_as_program
-from testcache.outline import Outline
+from testcache.code.nodes import FUNCTIONS, children, runs_as_program
+from testcache.code.outline import Outline
 
 _HARMLESS = frozenset({"pytest", "__future__", "typing"})
 _SETTERS = frozenset({"setattr", "delattr"})

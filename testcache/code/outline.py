@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from typing import TypeAlias
 
-from testcache.nodes import first_line
+from testcache.code.nodes import first_line
+from testcache.code.syntax import header, write
 from testcache.structs import Struct, field
-from testcache.syntax import header, write
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 """A `def` statement."""

@@ -163,7 +163,7 @@ def sort_of_method(owner: str, method: str, args: Sequence[str]) -> str | None:
 def sort_of(name: str, args: Sequence[str], keywords: Mapping[str, str | None]) -> str | None:
     """The sort of what a call gives, by the sorts of its arguments; None if it may fail or is not known.
 
-    The sorts are those of `testcache.evaluation`.
+    The sorts are those of `testcache.code.evaluation`.
     """
     if not args and not keywords:
         return "path" if name in _PATHS else _NOTHING.get(name)
