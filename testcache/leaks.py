@@ -20,6 +20,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import accumulate
 
+from testcache.code.looks import EVERYWHERE
 from testcache.code.source import Source
 from testcache.model import EVERY, STEP, Decision, Found, Hit, Input, Kind, Leftover, Miss, NodeId, Result, Trace
 from testcache.reasons import Reason
@@ -351,7 +352,7 @@ class _Reached:
             source = self._source_of(path)
             # A class of tests whose header counts in a block of its own mentions nothing: it runs with the import.
             names = source.mentions.get(name, frozenset()) if source is not None else frozenset((EVERY,))
-            if EVERY in names:
+            if not EVERYWHERE.isdisjoint(names):
                 known = frozenset(range(len(self._leaks)))
             else:
                 known = frozenset().union(*(self._by_name[name] for name in self._by_name.keys() & names))

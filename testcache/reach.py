@@ -29,7 +29,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from testcache.code.looks import ANY, HELD
+from testcache.code.looks import ANY, HELD, OWN
 from testcache.code.openness import Openness
 from testcache.model import ABSENT, EVERY, LISTED, Defined, Digest, Input, Kind, Read, Trace
 from testcache.structs import Struct
@@ -246,7 +246,10 @@ def _own(name: str, path: str) -> str:
 def _meant(names: Iterable[str], path: str, source: Source) -> Iterator[str]:
     """What mentions in a file are mentions of."""
     for name in names:
-        yield _own(name, path) if name in source.definitions and name not in source.ambiguous else name
+        if name == OWN:
+            yield _modules(path.removesuffix("/__init__.py"))[-1]
+        else:
+            yield _own(name, path) if name in source.definitions and name not in source.ambiguous else name
 
 
 def _ways_to(name: str, path: str) -> list[str]:

@@ -270,6 +270,8 @@ class Maker:
         ]
         wild = [
             f"globals().get('K' + str({digit}))",
+            f"globals()['K' + str({digit})]",
+            f"('K' + str({digit})) in globals()",
             f"eval('K' + str({digit}))",
             f"({name}.__subclasses__() if isinstance({name}, type) else 0)",
         ]

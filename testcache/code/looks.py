@@ -9,6 +9,12 @@ from testcache.structs import Struct, field
 ANY = "*"
 """Stands for every name."""
 
+OWN = "*."
+"""Stands for every name of the very file, and what it imports: `globals()[name]`."""
+
+EVERYWHERE = frozenset({ANY, OWN})
+"""Mentions by which code may come upon any place in memory."""
+
 TAKEN = "^"
 """Before the name of an attribute: its value is handed on, where `x.tax.RATE` only reads through it."""
 
@@ -78,6 +84,8 @@ class Imported:
         if not self._wild.isdisjoint(read):
             found.add(ANY)
         for first, last in look.handed:
+            if first != last and last.startswith("__"):
+                continue  # no module has such a name
             if first in self._origins:
                 found.update(ANY + name for name in (self._origins[first] if first == last else (last,)))
             elif self.star:

@@ -28,33 +28,49 @@ class LookUp(Struct, frozen=True):
         inside: what is looked into.
         given: expressions whose values may be the result instead.
         tells: whether the result is the value of that name.
+        own: whether any name of the very file is asked for.
     """
 
     text: str
     inside: tuple[ast.expr, ...]
     given: tuple[ast.expr, ...] = ()
     tells: bool = True
+    own: bool = False
 
 
 def look_up(node: ast.AST) -> LookUp | None:
-    """`ns["x"]`, `ns.get("x", default)` or `"x" in ns`, where `ns` is a namespace; `x in sys.modules`."""
+    """`ns["x"]`, `ns.get("x", default)` or `"x" in ns`, where `ns` is a namespace; `x in sys.modules`.
+
+    Of the file's own one, `globals()`, also with a name that only the run knows.
+    """
     match node:
         case ast.Subscript(value=holder, slice=ast.Constant(value=str(text)), ctx=ast.Load()):
             inside = _namespace(holder)
             return LookUp(text, inside) if inside is not None else None
+        case ast.Subscript(value=holder, slice=key, ctx=ast.Load()) if _is_globals(holder):
+            return LookUp("", (key,), own=True)
         case ast.Call(func=ast.Attribute(value=holder, attr="get"), args=[key, *given], keywords=[]) if text_of(key):
             inside = _namespace(holder)
             starred = any(isinstance(part, ast.Starred) for part in given)
             return LookUp(text_of(key), inside, tuple(given)) if inside is not None and not starred else None
+        case ast.Call(func=ast.Attribute(value=holder, attr="get"), args=[key, *given], keywords=[]):
+            starred = any(isinstance(part, ast.Starred) for part in (key, *given))
+            return LookUp("", (key,), tuple(given), own=True) if _is_globals(holder) and not starred else None
         case ast.Compare(left=key, ops=[ast.In() | ast.NotIn()], comparators=[holder]):
             inside = _namespace(holder)
             if inside is None:
                 return None
             if text_of(key):
                 return LookUp(text_of(key), inside, tells=False)
+            if _is_globals(holder):
+                return LookUp("", (key,), tells=False, own=True)
             named = isinstance(holder, ast.Attribute) and holder.attr == "modules"
             return LookUp("", (key, *inside), tells=False) if named else None
     return None
+
+
+def _is_globals(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and ast.unparse(node) == "globals()"
 
 
 def _namespace(node: ast.expr) -> tuple[ast.expr, ...] | None:

@@ -23,6 +23,7 @@ from itertools import chain
 from operator import is_
 from types import ModuleType
 
+from testcache.code.looks import EVERYWHERE
 from testcache.digest import of_fields
 from testcache.model import ABSENT, EVERY, INSIDE, STEP, Access, Digest, Found, Kind, Leftover, NodeId
 from testcache.recording import anatomy
@@ -45,7 +46,7 @@ from testcache.structs import replace
 _NOTHING: frozenset[Found] = frozenset()
 _Step = int | tuple[object, ...]
 
-_MEDDLING: frozenset[str] = frozenset({"cache_clear", "cache_info", EVERY})
+_MEDDLING: frozenset[str] = EVERYWHERE | {"cache_clear", "cache_info"}
 """Names of those who may know what is in an `lru_cache` without being given any of it."""
 
 STEPS = ".[(<{~"

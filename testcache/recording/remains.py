@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Set
 
-from testcache.code.looks import ANY
-from testcache.model import EVERY, Digest, Found
+from testcache.code.looks import ANY, EVERYWHERE
+from testcache.model import Digest, Found
 from testcache.recording.context import Context, Place
 from testcache.recording.homes import Home
 from testcache.recording.keepers import Names
@@ -152,7 +152,7 @@ class Remains:
         return reached
 
     def _mentioned(self, names: Names) -> Iterable[_Group]:
-        if EVERY in names:
+        if not EVERYWHERE.isdisjoint(names):
             return self._groups.keys()
         found: set[_Group] = set()
         for name in self._by_name.keys() & names:
@@ -171,7 +171,9 @@ def modules_of(place: str) -> frozenset[str]:
 
 
 def _may_reach(names: Names, entry: Entry) -> bool:
-    return EVERY in names or not (entry.names.isdisjoint(names) and modules_of(entry.holder).isdisjoint(names))
+    return not EVERYWHERE.isdisjoint(names) or not (
+        entry.names.isdisjoint(names) and modules_of(entry.holder).isdisjoint(names)
+    )
 
 
 def _discard(index: dict[str, set[_Group]], key: str, group: _Group) -> None:

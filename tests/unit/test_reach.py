@@ -199,6 +199,18 @@ def test_a_module_that_an_object_holds(block: str, sees: bool) -> None:
     assert edited(KEEPER, "use.py::App.__init__ use.py::read", "RATE = 3", "RATE = 4") == {"RATE"}
 
 
+@pytest.mark.parametrize("path", ["use.py", "use/__init__.py", "shop/use.py"])
+def test_a_file_that_asks_itself_for_any_name(path: str) -> None:
+    """It reaches its own names and what it imports, and none of a file that has nothing to do with it."""
+    own = "A = 1\ndef ask(name): return globals()[name]\n"
+    for head, reached in (("", set()), ("import tax\n", {"RATE"})):
+        files = {path: head + own, "tax.py": TAX, "__init__.py": "B = 1\n"}
+        edits = {"tax.py": TAX.replace("RATE = 3", "RATE = 4"), "__init__.py": "B = 2\n"}
+        assert matter(files, files | {"tax.py": edits["tax.py"]}, f"{path}::ask") == reached
+        assert matter(files, files | {"__init__.py": edits["__init__.py"]}, f"{path}::ask") == set()
+        assert matter(files, files | {path: head + own.replace("A = 1", "A = 2")}, f"{path}::ask") == {"A"}
+
+
 def test_a_name_that_a_file_defines_itself_is_its_own() -> None:
     """Another file has one of that name: it matters only to who may mean that one."""
     own = (
