@@ -248,13 +248,19 @@ def _meant(names: Iterable[str], path: str, source: Source) -> Iterator[str]:
     for name in names:
         if name == OWN:
             yield _modules(path.removesuffix("/__init__.py"))[-1]
+        elif name.startswith(OWN):
+            yield _own(name, path)
+            begun = (one for one in source.uses.get(LISTED, ()) if one.lstrip(ANY + HELD).startswith(name[len(OWN) :]))
+            yield from begun
         else:
             yield _own(name, path) if name in source.definitions and name not in source.ambiguous else name
 
 
 def _ways_to(name: str, path: str) -> list[str]:
     """The mentions by which one comes to a name of a file."""
-    return [name, _own(name, path), *_modules(path)]
+    plain = name.removeprefix(HELD)
+    beginnings = (_own(OWN + plain[:end], path) for end in range(1, len(plain) + 1))
+    return [name, _own(name, path), *_modules(path), *beginnings]
 
 
 def _modules(path: str) -> list[str]:

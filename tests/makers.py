@@ -272,6 +272,7 @@ class Maker:
             f"globals().get('K' + str({digit}))",
             f"globals()['K' + str({digit})]",
             f"('K' + str({digit})) in globals()",
+            f"globals()[f'K{{{digit}}}']",
             f"eval('K' + str({digit}))",
             f"({name}.__subclasses__() if isinstance({name}, type) else 0)",
         ]

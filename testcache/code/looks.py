@@ -10,9 +10,12 @@ ANY = "*"
 """Stands for every name."""
 
 OWN = "*."
-"""Stands for every name of the very file, and what it imports: `globals()[name]`."""
+"""Stands for every name of the very file, and what it imports: `globals()[name]`; `*._` for those that begin so."""
 
-EVERYWHERE = frozenset({ANY, OWN})
+ANYWHERE = "*@"
+"""Comes with it, and says no more than that: any place in memory may be meant."""
+
+EVERYWHERE = frozenset({ANY, ANYWHERE})
 """Mentions by which code may come upon any place in memory."""
 
 TAKEN = "^"

@@ -28,14 +28,14 @@ class LookUp(Struct, frozen=True):
         inside: what is looked into.
         given: expressions whose values may be the result instead.
         tells: whether the result is the value of that name.
-        own: whether any name of the very file is asked for.
+        own: what the name begins with, if it is one of the very file that only the run knows.
     """
 
     text: str
     inside: tuple[ast.expr, ...]
     given: tuple[ast.expr, ...] = ()
     tells: bool = True
-    own: bool = False
+    own: str | None = None
 
 
 def look_up(node: ast.AST) -> LookUp | None:
@@ -48,14 +48,16 @@ def look_up(node: ast.AST) -> LookUp | None:
             inside = _namespace(holder)
             return LookUp(text, inside) if inside is not None else None
         case ast.Subscript(value=holder, slice=key, ctx=ast.Load()) if _is_globals(holder):
-            return LookUp("", (key,), own=True)
+            return LookUp("", (key,), own=_beginning(key))
         case ast.Call(func=ast.Attribute(value=holder, attr="get"), args=[key, *given], keywords=[]) if text_of(key):
             inside = _namespace(holder)
             starred = any(isinstance(part, ast.Starred) for part in given)
             return LookUp(text_of(key), inside, tuple(given)) if inside is not None and not starred else None
         case ast.Call(func=ast.Attribute(value=holder, attr="get"), args=[key, *given], keywords=[]):
             starred = any(isinstance(part, ast.Starred) for part in (key, *given))
-            return LookUp("", (key,), tuple(given), own=True) if _is_globals(holder) and not starred else None
+            if not _is_globals(holder) or starred:
+                return None
+            return LookUp("", (key,), tuple(given), own=_beginning(key))
         case ast.Compare(left=key, ops=[ast.In() | ast.NotIn()], comparators=[holder]):
             inside = _namespace(holder)
             if inside is None:
@@ -63,10 +65,19 @@ def look_up(node: ast.AST) -> LookUp | None:
             if text_of(key):
                 return LookUp(text_of(key), inside, tells=False)
             if _is_globals(holder):
-                return LookUp("", (key,), tells=False, own=True)
+                return LookUp("", (key,), tells=False, own=_beginning(key))
             named = isinstance(holder, ast.Attribute) and holder.attr == "modules"
             return LookUp("", (key, *inside), tells=False) if named else None
     return None
+
+
+def _beginning(key: ast.expr) -> str:
+    """The text that a name put together begins with: `f"_{name}"`, `"on_" + event`."""
+    if isinstance(key, ast.JoinedStr):
+        return text_of(key.values[0]) if key.values else ""
+    if isinstance(key, ast.BinOp) and isinstance(key.op, ast.Add):
+        return text_of(key.left) or _beginning(key.left)
+    return ""
 
 
 def _is_globals(node: ast.expr) -> bool:

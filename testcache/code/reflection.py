@@ -5,7 +5,8 @@ mentions of their own:
 
     *       any name of any module: `globals()`, `eval`, `sys.modules`, `pickle`, ... (but `globals()["x"]`
             is a mention of `x`: see `lookups`)
-    *.      any name of the very file: `globals()[name]`, with a name that only the run knows
+    *.      any name of the very file: `globals()[name]`, with a name that only the run knows; `*.on_` if it
+            begins so
     *tax    any name of a module called `tax`: the value of that name was handed on (an argument, an
             assignment, a returned value, ...), and whoever gets a module may list its names. If it was
             put into an attribute, that is who takes the attribute as a value, not who reads `x.tax.RATE`
@@ -27,7 +28,7 @@ from collections.abc import Iterator
 
 from testcache.code.bindings import own_names
 from testcache.code.flows import PARTS
-from testcache.code.looks import ANY, OWN, SOME, TAKEN, Look
+from testcache.code.looks import ANY, ANYWHERE, OWN, SOME, TAKEN, Look
 from testcache.code.lookups import attributes_taken, frame_parts, keeps_frame, look_up
 from testcache.code.nodes import FUNCTIONS, last_name, text_of
 from testcache.code.outline import Function
@@ -165,8 +166,8 @@ def _look_up(node: ast.AST, handed: bool, hidden: frozenset[str], place: int, lo
     if found is None:
         return False
     _written(found.text, handed and found.tells, look)
-    if found.own:
-        look.names.add(OWN)
+    if found.own is not None:
+        look.names.update((OWN + found.own, ANYWHERE))
     stack += [(part, False, hidden, place) for part in found.inside]
     stack += [(part, True, hidden, place) for part in found.given]
     return True

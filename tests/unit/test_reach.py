@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import textwrap
 import time
 import warnings
 
@@ -209,6 +210,29 @@ def test_a_file_that_asks_itself_for_any_name(path: str) -> None:
         assert matter(files, files | {"tax.py": edits["tax.py"]}, f"{path}::ask") == reached
         assert matter(files, files | {"__init__.py": edits["__init__.py"]}, f"{path}::ask") == set()
         assert matter(files, files | {path: head + own.replace("A = 1", "A = 2")}, f"{path}::ask") == {"A"}
+
+
+def test_a_file_that_asks_itself_for_names_that_begin_alike() -> None:
+    """Those that come, go or change, and those that it imports, under whatever name."""
+    ask = "def ask(name): return globals()[f'on_{name}']\n"
+    own = "on_a = 1\ndef on_b(x=1): return x\noff = 1\n"
+    imports = "from tax import RATE as on_rate, LOW, on_tax\n"
+    tax = f"{textwrap.dedent(TAX)}\non_tax = 1\nspare = 1\n"
+    files = {"use.py": imports + own + ask, "tax.py": tax}
+
+    def changed(name: str, old: str, new: str) -> set[str] | None:
+        assert files[name].count(old) == 1
+        return matter(files, files | {name: files[name].replace(old, new)}, "use.py::ask")
+
+    assert changed("use.py", "on_a = 1", "on_a = 2") == {"on_a"}
+    assert changed("use.py", "on_a = 1\n", "") == {"on_a"}
+    assert changed("use.py", "off = 1", "off = 1\non_c = 1") == {"on_c"}
+    assert changed("use.py", "x=1", "x=2") == {"on_b"}
+    assert changed("use.py", "off = 1", "off = 2") == set()
+    assert changed("tax.py", "RATE = 3", "RATE = 4") == {"RATE"}
+    assert changed("tax.py", "on_tax = 1", "on_tax = 2") == {"on_tax"}
+    assert changed("tax.py", "LOW = 1", "LOW = 2") == set()
+    assert changed("tax.py", "spare = 1", "spare = 2") == set()
 
 
 def test_a_name_that_a_file_defines_itself_is_its_own() -> None:

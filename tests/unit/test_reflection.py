@@ -89,8 +89,16 @@ def test_what_may_reach_any_name(statement: str) -> None:
 def test_what_may_reach_any_name_of_the_file_itself(statement: str) -> None:
     """The file's own namespace, asked for a name that only the run knows."""
     found = mentions(statement)
-    assert "*." in found
+    assert {"*.", "*@"} <= found
     assert "*" not in found
+
+
+@pytest.mark.parametrize("key", ["f'on_{given}'", "'on_' + given", "'on_' + given + 'x'"])
+def test_the_beginning_of_a_name_counts(key: str) -> None:
+    """Of the file's own names only those can be meant that begin so."""
+    found = mentions(f"globals()[{key}]")
+    assert {"*.on_", "*@"} <= found
+    assert found.isdisjoint({"*", "*."})
 
 
 @pytest.mark.parametrize(
