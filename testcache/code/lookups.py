@@ -41,9 +41,14 @@ class LookUp(Struct, frozen=True):
 def look_up(node: ast.AST) -> LookUp | None:
     """`ns["x"]`, `ns.get("x", default)` or `"x" in ns`, where `ns` is a namespace; `x in sys.modules`.
 
-    Of the file's own one, `globals()`, also with a name that only the run knows.
+    Of the file's own one, `globals()`, also with a name that only the run knows; so with
+    `getattr(sys.modules[__name__], name)`.
     """
     match node:
+        case ast.Call(func=ast.Name(id="getattr"), args=[owner, key, *given], keywords=[]) if _is_own_module(owner):
+            if any(isinstance(part, ast.Starred) for part in (key, *given)):
+                return None
+            return LookUp(text_of(key), (key,), tuple(given), own=None if text_of(key) else _beginning(key))
         case ast.Subscript(value=holder, slice=ast.Constant(value=str(text)), ctx=ast.Load()):
             inside = _namespace(holder)
             return LookUp(text, inside) if inside is not None else None
@@ -78,6 +83,10 @@ def _beginning(key: ast.expr) -> str:
     if isinstance(key, ast.BinOp) and isinstance(key.op, ast.Add):
         return text_of(key.left) or _beginning(key.left)
     return ""
+
+
+def _is_own_module(node: ast.expr) -> bool:
+    return isinstance(node, ast.Subscript) and ast.unparse(node) == "sys.modules[__name__]"
 
 
 def _is_globals(node: ast.expr) -> bool:

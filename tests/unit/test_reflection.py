@@ -85,7 +85,10 @@ def test_what_may_reach_any_name(statement: str) -> None:
     assert "*" in mentions(statement)
 
 
-@pytest.mark.parametrize("statement", ["globals()[given]", "globals().get(given, 1)", "given in globals()"])
+@pytest.mark.parametrize(
+    "statement",
+    ["globals()[given]", "globals().get(given, 1)", "given in globals()", "getattr(sys.modules[__name__], given)"],
+)
 def test_what_may_reach_any_name_of_the_file_itself(statement: str) -> None:
     """The file's own namespace, asked for a name that only the run knows."""
     found = mentions(statement)
