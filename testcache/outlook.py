@@ -93,7 +93,7 @@ class Outlook:
             self._unstored.setdefault(node.partition("::")[0], []).append(node)
         self.corrupt = 0
         self._whole: set[tuple[str, bytes]] | None = None
-        reach = Reach(self.world.source, load_definitions(store))
+        reach = Reach(self.world.source, load_definitions(store), self.world.words)
         learns = project.settings.library_state == "learned"
         self._verifier = Verifier(self.world.digest_of, reach, self._traces_of, learns=learns)
         self._quarantine = Quarantine(store, self.environment, self.world.digest_of, reach)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from testcache.structs import Struct, field
 
@@ -26,6 +26,15 @@ SOME = "?"
 
 HELD = "&"
 """Before the name of a function: its docstring and its annotations, which nobody can see who only calls it."""
+
+
+class _Anything:
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+ANYTHING: Container[str] = _Anything()
+"""The names in a file of which it is not known what it holds."""
 
 
 class Look(Struct):

@@ -14,9 +14,8 @@ import posixpath
 from collections.abc import Callable, Iterator, Set
 from typing import TYPE_CHECKING
 
-from testcache.code.attributes import Facts
-
 if TYPE_CHECKING:
+    from testcache.code.attributes import Facts
     from testcache.code.source import Source
 
 _OPEN, _CLASS, _ASSUMES = "open ", "class", " <"

@@ -77,6 +77,7 @@ _HANDED = _LISTERS | _IMPORTERS
 
 _MODULE, _CLASS, _FUNCTION = range(3)
 _WORD = re.compile(r"[^\W\d]\w*")
+_THROUGH = re.compile(r"\.([^\W\d]\w*)")
 _TYPE = re.compile(r"[\w.\s,|\[\]'\"()-]{1,200}\Z")
 
 
@@ -266,6 +267,8 @@ def _text(text: str, look: Look) -> None:
     code = "import " in text or ">>> " in text
     if code or (("[" in text or "|" in text) and _TYPE.match(text)):
         look.names.update(_WORD.findall(text))
+    if "{" in text:  # to be filled in: "{app.tax.RATE}", "{{ app.tax.RATE }}"
+        look.names.update(_THROUGH.findall(text))
 
 
 def _examples(docstring: str) -> set[str]:

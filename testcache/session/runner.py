@@ -165,7 +165,7 @@ class Runner:
         exact = self.recording.totals is not None
         required = acting(self.recording.tape, self.world.roots)
         self._import_lacking(items, required)
-        reach = all_matter if exact else Reach(self.world.source, load_definitions(self.store))
+        reach = all_matter if exact else Reach(self.world.source, load_definitions(self.store), self.world.words)
         self.cache = Cache(
             self.store,
             self.environment,

@@ -237,3 +237,28 @@ def test_a_class_all_of_whose_tests_are_those_of_its_base_counts_for_them(name: 
     failed = {test for test, outcome in run.outcomes.items() if outcome == "failed"}
     assert failed == {test for test in run.outcomes if "Heir" in test}
     assert f"{len(failed)} run ({len(failed)} changed)" in run.summary
+
+
+PAGES = """
+import pathlib
+from app import App
+
+def test_page(): assert pathlib.Path("page.txt").read_text().format(App()) == "3"
+def test_text(): assert "{0.tax.RATE}".format(App()) == "3"
+def test_read(): assert App().tax.RATE == 3
+def test_other(): assert App()
+"""
+
+
+def test_a_module_in_an_attribute_is_read_by_who_names_it_there(project: Project) -> None:
+    """In code, in a text of the code, or in a file that is filled in; who only has the object is left be."""
+    project.write("tax.py", "RATE = 3\n")
+    project.write("app.py", "import tax\nclass App:\n    def __init__(self): self.tax = tax\n")
+    project.write("page.txt", "{0.tax.RATE}")
+    project.write("test_pages.py", PAGES)
+    project.run()
+    project.edit("tax.py", "RATE = 3", "RATE = 4")
+    run = project.run()
+    failed = {test for test, outcome in run.outcomes.items() if outcome == "failed"}
+    assert failed == {f"test_pages.py::test_{name}" for name in ("page", "text", "read")}
+    assert "1 cached, 3 run" in run.summary
