@@ -6,10 +6,11 @@ import argparse
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from benchmarks import page, scale
-from benchmarks.measure import Ran, in_turns, run
+from benchmarks.measure import FRESH_S, Ran, in_turns, run
 from benchmarks.suites import SUITES, Suite
 from benchmarks.tools import BARE, TESTCACHE, Tool, chosen
 
@@ -82,6 +83,7 @@ def measured(suite: Suite, rounds: int) -> page.Row:
         edited = {name: bench.edited() for name, bench in benches.items() if name != BARE.name}
         ours = benches[TESTCACHE.name]
         alone: list[str | Path] = [ours.python, "-m", "testcache", "run", *OPTIONS]
+        time.sleep(FRESH_S)
         for _ in range(2):
             run(alone, ours.tree, suite.source)
         quick = in_turns(

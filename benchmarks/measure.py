@@ -48,6 +48,10 @@ class Series:
         return min(ratios), statistics.median(ratios), max(ratios)
 
 
+FRESH_S = 3.0
+"""A file that was written just now may be written again with the same time: for so long its content is looked at."""
+
+
 def run(command: list[str | Path], folder: Path, source: str = ".") -> Ran:
     """Run a command to its end, with nothing in its environment that differs between tools."""
     env = {

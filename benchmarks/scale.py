@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.measure import Ran, run
+from benchmarks.measure import FRESH_S, Ran, run
 from benchmarks.tools import BARE, TESTCACHE
 
 TESTS_PER_FILE = 50
@@ -77,6 +78,7 @@ def measured(tests: int) -> Point:
         pytest(*TESTCACHE.arguments)
         warm = pytest(*TESTCACHE.arguments)
         floor = pytest("--ignore-glob=*")
+        time.sleep(FRESH_S)
         check = alone(tree)
         alone(tree)
         seal = alone(tree)

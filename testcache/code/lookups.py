@@ -1,7 +1,7 @@
 """Look-ups by a name that is written down: `globals()["x"]` reaches `x` and no other name.
 
-Whatever else is done with a namespace (it is listed, handed on, kept, asked for a name that only the run
-knows) is none of these, and leads to any name.
+Of the file's own namespace it may also be a name that only the run knows. Whatever else is done with one (it is
+listed, handed on, kept, another's is asked for any name) is none of these, and leads to any name.
 """
 
 from __future__ import annotations
