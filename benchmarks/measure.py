@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-import resource
 import statistics
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,8 +15,8 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Ran:
-    """One run: CPU seconds of all its processes, seconds of the clock, megabytes of the largest so far, what it
-    printed, its exit code."""
+    """One run: CPU seconds of all its processes, seconds of the clock, megabytes of the largest, what it printed, its
+    exit code."""
 
     cpu_s: float
     wall_s: float
@@ -61,13 +61,15 @@ def run(command: list[str | Path], folder: Path, source: str = ".") -> Ran:
         "PYTHONPATH": str(folder / source),
         "PYTHONHASHSEED": "0",
     }
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    start = time.perf_counter()
-    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
-    wall_s = time.perf_counter() - start
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Ran(cpu_s, wall_s, after.ru_maxrss / 1024, done.stdout + done.stderr, done.returncode)
+    with tempfile.TemporaryFile() as output:
+        start = time.perf_counter()
+        process = subprocess.Popen(command, cwd=folder, env=env, stdout=output, stderr=subprocess.STDOUT)
+        _, status, usage = os.wait4(process.pid, 0)
+        wall_s = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        text = output.read().decode("utf-8", "replace")
+    return Ran(usage.ru_utime + usage.ru_stime, wall_s, usage.ru_maxrss / 1024, text, process.returncode)
 
 
 def cpu(ran: Ran) -> float:
