@@ -14,6 +14,7 @@ from benchmarks.measure import Ran, Series
 from benchmarks.scale import INPUTS, TESTS_PER_FILE, Point
 from benchmarks.suites import Suite
 from benchmarks.tools import BARE
+from testcache.report import seconds
 
 COLOURS = {"pytest": "#8a8f98", "testcache": "#2f6fde", "testmon": "#d9822b", "blast-radius": "#9b59b6"}
 
@@ -143,7 +144,7 @@ def curve(points: Sequence[Point]) -> str:
         shapes.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
         for point, (px, py) in zip(points, places, strict=True):
             shapes.append(f'<circle cx="{px:.1f}" cy="{py:.1f}" r="3" fill="{colour}"/>')
-            shapes.append(f'<text x="{px + 6:.1f}" y="{py - 5:.1f}">{getattr(point, name):.2g} s</text>')
+            shapes.append(f'<text x="{px + 6:.1f}" y="{py - 5:.1f}">{seconds(getattr(point, name))}</text>')
         shapes.append(f'<text x="{places[-1][0] + 60:.1f}" y="{places[-1][1] + 4:.1f}" fill="{colour}">{title}</text>')
     return _svg(740, 300, "".join(shapes))
 

@@ -56,7 +56,7 @@ BARE = Tool("pytest", (), ())
 TESTCACHE = Tool("testcache", (str(HERE.parent),), ("--cached",), (".testcache",))
 PEERS = (
     Tool("testmon", ("pytest-testmon==2.2.0",), ("--testmon",), (".testmondata*",)),
-    Tool("blast-radius", ("pytest-blast-radius==0.2.0",), ("--blast-radius",), (".blast*",), True, (3, 12)),
+    Tool("blast-radius", ("pytest-blast-radius==0.2.0",), ("--blast-radius",), (".git/blast-radius",), True, (3, 12)),
 )
 
 
