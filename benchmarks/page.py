@@ -145,7 +145,7 @@ def curve(points: Sequence[Point]) -> str:
         for point, (px, py) in zip(points, places, strict=True):
             shapes.append(f'<circle cx="{px:.1f}" cy="{py:.1f}" r="3" fill="{colour}"/>')
             shapes.append(f'<text x="{px + 6:.1f}" y="{py - 5:.1f}">{seconds(getattr(point, name))}</text>')
-        shapes.append(f'<text x="{places[-1][0] + 60:.1f}" y="{places[-1][1] + 4:.1f}" fill="{colour}">{title}</text>')
+        shapes.append(f'<text x="{places[-1][0] + 78:.1f}" y="{places[-1][1] + 4:.1f}" fill="{colour}">{title}</text>')
     return _svg(740, 300, "".join(shapes))
 
 
