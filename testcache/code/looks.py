@@ -96,8 +96,8 @@ class Imported:
         if not self._wild.isdisjoint(read):
             found.add(ANY)
         for first, last in look.handed:
-            if first != last and last.startswith("__"):
-                continue  # no module has such a name
+            if first != last and last == "__init__":
+                continue  # a method; the module of a package has the package's name
             if first in self._origins:
                 found.update(ANY + name for name in (self._origins[first] if first == last else (last,)))
             elif self.star:

@@ -17,6 +17,9 @@ _FRAMES = frozenset({"_getframe", "currentframe"})
 _NO_MODULES = frozenset("isclass iscoroutinefunction isfunction ismethod isroutine".split())  # noqa: SIM905
 """Questions of `inspect` to which a module is never the answer."""
 
+ASKERS = frozenset({"getattr", "attrgetter", "getmembers"})
+"""Functions that give the values of attributes, of whatever name once they are handed on."""
+
 _NAMESPACES = frozenset({"__dict__", "__globals__", "f_globals", "f_locals", "modules"})
 
 

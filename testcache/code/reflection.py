@@ -29,7 +29,7 @@ from collections.abc import Iterator
 from testcache.code.bindings import own_names
 from testcache.code.flows import PARTS
 from testcache.code.looks import ANY, ANYWHERE, OWN, SOME, TAKEN, Look
-from testcache.code.lookups import attributes_taken, frame_parts, keeps_frame, look_up
+from testcache.code.lookups import ASKERS, attributes_taken, frame_parts, keeps_frame, look_up
 from testcache.code.nodes import FUNCTIONS, last_name, text_of
 from testcache.code.outline import Function
 from testcache.code.patches import PATCHERS, patched
@@ -139,6 +139,7 @@ def _looked(stack: list[_Step]) -> Look:
         else:
             if kind is ast.MatchClass:
                 look.names.update(TAKEN + name for name in node.kwd_attrs)  # type: ignore[attr-defined]
+                look.names.update([SOME] if node.patterns else [])  # type: ignore[attr-defined]  # by __match_args__
             if place == _MODULE and kind in _CAPTURES:
                 name = getattr(node, "name", None) or getattr(node, "rest", None)
                 look.bound += [name] if name else []
@@ -197,7 +198,7 @@ def _keeps(node: ast.AST, hidden: frozenset[str], look: Look) -> bool:
     """Is it `self.tax = tax`? If that is a module, whoever takes `tax` from an object as a value may list its names."""
     assert isinstance(node, ast.Assign)
     value = node.value
-    if not isinstance(value, ast.Name) or value.id in hidden or value.id in (*_HANDED, "getattr"):
+    if not isinstance(value, ast.Name) or value.id in hidden or value.id in (*_HANDED, *ASKERS):
         return False
     if not all(isinstance(target, ast.Attribute) for target in node.targets):
         return False
@@ -212,7 +213,7 @@ def _name(node: ast.Name, handed: bool, hidden: frozenset[str], place: int, look
         if name not in hidden and (name in _SEES_ALL or name in _WILD or (handed and name in _HANDED)):
             look.names.add(ANY)
         if handed:
-            if name == "getattr":
+            if name in ASKERS:
                 look.names.add(SOME)
             look.given.add(name)
             if name not in hidden:
@@ -227,6 +228,8 @@ def _attribute(node: ast.Attribute, handed: bool, hidden: frozenset[str], look: 
     name = node.attr
     if name in _WILD or (handed and (name in ("module", "f_back") or name in _IMPORTERS)):
         look.names.add(ANY)
+    if handed and name in ASKERS:
+        look.names.add(SOME)
     holder = last_name(node.value)
     if (name in _SEES_ALL and holder in ("builtins", "__builtins__")) or (name == "load" and holder == "yaml"):
         look.names.add(ANY)
@@ -386,7 +389,7 @@ def _import(node: ast.Import | ast.ImportFrom, look: Look) -> None:
         look.imports.append((name, origin))
         whole = {*module, first, *rest.split(".")}
         builtin = module == ["builtins"] and alias.name in _SEES_ALL
-        renamed = alias.asname not in (None, alias.name) and alias.name in _IMPORTERS
+        renamed = alias.asname not in (None, alias.name) and alias.name in (*_IMPORTERS, *ASKERS)
         if not whole.isdisjoint(_WILD) or builtin or renamed or (module == ["sys"] and alias.name == "modules"):
             look.wild.add(name)
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LARGEST_TEMPLATE = 1 << 20
 """A page that a program fills in is much smaller; a longer file may hold any name."""
 
-_WORD = re.compile(rb"[^\W\d]\w*")
+_WORD = re.compile(r"[^\W\d]\w*")
 
 
 class World:
@@ -103,14 +103,14 @@ class World:
         return self._parsed[name]
 
     def words(self, name: str) -> Container[str]:
-        """The names that stand in a data file now; all of them if it is large. Cost: 10 ms a megabyte, once."""
+        """The names that stand in a data file now; any, if it is large or no text. Cost: 10 ms a megabyte, once."""
         if name not in self._words:
             try:
                 data = fs.read_bytes(self.roots.path(name))
             except OSError:
-                data = b""
-            small = len(data) <= LARGEST_TEMPLATE
-            self._words[name] = frozenset(map(bytes.decode, _WORD.findall(data))) if small else ANYTHING
+                data = b"\0"
+            is_text = len(data) <= LARGEST_TEMPLATE and b"\0" not in data  # an archive has zeros, and a table of pages
+            self._words[name] = frozenset(_WORD.findall(data.decode("utf-8", "replace"))) if is_text else ANYTHING
         return self._words[name]
 
     def _body(self, name: str) -> Digest:

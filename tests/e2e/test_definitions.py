@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+
 import pytest
 from harness import Project
 
@@ -262,3 +264,25 @@ def test_a_module_in_an_attribute_is_read_by_who_names_it_there(project: Project
     failed = {test for test, outcome in run.outcomes.items() if outcome == "failed"}
     assert failed == {f"test_pages.py::test_{name}" for name in ("page", "text", "read")}
     assert "1 cached, 3 run" in run.summary
+
+
+ARCHIVED = """
+import pathlib, zipfile
+from app import App
+
+def test_page():
+    with zipfile.ZipFile("pages.zip") as pages: text = pages.read("page.txt").decode()
+    assert text.format(App()).startswith("3")
+"""
+
+
+def test_a_page_in_an_archive_may_name_anything(project: Project) -> None:
+    """What is packed cannot be looked at, so it counts as naming whatever an object holds."""
+    project.write("tax.py", "RATE = 3\n")
+    project.write("app.py", "import tax\nclass App:\n    def __init__(self): self.tax = tax\n")
+    with zipfile.ZipFile(project.path / "pages.zip", "w", zipfile.ZIP_DEFLATED) as pages:
+        pages.writestr("page.txt", "{0.tax.RATE} " * 30)
+    project.write("test_pages.py", ARCHIVED)
+    assert project.run().exit == 0
+    project.edit("tax.py", "RATE = 3", "RATE = 4")
+    assert project.run().exit == 1

@@ -156,8 +156,10 @@ def test_a_name_that_travels_under_another() -> None:
 
 
 KEEPER = """
+    import operator
     import tax as levy
     from inspect import getmembers, ismethod
+    from operator import attrgetter as get
     class App:
         def __init__(self): self.tax = levy
     def read(): return App().tax.RATE
@@ -174,6 +176,11 @@ KEEPER = """
     def taken(app):
         match app:
             case App(tax=found): return found
+    def by_place(app):
+        match app:
+            case App(found): return found
+    def renamed(app): return get("tax")(app)
+    def asker(app): return given(operator.attrgetter, app)
 """
 
 
@@ -191,6 +198,9 @@ KEEPER = """
         ("members", True),
         ("Asker.__init__", True),
         ("taken", True),
+        ("by_place", True),
+        ("renamed", True),
+        ("asker", True),
     ],
 )
 def test_a_module_that_an_object_holds(block: str, sees: bool) -> None:

@@ -107,6 +107,7 @@ def test_the_beginning_of_a_name_counts(key: str) -> None:
 @pytest.mark.parametrize(
     ("statement", "module"),
     [
+        ("given(tax.__version__)", "*__version__"),
         ("given(tax)", "*tax"),
         ("given(x=tax)", "*tax"),
         ("return rates", "*rates"),
