@@ -124,6 +124,7 @@ def test_a_base_that_may_be_another_is_not_open(more: str) -> None:
         "from dataclasses import dataclass\n@dataclass\nclass Text(Field):\n    width: int = 1\n",
         "class Text(Field, Other):\n    width = 1\n",
         "class Text(Field):\n    __slots__ = ('a',)\n    width = 1\n",
+        "class Middle(Field): pass\nclass Text(Middle):\n    __slots__ = ('a',)\n    width = 1\n",
         "class Text(Field, metaclass=Meta):\n    width = 1\n",
     ],
 )
