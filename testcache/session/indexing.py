@@ -24,7 +24,8 @@ class Collected(Struct):
 
     `tests` are (name behind `path::`, line, domain, trace or None if the test must run again); `acts`
     says that importing the file changes what other test files see; `shown` is what its collection shows besides its
-    tests, None if that cannot be shown again.
+    tests, None if that cannot be shown again;
+    `deselected` tests of it are left out.
     """
 
     path: str
@@ -32,6 +33,7 @@ class Collected(Struct):
     tests: list[tuple[str, int | None, str, Trace | None]] = field(default_factory=list)
     acts: bool = False
     shown: list[dict[str, Any]] | None = field(default_factory=list)
+    deselected: int = 0
 
 
 class Indexer:
@@ -71,7 +73,7 @@ class Indexer:
         tests = [IndexedTest(n, line, d, t.outcome, *_shown(t)) for n, line, d, t in file.tests if t is not None]
         held = numbers is not None and file.shown is not None
         reads = array("I", sorted(numbers or ())).tobytes()
-        self._files.append(IndexedFile(file.path, held, file.acts, reads, tests, file.shown or []))
+        self._files.append(IndexedFile(file.path, held, file.acts, reads, tests, file.shown or [], file.deselected))
 
     def keep(self, file: IndexedFile, index: Index) -> None:
         """Take a held file over from the index that this run began with."""

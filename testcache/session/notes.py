@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import pytest
@@ -26,13 +27,14 @@ class Notes:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._partial: set[str] = set()
+        self.deselected: Counter[str] = Counter()
         self.facts: dict[str, str] = {}
         self.files: dict[str, list[NodeId]] = {}
         config.pluginmanager.register(self, "testcache-notes")
 
     def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
         """A file whose tests were deselected in part says nothing about what it holds."""
-        self._partial.update(path_of(node_id(item)) for item in items)
+        self.deselected.update(path_of(node_id(item)) for item in items)
 
     def collected(self, items: Iterable[pytest.Item], recording: Recording, salt: bytes) -> None:
         """Take the collected tests and the facts behind the environment key."""
@@ -48,7 +50,7 @@ class Notes:
                     recording.world.roots.name(os.path.join(str(self._config.invocation_params.dir), path))
                 )
         for node in sorted(node_id(item) for item in items):  # sorted: some plugins shuffle
-            if path_of(node) not in self._partial:
+            if path_of(node) not in self._partial and not self.deselected[path_of(node)]:
                 self.files.setdefault(path_of(node), []).append(node)
 
     def collection(self) -> dict[str, list[str]]:

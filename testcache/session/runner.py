@@ -23,6 +23,7 @@ from testcache.session import environment
 from testcache.session.acting import acting, lacks
 from testcache.session.cache import Cache
 from testcache.session.crew import Crew
+from testcache.session.deselected import put_back, tell
 from testcache.session.distribution import Distribution
 from testcache.session.indexing import Indexer
 from testcache.session.names import node_id, path_of
@@ -44,6 +45,7 @@ from testcache.storage.index import SPACE, IndexedFile, IndexedTest, encode_inde
 from testcache.storage.leaks import load_leaks, load_taken
 from testcache.storage.store import Store
 from testcache.storage.timings import save_timings
+from testcache.structs import replace
 from testcache.trace import NEW, all_matter
 
 
@@ -134,9 +136,13 @@ class Runner:
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_collection_modifyitems(
-        self, config: pytest.Config, items: list[pytest.Item]
+        self, session: pytest.Session, items: list[pytest.Item]
     ) -> Generator[None, None, None]:
+        before = list(items)  # of those that are not imported it is known that they are selected
+        items[:] = [item for item in items if not isinstance(item, CachedItem)]
         yield
+        items[:] = put_back(before, items, CachedItem)
+        tell(session, self._left_out)
         self.recording.check(items)
         self.recording.tape.settle()
         self.total = len(items)
@@ -346,7 +352,7 @@ class Runner:
         held = {file.path: file for file in left_out if file is not None}
         for file in self.recording.collected(self.collected, traces):
             if file.path not in held:
-                indexer.add(file)
+                indexer.add(replace(file, deselected=self.notes.deselected[file.path]))
         shown = self.recording.shown.by_folders(self.recording.charges.files())
         if self.warm is not None:
             for kept in held.values():

@@ -15,6 +15,7 @@ from testcache.inputs.invocation import key, settled
 from testcache.inputs.unchanged import changed_reads, held_files
 from testcache.inputs.world import World
 from testcache.model import NodeId
+from testcache.session.deselected import is_listened_to, tell
 from testcache.session.names import node_id
 from testcache.session.replay import replay
 from testcache.session.shown import show
@@ -146,10 +147,7 @@ Hypothesis gives its tests a mark, by which only -m selects."""
 
 def may_skip(config: pytest.Config) -> bool:
     """Whether collection may leave files out: not if somebody selects or orders by what is in them."""
-    option = config.option
-    if option.keyword or option.markexpr or option.deselect or option.doctestmodules:
-        return False
-    return may_leave_out(config)
+    return not config.option.doctestmodules and not is_listened_to(config) and may_leave_out(config)
 
 
 def may_leave_out(config: pytest.Config) -> bool:
@@ -185,11 +183,13 @@ class WarmRunner:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self, session: pytest.Session) -> object:
-        session.items = [item for file in self._warm.index.files for item in items(session, file)]
+        files = self._warm.index.files
+        session.items = [item for file in files for item in items(session, file)]
         session.testscollected = len(session.items)
         collected = pytest.CollectReport(session.nodeid, "passed", None, list(session.items))
         self.config.hook.pytest_collectreport(report=collected)
-        for shown in (self._warm.index.shown, *(file.shown for file in self._warm.index.files)):
+        tell(session, files)
+        for shown in (self._warm.index.shown, *(file.shown for file in files)):
             show(self.config, shown, self._world.roots)
         self.config.hook.pytest_collection_finish(session=session)
         return True

@@ -4,9 +4,9 @@ If nothing in it changed, every test is a hit and nothing need be imported or co
 did, it tells which test files that concerns. It is a shortcut only: whatever it does not settle is
 decided by the manifests.
 
-Format 3 (msgpack arrays): format, environment key, time in seconds, contents [(name, digest, signature)], facts
-[(kind, name, digest)], files [(path, held, acts, read numbers as packed uint32, tests, shown)], shown; and of each
-test: name, line, domain, outcome, durations, reports (only if they are not three plain passes).
+Format 4 (msgpack arrays): format, environment key, time in seconds, contents [(name, digest, signature)], facts
+[(kind, name, digest)], files [(path, held, acts, read numbers as packed uint32, tests, shown, deselected)], shown; and
+of each test: name, line, domain, outcome, durations, reports (only if they are not three plain passes).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import msgspec
 
 from testcache.errors import BadRecord
 
-INDEX_FORMAT = 3
+INDEX_FORMAT = 4
 SPACE = "index"
 
 
@@ -60,6 +60,7 @@ class IndexedFile(msgspec.Struct, array_like=True, forbid_unknown_fields=True, f
         held: each of its tests can be replayed while its reads hold.
         acts: it must be imported if any test is to run.
         shown: what its collection shows besides its tests: a skip, warnings.
+        deselected: how many of its tests the command line leaves out.
     """
 
     path: str
@@ -68,6 +69,7 @@ class IndexedFile(msgspec.Struct, array_like=True, forbid_unknown_fields=True, f
     reads: bytes
     tests: list[IndexedTest]
     shown: list[dict[str, Any]]
+    deselected: int
 
     def resting_on(self, reads: bytes, *, held: bool) -> IndexedFile:
         """The same file in another index."""

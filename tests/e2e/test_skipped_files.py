@@ -104,14 +104,49 @@ def test_a_changed_test_file(recorded: Project) -> None:
     assert (run.executed, len(run.outcomes)) == ({"test_c.py::test_3"}, 7)
 
 
-@pytest.mark.parametrize(
-    "looks", [("-k", "it"), ("test_a.py::test_2", "test_b.py"), ("-m", "not slow"), ("--deselect", "test_a.py::test_2")]
-)
-def test_a_selection_looks_into_the_files(recorded: Project, looks: tuple[str, ...]) -> None:
-    """What depends on more than the names of tests is collected as always, and what is selected is replayed."""
-    first, second = recorded.run("-s", *looks), recorded.run("-s", *looks)
-    assert first.outcomes == second.outcomes == recorded.run("-s", "--cached=off", *looks).outcomes
-    assert second.executed == set()
+SELECTIONS = [("-k", "it or a"), ("test_a.py::test_2", "test_b.py"), ("-m", "not slow"), ("--deselect", "test_a.py::t")]
+
+
+@pytest.mark.parametrize("selection", SELECTIONS)
+def test_a_selection_is_replayed(recorded: Project, selection: tuple[str, ...]) -> None:
+    """What a command line selects and how many tests it leaves out is the same with and without the cache."""
+    recorded.edit("test_c.py", "def test_2", "import pytest\n@pytest.mark.slow\ndef test_2")
+    plain = recorded.run("-s", "--cached=off", *selection)
+    first, second = recorded.run("-s", *selection), recorded.run("-s", *selection)
+    recorded.edit("b.py", "return 1", "return 2")
+    partly, again = recorded.run("-s", *selection), recorded.run("-s", *selection)
+    assert (second.executed, partly.executed, again.executed) == (set(), {"test_b.py::test_it"}, set())
+    for run in (first, second, partly, again):
+        assert run.outcomes == plain.outcomes
+        assert counts(run.text) == counts(plain.text)
+
+
+def counts(text: str) -> list[str]:
+    """What pytest says of how many tests it has found, and how they ended but for the time."""
+    lines = text.splitlines()
+    collected = [line.partition("collected ")[2] for line in lines if "collected " in line]
+    return [*collected, lines[-1].strip(" =").partition(" in ")[0]]
+
+
+@pytest.mark.parametrize("selection", [("-k", "it"), ("-m", "not slow"), ("--deselect", "test_a.py::test_2")])
+def test_a_selection_imports_no_more_than_it_must(recorded: Project, selection: tuple[str, ...]) -> None:
+    """An edit has only those files imported in which a test must run, also if some are left out of the others."""
+    recorded.edit("test_c.py", "def test_2", "import pytest\n@pytest.mark.slow\ndef test_2")
+    imported(recorded, *selection)
+    recorded.edit("b.py", "return 1", "return 2")
+    assert imported(recorded, *selection) == ["test_b"]
+
+
+def test_a_hook_that_is_told_of_what_is_left_out_sees_all_of_it(recorded: Project) -> None:
+    """It may look into the tests, so no file is left out if any must be imported."""
+    hook = "\ndef pytest_deselected(items):\n    print('left out:', *(item.function.__name__ for item in items))\n"
+    recorded.write("conftest.py", SAY + hook)
+    recorded.run("-s", "-k", "it")
+    assert recorded.run("-s", "-k", "it").exit == 0
+    recorded.edit("b.py", "return 1", "return 2")
+    run = recorded.run("-s", "-k", "it")
+    assert "left out: test_2 test_2 test_2" in run.text
+    assert "imported: test_a test_b test_c" in run.text
 
 
 def test_a_hook_that_changes_the_collection_sees_all_of_it(project: Project) -> None:
