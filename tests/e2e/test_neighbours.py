@@ -87,6 +87,45 @@ def test_one_bug_is_tried_once(project: Project) -> None:
     assert [ran.count(name) for name in ("other", "price 0", "price 1", "price 2")] == [4, 3, 1, 1]
 
 
+MANY = """
+import os, pytest, random, state
+from price import price
+def note(name):
+    with open(os.environ["NOTES"], "a") as file: file.write(f"{name} ")
+@pytest.fixture(scope="module")
+def shop(): return object()
+def test_leaves(): note("leaves"); state.SEEN.append(1)
+def test_shares(shop): note("shares")
+@pytest.mark.parametrize("number", range(30))
+def test_other(number, tmp_path_factory): note(number)
+def test_seeds(): note("seeds"); random.seed(7)
+def test_price(shop, tmp_path_factory):
+    assert price() < NEEDS
+"""
+
+
+@pytest.mark.parametrize(
+    ("needs", "outcome"),
+    [
+        ("9", "failed"),
+        ("9 * len(state.SEEN)", "passed"),
+        ("99 * (random.random() == random.Random(7).random())", "passed"),
+    ],
+)
+def test_only_neighbours_that_may_matter_are_tried(project: Project, needs: str, outcome: str) -> None:
+    """Those that left something in memory, share a wide fixture of the project, or are near; however many there are."""
+    project.write("price.py", "def price(): return 3\n")
+    project.write("state.py", "SEEN = [1]\n")
+    project.write("test_it.py", MANY.replace("NEEDS", needs))
+    notes = project.path.parent / "notes"
+    assert project.run(env={"NOTES": str(notes)}).exit == 0
+    project.edit("price.py", "return 3", "return 17 + 0")
+    notes.unlink()
+    run = project.run(env={"NOTES": str(notes)})
+    assert run.outcomes["test_it.py::test_price"] == outcome
+    assert notes.read_text().split() == ["leaves", "shares", *map(str, range(23, 30)), "seeds"]
+
+
 def test_a_flaky_test_is_not_excused(project: Project) -> None:
     """A failure that is gone when the test runs again alone has nothing to do with neighbours."""
     state = project.path.parent / "state"
