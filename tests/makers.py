@@ -162,7 +162,8 @@ class Maker:
                 default = self.chance.choice((value, value, "K0", "f0", "C0"))
                 note = f": {self.chance.choice(_ANNOTATIONS)}" if self.chance.random() < 0.3 else ""
                 decorator = self.chance.choice(("", "", "", "@staticmethod\n", "@C0\n", "@f0\n"))
-                return f"{decorator}def {name}(x{note}={default}):\n{self._body(others)}"
+                body = "    return x" if self.chance.random() < 0.4 else self._body(others)
+                return f"{decorator}def {name}(x{note}={default}):\n{body}"
             case "C":
                 return self._class(name, others)
         return self.chance.choice(
@@ -258,6 +259,7 @@ class Maker:
             f"[{name}]",
             f"{name}.f1()",
             f"{name}().f1()",
+            f"{name}.__defaults__",
             f"{name} is None",
         ]
         odd = [

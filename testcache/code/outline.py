@@ -34,6 +34,7 @@ class Definition(Struct, eq=False):
             decorators, parameters, docstring), a class has all but the statements inside its methods.
         tokens: the statements of a function; empty for a class.
         members: what a class defines directly, not inside an `if` or a `try`.
+        generates: whether a function is a generator, or has one inside.
     """
 
     node: Function | ast.ClassDef
@@ -43,6 +44,7 @@ class Definition(Struct, eq=False):
     end: int = 0
     tokens: list[str] = field(default_factory=list)
     members: list[Definition] = field(default_factory=list)
+    generates: bool = False
 
     @property
     def name(self) -> str:
@@ -136,7 +138,8 @@ class _Cutter:
         if text is not None:  # who never calls it may read that: a decorator that makes a command of it, say
             self.outline.body.append(f"{DOCSTRING}{text!r}")
         write([node.body if text is None else node.body[1:]], found.tokens)
-        if any(token in found.tokens for token in _YIELDS):  # of a function inside, perhaps: that only costs a run
+        found.generates = any(token in found.tokens for token in _YIELDS)
+        if found.generates:  # of a function inside, perhaps: that only costs a run
             self.outline.body.append(GENERATOR)
         found.end = len(self.outline.body)
 

@@ -11,9 +11,10 @@ from testcache.code import definitions, effects, outline, reflection, separable,
 from testcache.code.definitions import IDLE, IMPORT, PROGRAM, Split
 from testcache.code.looks import ANY, HELD, SOME, TAKEN, Imported, Look
 from testcache.code.nodes import last_name
-from testcache.code.outline import DOCSTRING, GENERATOR, Definition, Function, Outline, Part
+from testcache.code.outline import DOCSTRING, Definition, Outline, Part
 from testcache.code.separable import without
-from testcache.code.syntax import held, mentions, parameters, write
+from testcache.code.signature import Signature, is_plain
+from testcache.code.syntax import held, mentions
 from testcache.digest import of_bytes, of_fields, of_text
 from testcache.model import LISTED, Defined, Digest
 from testcache.structs import Struct, field
@@ -122,9 +123,12 @@ def _source(tree: ast.Module, collected: bool) -> Source:
     blocks: dict[str, Digest] = {WHOLE: of_text("\n".join(whole))} if collected else {}
     mentioned: dict[str, frozenset[str]] = {}
     spans = [(item.first_line, item.last_line, item.block) for item in cut.functions]
+    plain = {id(part.node) for part, *_ in parts.definitions if is_plain(part.node)}
+    called = {id(item.node): Signature(item) for item in cut.functions if id(item.node) in plain}
     for item in cut.functions:
         if item.block not in alone:
-            blocks[item.block] = of_text("\n".join(item.tokens))
+            given = called[id(item.node)].constants if id(item.node) in called else []
+            blocks[item.block] = of_text("\n".join([*given, *item.tokens]))
             mentioned[item.block] = reach.of_block(item, item.tokens)
     program = _program(cut, parts)
     if program:
@@ -146,7 +150,7 @@ def _source(tree: ast.Module, collected: bool) -> Source:
             for inner in _classes(item):
                 blocks[inner.block] = blocks[item.block]
     body = _rest(cut, parts, without(cut.body, 0, len(cut.body), removed))
-    found, uses = _definitions(cut, parts, reach)
+    found, uses = _definitions(cut, parts, reach, called)
     for item in cut.top:
         if item.block in alone and _is_fixture(item):
             for told in filter(_is_docstring, cut.body[item.start : item.end]):
@@ -186,7 +190,9 @@ def _rest(cut: Outline, parts: Split, tokens: list[str]) -> list[str]:
     return [*tokens, *(f"(needs {place} {guard}" for guard, place in parts.guards)]
 
 
-def _definitions(cut: Outline, parts: Split, reach: _Mentions) -> tuple[dict[str, Defined], dict[str, frozenset[str]]]:
+def _definitions(
+    cut: Outline, parts: Split, reach: _Mentions, called: dict[int, Signature]
+) -> tuple[dict[str, Defined], dict[str, frozenset[str]]]:
     found: dict[str, Defined] = {}
     uses = reach.renamed() | {LISTED: reach.listed()}
     for part, names, form, place in parts.definitions:
@@ -198,15 +204,15 @@ def _definitions(cut: Outline, parts: Split, reach: _Mentions) -> tuple[dict[str
                 uses.setdefault(name, frozenset())
             continue
         tokens = cut.body[part.start : part.end]
-        ways = [(name, tokens) for name in names]
-        if isinstance(part.node, Function) and not part.node.decorator_list:
-            called = _called(part.node, tokens)
-            ways = [(part.node.name, called)]
-            if called != tokens:
-                ways.append((HELD + part.node.name, tokens))
-        for name, counting in ways:
+        ways = [(name, tokens, tokens) for name in names]
+        if id(part.node) in called:
+            call = called[id(part.node)]
+            ways = [(names[0], call.counting, call.tokens)]
+            if call.counting != tokens:
+                ways.append((HELD + names[0], tokens, tokens))
+        for name, counting, mentioning in ways:
             digest = of_text("\n".join(counting))
-            mentioned = frozenset() if name == "__all__" else reach.of_part(part.start, counting, idle=form == IDLE)
+            mentioned = frozenset() if name == "__all__" else reach.of_part(part.start, mentioning, idle=form == IDLE)
             _count(found, name, Defined(place, form, digest))
             uses[name] = uses.get(name, frozenset()) | mentioned
     return found, uses
@@ -226,13 +232,6 @@ def _is_fixture(item: Definition) -> bool:
 
 def _is_docstring(token: str) -> bool:
     return token.startswith(DOCSTRING)
-
-
-def _called(node: Function, tokens: list[str]) -> list[str]:
-    """What counts of a function for who calls it: neither its docstring nor its annotations."""
-    found = tokens[:1]
-    write([[], parameters(node), None], found)
-    return [*found, *(token for token in tokens[-1:] if token == GENERATOR)]
 
 
 def _separate(

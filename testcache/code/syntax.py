@@ -204,24 +204,6 @@ def header(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> list[
     return parts
 
 
-def parameters(node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.arguments:
-    """What a call of it has to do with: the parameters and their defaults, without annotations."""
-    given = node.args
-
-    def plain(one: ast.arg) -> ast.arg:
-        return ast.arg(arg=one.arg, annotation=None)
-
-    return ast.arguments(
-        posonlyargs=[*map(plain, given.posonlyargs)],
-        args=[*map(plain, given.args)],
-        vararg=plain(given.vararg) if given.vararg else None,
-        kwonlyargs=[*map(plain, given.kwonlyargs)],
-        kw_defaults=given.kw_defaults,
-        kwarg=plain(given.kwarg) if given.kwarg else None,
-        defaults=given.defaults,
-    )
-
-
 def _arguments(node: ast.AST, out: list[str]) -> tuple[object, ...]:
     assert isinstance(node, ast.arguments)
     if not (node.posonlyargs or node.kwonlyargs or node.defaults or node.vararg or node.kwarg):

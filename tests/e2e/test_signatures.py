@@ -1,4 +1,7 @@
-"""A docstring and annotations concern who may look at a function, not who calls it; parameters concern both."""
+"""A docstring and annotations concern who may look at a function, not who calls it; parameters concern both.
+
+Which constant a default is concerns who runs it, too, but not who only mentions it.
+"""
 
 from __future__ import annotations
 
@@ -85,6 +88,89 @@ def test_who_looks_at_it_runs(project: Project) -> None:
     run = project.run()
     stale = {name for at, name in enumerate(LOOKS) if run.outcomes[f"test_it.py::test_{at}"] != "failed"}
     assert stale == set()
+
+
+TAXED = """
+SIZE = 3
+def rate(amount=2, share=(1, -1), *, kind="full"): return amount * share[1] + len(kind)
+def needs(amount): return amount
+def yields(amount=2):
+    yield amount
+async def waits(amount=2): return amount
+def never(): return rate() + needs(1) + next(yields())
+total = rate
+"""
+RUNS = {
+    "calls": "rate() == 2",
+    "by keyword": "shop.rate(1) == 3",
+    "under another name": "other() == 2",
+    "as a value": "total() == 2",
+    "in a table": "TABLE[0]() == 2",
+}
+SEES = {
+    "itself": "rate.__defaults__ == (2, (1, -1))",
+    "a keyword": "shop.rate.__kwdefaults__ == {'kind': 'full'}",
+    "its signature": "str(inspect.signature(rate)) == \"(amount=2, share=(1, -1), *, kind='full')\"",
+    "a specification": "inspect.signature(mock.create_autospec(shop).rate).parameters['amount'].default == 2",
+    "by a name that is put together": "getattr(shop, 'ra' + 'te').__defaults__[0] == 2",
+    "among all": "[f.__defaults__ for f in vars(shop).values() if callable(f)][0][0] == 2",
+    "in a partial": "functools.partial(rate).func.__defaults__[0] == 2",
+    "of a decorated one": "inspect.signature(functools.wraps(rate)(lambda: 0)).parameters['amount'].default == 2",
+    "as a value": "total.__defaults__[0] == 2",
+}
+MENTIONS = """
+import functools, inspect
+from unittest import mock
+import shop
+from shop import rate, total
+from shop import rate as other
+TABLE = [rate]
+def test_mentions(): assert shop.SIZE or rate() or shop.rate(3) or shop.never()
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("amount=2, share", "amount=5, share"), ("(1, -1)", "(1, -4)"), ('"full"', '"partly"')]
+)
+def test_which_constant_a_default_is(project: Project, old: str, new: str) -> None:
+    """Whoever runs the function or looks at it runs again; not who mentions a call that does not happen."""
+    project.write("shop.py", TAXED)
+    looks = [*RUNS.values(), *SEES.values()]
+    project.write("test_it.py", MENTIONS)
+    project.write("test_looks.py", MENTIONS.partition("def test")[0] + "".join(
+        f"def test_{at}(): assert {look}\n" for at, look in enumerate(looks)))  # fmt: skip
+    assert project.run().exit == 0
+    assert project.run().executed == set()
+    project.edit("shop.py", old, new)
+    run = project.run()
+    plain = project.run("--cached=off")
+    assert run.outcomes == plain.outcomes
+    assert "failed" in run.outcomes.values()
+    assert "test_it.py::test_mentions" not in run.executed
+
+
+LAZY = """
+import pytest, shop
+def test_yields(): assert shop.yields().gi_frame.f_locals == {"amount": 2}
+def test_waits():
+    waiting = shop.waits()
+    assert waiting.cr_frame.f_locals == {"amount": 2}
+    waiting.close()
+def test_needs():
+    with pytest.raises(TypeError): shop.needs()
+"""
+
+
+def test_a_call_that_runs_nothing_tells_of_a_default(project: Project) -> None:
+    """That of a generator or a coroutine, and one without the parameters that there must be."""
+    project.write("shop.py", TAXED)
+    project.write("test_it.py", LAZY)
+    assert project.run().exit == 0
+    assert project.run().executed == set()
+    for old, new in (("yields(amount=2", "yields(amount=3"), ("waits(amount=2", "waits(amount=3")):
+        project.edit("shop.py", old, new)
+    project.edit("shop.py", "needs(amount)", "needs(amount=1)")
+    assert set(project.run().outcomes.values()) == {"failed"}
 
 
 CHECKING = """

@@ -276,7 +276,7 @@ def test_bodies_mention_for_everybody() -> None:
 
 def test_the_functions_that_ran_count_by_name() -> None:
     """A function that was called by means nobody sees ran all the same."""
-    assert edited("import tax\n", "tax.py::rate", "def rate(x=RATE)", "def rate(x=4)") == {"rate"}
+    assert edited("import tax\n", "tax.py::rate", "def rate(x=RATE)", "def rate(x=RATE + 1)") == {"rate"}
     assert edited("import tax\n", "tax.py::Total.m", "size = 1", "size = 2") == {"Total"}
 
 

@@ -88,7 +88,7 @@ class Case(TestCase):
         ("def test_second(client)", "def test_second(client: object)", {"test_second"}),
         ('scope="session"', 'scope="module"', {"session"}),
         ("    return session", "    return 2", {"client"}),
-        ("def helper(value=1)", "def helper(value=2)", {"=helper"}),
+        ("def helper(value=1)", "def helper(value=2)", {"helper", "=&helper"}),
         ("return value", "return 2", {"helper"}),
         ("LIMITS = [1, 2]", "LIMITS = [1]", {"=LIMITS"}),
         ("size = 3", "size = 4", {"TestThings", "TestThings.TestInner"}),
