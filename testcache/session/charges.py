@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from typing import Any
+from collections.abc import Callable, Generator, Iterable, Iterator
+from typing import Any, Final
 
 import pytest
 
+from testcache.code.answers import only_answers
+from testcache.inputs.files import read_bytes
 from testcache.inputs.roots import IGNORED_NAMES
+from testcache.model import Input, Kind, Read
 from testcache.reasons import Reason
 from testcache.recording.context import Context
 from testcache.recording.leftovers import Leftovers
@@ -15,6 +18,10 @@ from testcache.recording.tape import Tape
 from testcache.recording.unseen import aside
 from testcache.session.setups import SHARED_SCOPES, SetupTimes
 from testcache.session.verdicts import Verdicts
+
+ANSWERING: Final = ("pytest_ignore_collect", "pytest_report_header")
+"""Hooks whose answer is asked for in each run and is nothing that a test rests on: which files there are, and what is
+shown."""
 
 
 class Charges:
@@ -29,6 +36,7 @@ class Charges:
         self._fixtures: dict[Any, Context] = {}
         self._open: dict[Context, tuple[pytest.FixtureDef[Any], bool]] = {}
         self.folders: set[str] = set()
+        self.answers = {name: Context(f"hooks {name}") for name in ANSWERING}
         self.setups = SetupTimes()
         self._execute: Callable[..., Any] | None = None
         self._finish: Callable[..., None] | None = None
@@ -126,6 +134,36 @@ class Charges:
         context = self._generated.setdefault(node, Context(f"parameters of {node}", found=frozenset()))
         with self._tape.charge(context):
             return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_ignore_collect(self) -> Generator[None, Any, Any]:
+        with self._tape.charge(self.answers["pytest_ignore_collect"]):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_report_header(self) -> Generator[None, Any, Any]:
+        with self._tape.charge(self.answers["pytest_report_header"]):
+            return (yield)
+
+    def settle(self, config: pytest.Config) -> list[Read]:
+        """All conftest files are loaded: the blocks of hooks that may do more than answer, and count for all tests."""
+        found = []
+        for name, context in self.answers.items():
+            more = [*self._more_than_answers(getattr(config.hook, name).get_hookimpls())]
+            if more:
+                self._tape.run.links.add(context)
+            found += more
+        return found
+
+    def _more_than_answers(self, implementations: Iterable[Any]) -> Iterator[Read]:
+        for one in implementations:
+            code = one.function.__code__
+            loaded = self._tape.loaded.get(code.co_filename)
+            if loaded is not None:
+                source, block = loaded.source, loaded.source.block_at(code.co_firstlineno)
+                if not only_answers(read_bytes(code.co_filename), block, source.definitions):
+                    digest = source.blocks.get(block, source.body)
+                    yield Read(Input(Kind.BLOCK, f"{self._tape.roots.name(code.co_filename)}::{block}"), digest)
 
     def files(self) -> dict[str, Context]:
         """The contexts of all files that were collected here, by absolute path."""
