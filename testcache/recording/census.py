@@ -14,7 +14,7 @@ until the census after it.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from itertools import chain
 from types import ModuleType
 from typing import Any, Final
@@ -28,7 +28,7 @@ from testcache.recording.interiors import Interiors
 from testcache.recording.keepers import Found, Keeper, Names, expand
 from testcache.recording.kinds import CACHE, MODULE, WHOLE, Key
 from testcache.recording.piles import begins_with, found_in, in_order, is_cache, is_pile, pile_up, results, spread
-from testcache.recording.snapshot import Empties, Snapshots
+from testcache.recording.watches import Watches
 
 MOST_KEEPERS: Final = 200_000
 """Objects that are watched: 10 ms a test, or 50 ms where dicts have no versions."""
@@ -63,8 +63,7 @@ class Census:
         self._values: set[Found] = set()
         self._bearers: set[Keeper] = set()
         self._places: set[str] = set()
-        self._snapshots = Snapshots()
-        self._empties = Empties()
+        self._watches = Watches()
         self._untold: list[Keeper] = []
         self._caches: list[Keeper] = []
         self._entered: list[Found] = []
@@ -120,16 +119,20 @@ class Census:
             self._grow(inside, late=is_late)
         return late
 
-    def changes(self) -> Look:
-        """What has changed since the last look, which this one is now."""
+    def changes(self, near: Collection[str] | None = None) -> Look:
+        """What has changed since the last look, which this one is now; of test files only in those that are near.
+
+        With None, in all of them.
+        """
+        return self._look_at([*self._watches.changed(near), *self._untold])
+
+    def missed(self, near: Collection[str]) -> Look:
+        """What has changed in the other test files."""
+        return self._look_at(self._watches.missed(near))
+
+    def _look_at(self, changed: Iterable[Keeper]) -> Look:
         self._lost = False
-        found: list[Change] = []
-        changed = self._empties.filled()
-        for keeper in changed:
-            self._watch(keeper)
-        changed += self._snapshots.changed()
-        found += chain.from_iterable(map(self._compare, changed))
-        found += chain.from_iterable(map(self._compare, self._untold))
+        found = [*chain.from_iterable(map(self._compare, changed))]
         self._grow(self._entered, late=True)
         self._entered.clear()
         gone = self._sweep() if self._lost and self._may_sweep() else frozenset()
@@ -169,6 +172,7 @@ class Census:
                 if keeper is not None:
                     keeper.names |= part.names
                     keeper.files |= part.files
+                    self._watches.lead(keeper)
                     if keeper.inside and keeper.late and (not late or not part.inside):
                         self._interiors.leave(keeper)
                     if keeper.inside and not part.inside:
@@ -225,8 +229,8 @@ class Census:
     def _watch(self, keeper: Keeper) -> None:
         if not keeper.kind.told:
             self._untold.append(keeper)
-        elif not keeper.kind.fixed and not self._empties.add(keeper):
-            self._snapshots.add(keeper)
+        elif not keeper.kind.fixed:
+            self._watches.add(keeper)
 
     # -- comparing
 
@@ -364,8 +368,7 @@ class Census:
             for keeper in gone:
                 del self._keepers[identity(keeper.thing)]
                 self._places.discard(keeper.place)
-            self._empties.drop(gone)
-            self._snapshots.drop(gone)
+            self._watches.drop(gone)
             self._untold = [keeper for keeper in self._untold if keeper not in gone]
             self._caches = [keeper for keeper in self._caches if keeper not in gone]
         return frozenset(keeper.place for keeper in gone if not keeper.inside) | self._interiors.drop(gone)

@@ -76,6 +76,7 @@ class Keeper(Struct, eq=False):
         bearer: the object whose dict this is, if the garbage collector has to be asked about that, too.
         library: whether its class is a library's, or rests on one.
         inside: the place of the interior that it belongs to, "" if it is the project's to know.
+        apart: the test file among whose things it is watched, "" if among all.
     """
 
     thing: object
@@ -91,6 +92,7 @@ class Keeper(Struct, eq=False):
     bearer: object = None
     library: bool = False
     inside: str = ""
+    apart: str = ""
 
     def look(self) -> dict[Any, object]:
         return self.kind.look(self.owner)

@@ -129,6 +129,10 @@ class Ledger:
             known = self._files[modules] = frozenset(map(name, bodies))
         return known
 
+    def files_below(self, module: Context) -> frozenset[str]:
+        """The names in places of a module's file, and of all that it imports, and that count for the whole run."""
+        return self.files(self._closure(frozenset((module, self._tape.run))))
+
     def whole_text(self) -> frozenset[Read]:
         """The bytes of every first-party file loaded so far.
 

@@ -20,7 +20,6 @@ import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
-from operator import is_
 from types import ModuleType
 
 from testcache.code.looks import EVERYWHERE
@@ -30,7 +29,7 @@ from testcache.recording import anatomy
 from testcache.recording.ambience import Ambience, slot
 from testcache.recording.anatomy import MISSING
 from testcache.recording.census import Census
-from testcache.recording.change import Change
+from testcache.recording.change import Change, Look
 from testcache.recording.context import Context
 from testcache.recording.homes import Home, homes_of
 from testcache.recording.interiors import Interiors
@@ -40,11 +39,12 @@ from testcache.recording.ledger import Account, Ledger
 from testcache.recording.portrait import portrait
 from testcache.recording.remains import Entry, Remains
 from testcache.recording.shelves import Shelves
+from testcache.recording.steps import Step
+from testcache.recording.steps import step as step_of
 from testcache.recording.tape import Tape
 from testcache.structs import replace
 
 _NOTHING: frozenset[Found] = frozenset()
-_Step = int | tuple[object, ...]
 
 _MEDDLING: frozenset[str] = EVERYWHERE | {"cache_clear", "cache_info"}
 """Names of those who may know what is in an `lru_cache` without being given any of it."""
@@ -59,6 +59,7 @@ class Leftovers:
     Attributes:
         overlooked: places that are of no interest, nor what lies in them.
         failure: why nothing is known of memory any more, or "": then no result may be stored.
+        lost: tests of which it is not known what they have left, with a place that one of them may have changed.
     """
 
     def __init__(
@@ -80,10 +81,14 @@ class Leftovers:
         self._read: set[str] = set()
         self.overlooked: frozenset[str] = frozenset()
         self.failure = ""
+        self.lost: dict[NodeId, str] = {}
+        self._file = ""
+        self._near: frozenset[str] | None = None
+        self._since: list[NodeId] = []
         self._test: NodeId | None = None
         self._remains = Remains()
         self._left: dict[str, Digest] = {}
-        self._steps: dict[str, _Step] = {}
+        self._steps: dict[str, Step] = {}
         self._gone: dict[str, Access] = {}
         self._added: set[str] = set()
         self._imported: dict[str, frozenset[Found]] = {}
@@ -94,13 +99,19 @@ class Leftovers:
 
     # -- a test
 
-    def begin(self, test: NodeId) -> None:
-        """A test begins; before the first one all modules of the project are taken as they are."""
+    def begin(self, test: NodeId, file: str = "") -> None:
+        """A test of a file begins; before the first one all modules of the project are taken as they are."""
         if self._tape.watcher is None:
             self._safely(lambda: self._adopt([*self._tape.executed, *list(sys.modules.values())]))
             self._tape.executed.clear()
             self._ambience.adopt()
             self._tape.watcher = self
+        if file != self._file or self._near is None:
+            self.settle()
+            self._file = file
+            loaded = self._tape.loaded.get(file)
+            self._near = None if loaded is None else self._ledger.files_below(loaded.context)
+        self._since.append(test)
         self._test = test
         self._remains.begin()
         self._hits = self._census.hits()
@@ -111,10 +122,23 @@ class Leftovers:
 
     def end(self) -> frozenset[Leftover]:
         """What the test left that ends now. Cost: a look of the census, and a portrait of all that it filled."""
-        self.look()
+        self.look(near=self._near)
         self._test = None
         steps = ((place + STEP, portrait(step)) for place, step in self._steps.items())
         return frozenset(Leftover(place, value) for place, value in (*self._left.items(), *steps))
+
+    def settle(self) -> None:
+        """Look at all test files; in those that were not near, any test since the last time may have changed something.
+
+        None of these can be stored then. A test that goes on counts from here.
+        """
+        since, self._since = self._since, [] if self._test is None else [self._test]
+        if since and self._near is not None:
+            self._safely(lambda: self._miss(since, self._census.missed(self._near or ())))
+
+    def _miss(self, since: list[NodeId], look: Look) -> None:
+        self.lost.update((test, look.changes[0].place) for test in since if look.changes)
+        self._take(look.changes, look.gone, since[-1], None, "")
 
     def access(self) -> dict[str, Access]:
         """How code comes upon what the test has left that has just ended."""
@@ -224,7 +248,8 @@ class Leftovers:
     def import_begins(self, file: str) -> None:
         """A module is imported only now: what has changed up to now is not its doing."""
         if not self._importing:
-            self.look()
+            self.settle()
+            self.look(near=self._near)
         self._importing.append(file)
 
     def import_ends(self, module: ModuleType | None) -> None:
@@ -240,7 +265,8 @@ class Leftovers:
 
     def before_fixture(self) -> None:
         """A wide fixture is about to be set up or torn down: what has changed up to now is the test's own."""
-        self.look()
+        self.settle()
+        self.look(near=self._near)
 
     def after_fixture(self, fixture: Context, definition: object, name: str, value: object, file: str) -> None:
         """A wide fixture has run: what it filled is known by it, and its value is watched from now on."""
@@ -263,27 +289,35 @@ class Leftovers:
         self._gone |= {place: one._replace(names=names) for place, one in self._accesses(left).items()}
         self._remains.drop(gone)
 
-    def look(self, fixture: Context | None = None, importing: str = "") -> None:
-        """What has changed since the last look is the doing of the test that runs, in a wide fixture or not."""
+    def look(self, fixture: Context | None = None, importing: str = "", near: Collection[str] | None = None) -> None:
+        """What has changed since the last look is the doing of the test that runs, in a wide fixture or not.
+
+        Of test files only those that are near are looked at; with None, all.
+        """
         test = self._test
         if test is not None:
-            self._safely(lambda: self._look(test, fixture, importing))
+            self._safely(lambda: self._look(test, fixture, importing, near))
 
-    def _look(self, test: NodeId, fixture: Context | None, importing: str) -> None:
+    def _look(self, test: NodeId, fixture: Context | None, importing: str, near: Collection[str] | None) -> None:
         self._read_mentions()
-        look = self._census.changes()
+        look = self._census.changes(near)
         changes = [*look.changes, *self._ambience.changes(), *self._shelves.changes()]
+        self._take(changes, look.gone, test, fixture, importing)
+
+    def _take(
+        self, changes: Iterable[Change], gone: frozenset[str], test: NodeId, fixture: Context | None, importing: str
+    ) -> None:
         for change in changes:
             place = change.place
             if self.overlooked and any(is_within(place, other) for other in self.overlooked):
                 continue
             before = self._remains.entries.get(place)
             self._remains.put(place, None)
-            if change.restored or change.holder in look.gone:
+            if change.restored or change.holder in gone:
                 self._left.pop(place, None)
                 self._steps.pop(place, None)
                 continue
-            step = _step(change.before, change.value)
+            step = step_of(change.before, change.value)
             if importing and step is not None:
                 self._remains.put(place, self._behind_import(test, importing, step, change, before))
                 continue
@@ -294,13 +328,13 @@ class Leftovers:
             found = self._imported.get(place, _NOTHING) | {Found(test, place, value)}
             homes = self._homes(met)
             self._remains.put(place, Entry(found, value, change.holder, change.names, change.files, fixture, homes))
-        self._remains.drop(look.gone)
+        self._remains.drop(gone)
 
     def _homes(self, met: Iterable[object]) -> frozenset[Home]:
         """Where that comes from, in files of the project: code may read a constant there and run none of it."""
         return frozenset(home for home in homes_of(met) if home[0] in self._tape.loaded)
 
-    def _value(self, change: Change, step: _Step | None, met: list[object]) -> Digest:
+    def _value(self, change: Change, step: Step | None, met: list[object]) -> Digest:
         """The fingerprint of what the test has left in a place up to now; what that leads to is added to `met`."""
         place = change.place
         earlier = self._steps.pop(place, None)
@@ -316,7 +350,7 @@ class Leftovers:
         before = self._remains.before(place)
         return of_fields(portrait(step, met), before.value if before is not None else ABSENT)
 
-    def _behind_import(self, test: NodeId, file: str, step: _Step, change: Change, before: Entry | None) -> Entry:
+    def _behind_import(self, test: NodeId, file: str, step: Step, change: Change, before: Entry | None) -> Entry:
         """What a place is when a module that the test imports has made a step there."""
         met: list[object] = []
         found = Found(test, f"{change.place}{STEP}{file}", portrait(step, met))
@@ -334,17 +368,6 @@ class Leftovers:
                 act()
             except Exception as error:
                 self.failure = f"memory could not be looked at: {type(error).__name__}: {error}"
-
-
-def _step(before: object, value: object) -> _Step | None:
-    """How far a number was counted, or what was added at the end of a list; None if it is neither."""
-    if type(before) is int and type(value) is int:
-        return value - before
-    if type(before) is tuple and type(value) is tuple:
-        count = len(before)
-        if count < len(value) and all(map(is_, before, value)):
-            return value[count:]
-    return None
 
 
 def _all_found(entries: Iterable[Entry]) -> frozenset[Found]:

@@ -36,12 +36,15 @@ class Snapshots:
     """All keepers that may refer to something else at the next look; those that have done so stay by themselves."""
 
     def __init__(self) -> None:
+        self._empties = _Empties()
         self._quiet: list[_Snapshot] = []
         self._lively: list[_Snapshot] = []
         self._versions = Versions()
 
     def add(self, keeper: Keeper) -> None:
         """Watch a keeper as it is now."""
+        if self._empties.add(keeper):
+            return
         if has_version(keeper):
             self._versions.add(keeper)
         else:
@@ -49,13 +52,17 @@ class Snapshots:
 
     def drop(self, gone: frozenset[Keeper]) -> None:
         """Watch these no longer."""
+        self._empties.drop(gone)
         self._versions.drop(gone)
         for snapshot in (*self._quiet, *self._lively):
             snapshot.drop(gone)
 
     def changed(self) -> list[Keeper]:
         """The keepers that may refer to something else than at the last look, which this one is now."""
-        found = self._versions.changed()
+        found = self._empties.filled()
+        for keeper in found:
+            self.add(keeper)
+        found += self._versions.changed()
         found += (keeper for snapshot in self._lively for keeper in snapshot.changed())
         for snapshot in self._quiet:
             awake = snapshot.changed()
@@ -127,7 +134,7 @@ def _room(snapshots: list[_Snapshot], size: int) -> _Snapshot:
     return snapshots[-1]
 
 
-class Empties:
+class _Empties:
     """Keepers of what is empty."""
 
     def __init__(self) -> None:

@@ -99,7 +99,7 @@ class Recording:
         self._attempts[node] = Attempt()
         context.links.update(self.charges.collected(item))
         self.inputs.charge(item, context)
-        self.observer.leftovers.begin(node)
+        self.observer.leftovers.begin(node, str(item.path))
         with self.tape.charge(context):
             context.places |= self.observer.running()
             answer = yield
@@ -187,10 +187,11 @@ class Recording:
         return min((age for age in ages if age), default=0.0)
 
     def finish(self) -> list[Result]:
-        """The final results of tests whose wide fixtures were still open; then stop watching.
+        """The final results of tests of which not all was known when they ended; then stop watching.
 
-        A fixture that is open even now (a crash in a teardown) leaves the careful result standing. A
-        teardown that did something that cannot be stored takes back what was journalled.
+        A wide fixture that is open even now (a crash in a teardown) leaves the careful result standing. A
+        teardown that did something that cannot be stored takes back what was journalled; so does a change of memory
+        that was noticed late.
         """
         self.observer.collect_children()
         self.tape.settle()
@@ -209,6 +210,10 @@ class Recording:
             at = trace.recorded_at
             results.append(Result(path_of(node), node, final, problems, trace.duration_s, at, trace.left))
         self._unfinished.clear()
+        self.observer.leftovers.settle()
+        for node, place in self.observer.leftovers.lost.items():
+            why = f"this test, or another one of its file, has changed {place}, which the file does not import"
+            results.append(Result(path_of(node), node, None, ((Reason.NOT_OBSERVED.slug, why),), 0.0, time.time()))
         self.charges.uninstall()
         self.observer.stop()
         return results

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Collection, Generator, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +24,10 @@ from testcache.storage.index import SPACE, Index, IndexedFile, IndexedTest, deco
 from testcache.storage.store import Store
 from testcache.storage.tally import count
 
+_OF_FUNCTIONS = frozenset("module cls instance function obj fixturenames funcargs callspec originalname".split())  # noqa: SIM905
+_Real = dict[Path, dict[NodeId, pytest.Item]]
+_real = pytest.StashKey[_Real]()
+
 
 class CachedItem(pytest.Item):
     """A test that is known without its file having been imported; it can only be replayed."""
@@ -33,6 +38,16 @@ class CachedItem(pytest.Item):
 
     def runtest(self) -> None:
         raise AssertionError(f"{self.nodeid} is replayed, never run")
+
+    def __getattr__(self, name: str) -> Any:
+        """What a test has whose file is imported: so it is if a hook or a fixture goes through all tests of the run."""
+        if name not in _OF_FUNCTIONS:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        known = self.config.stash.setdefault(_real, {})
+        if self.path not in known:
+            module = pytest.Module.from_parent(self.session, path=self.path)
+            known[self.path] = {node_id(item): item for item in _within(module)}
+        return getattr(known[self.path][node_id(self)], name)
 
     def reportinfo(self) -> tuple[os.PathLike[str], int | None, str]:
         return self.path, self.test.line, self.test.domain

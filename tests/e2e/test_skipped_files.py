@@ -137,6 +137,27 @@ def test_a_selection_imports_no_more_than_it_must(recorded: Project, selection: 
     assert imported(recorded, *selection) == ["test_b"]
 
 
+GOES_THROUGH = """
+import pytest
+def pytest_collection_finish(session):
+    print("found:", *(item.function.__name__ for item in session.items))
+@pytest.fixture(scope="session", autouse=True)
+def marks(request):
+    for item in request.session.items: item.module.MARKED = len(item.fixturenames)
+"""
+
+
+def test_a_hook_or_a_fixture_that_goes_through_all_tests(recorded: Project) -> None:
+    """It finds of those that are replayed what it finds of the others."""
+    recorded.write("conftest.py", SAY + GOES_THROUGH)
+    runs = [recorded.run("-s") for _ in range(3)]
+    recorded.edit("b.py", "return 1", "return 2")
+    runs += [recorded.run("-s") for _ in range(2)]
+    assert [run.exit for run in runs] == [0] * 5
+    assert all("found: test_it test_2 test_it test_2 test_it test_2" in run.text for run in runs)
+    assert [len(run.executed) for run in runs] == [6, 0, 0, 1, 0]
+
+
 def test_a_hook_that_is_told_of_what_is_left_out_sees_all_of_it(recorded: Project) -> None:
     """It may look into the tests, so no file is left out if any must be imported."""
     hook = "\ndef pytest_deselected(items):\n    print('left out:', *(item.function.__name__ for item in items))\n"

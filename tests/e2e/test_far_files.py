@@ -1,0 +1,77 @@
+"""What a test changes in test files that its own does not import: noticed late; then none is stored that may have."""
+
+from __future__ import annotations
+
+import pytest
+from harness import Project
+
+FAR = """
+SEEN = []
+def helper(): return 1
+def test_far(): pass
+def test_last(): assert getattr(helper, "marked", None) in (None, 1)
+"""
+WAYS = {
+    "a list": "sys.modules['test_far'].SEEN.append(1)",
+    "an attribute of a function": "sys.modules['test_far'].helper.marked = 1",
+    "a variable": "sys.modules['test_far'].SEEN = [1]",
+}
+
+
+@pytest.fixture
+def pair(project: Project) -> Project:
+    """Three files that do not import each other."""
+    project.write("test_far.py", FAR)
+    project.write("test_end.py", "def test_end(): pass\n")
+    project.write("test_odd.py", "import sys\ndef test_before(): pass\ndef test_odd(): pass\ndef test_behind(): pass\n")
+    return project
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())
+def test_none_is_stored_that_may_have_changed_it(pair: Project, way: str) -> None:
+    """Nobody knows which test of the file it was; the others are replayed."""
+    pair.edit("test_odd.py", "def test_odd(): pass", f"def test_odd(): {way}")
+    pair.write("test_zero.py", "def test_zero(): pass\n")
+    first = pair.run("test_far.py", "test_odd.py", "test_zero.py", "-v")
+    assert first.exit == 0
+    assert "test_odd.py::test_before: not stored: its recording is incomplete [not-observed]" in first.text
+    place = "test_far.py::helper.marked" if "marked" in way else "test_far.py::SEEN"
+    assert f"this test, or another one of its file, has changed {place}, which the file does not import" in first.text
+    again = pair.run("test_far.py", "test_odd.py", "test_zero.py")
+    assert {name.partition("::")[0] for name in again.executed} == {"test_odd.py"}
+
+
+def test_the_last_file_of_a_run(pair: Project) -> None:
+    """Nobody comes behind it."""
+    pair.edit("test_odd.py", "def test_odd(): pass", f"def test_odd(): {WAYS['a list']}")
+    run = ("test_far.py", "test_odd.py")
+    assert pair.run(*run).exit == 0
+    assert {name.partition("::")[0] for name in pair.run(*run).executed} == {"test_odd.py"}
+    assert {name.partition("::")[0] for name in pair.run(*run, "-n2").executed} == {"test_odd.py"}
+
+
+@pytest.mark.parametrize("how", ["import test_far", "from test_far import SEEN, helper\nimport test_far", "import mid"])
+def test_who_imports_it_is_known(pair: Project, how: str) -> None:
+    """Directly or not: what it leaves there is a leftover like any other."""
+    pair.write("mid.py", "import test_far\ndef note(): test_far.SEEN.append(1)\n")
+    change = "mid.note()" if how == "import mid" else "test_far.SEEN.append(1)"
+    pair.edit("test_odd.py", "import sys", how)
+    pair.edit("test_odd.py", "def test_odd(): pass", f"def test_odd(): {change}")
+    pair.edit(
+        "test_odd.py", "behind(): pass", "behind(): assert mid or test_far" if "mid" in how else "behind(): test_far"
+    )
+    assert pair.run().exit == 0
+    assert pair.run().executed == set()
+
+
+def test_wide_fixtures_may_change_all(pair: Project) -> None:
+    """One that goes through all test files is known by what it did."""
+    pair.write(
+        "conftest.py",
+        "import pytest\n@pytest.fixture(scope='session', autouse=True)\ndef marks(request):\n"
+        "    for item in request.session.items: item.module.MARKED = item.function.marked = 1\n",
+    )
+    assert pair.run().exit == 0
+    assert pair.run().executed == set()
+    pair.edit("test_odd.py", "before(): pass", "before(): assert True")
+    assert pair.run().executed == {"test_odd.py::test_before"}
