@@ -126,9 +126,14 @@ class Census:
         """
         return self._look_at([*self._watches.changed(near), *self._untold])
 
-    def missed(self, near: Collection[str]) -> Look:
-        """What has changed in the other test files."""
-        return self._look_at(self._watches.missed(near))
+    def missed(self, near: Collection[str], among: Collection[str] | None = None) -> Look:
+        """What has changed in the other test files, all or some."""
+        return self._look_at(self._watches.missed(near, among))
+
+    @property
+    def apart(self) -> int:
+        """How many test files there are."""
+        return len(self._watches)
 
     def _look_at(self, changed: Iterable[Keeper]) -> Look:
         self._lost = False

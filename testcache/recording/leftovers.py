@@ -21,6 +21,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from types import ModuleType
+from typing import Final
 
 from testcache.code.looks import EVERYWHERE
 from testcache.digest import of_fields
@@ -48,6 +49,9 @@ _NOTHING: frozenset[Found] = frozenset()
 
 _MEDDLING: frozenset[str] = EVERYWHERE | {"cache_clear", "cache_info"}
 """Names of those who may know what is in an `lru_cache` without being given any of it."""
+
+OFTEN: Final = 4
+"""Test files that are looked at for each test, on average, if it is another one's turn: 8 us each."""
 
 STEPS = ".[(<{~"
 """Characters with which the name of a place goes on to one inside it."""
@@ -107,10 +111,10 @@ class Leftovers:
             self._ambience.adopt()
             self._tape.watcher = self
         if file != self._file or self._near is None:
-            self.settle()
-            self._file = file
             loaded = self._tape.loaded.get(file)
-            self._near = None if loaded is None else self._ledger.files_below(loaded.context)
+            near = None if loaded is None else self._ledger.files_below(loaded.context)
+            self.settle(near if self._census.apart > OFTEN * len(self._since) else None)
+            self._file, self._near = file, near
         self._since.append(test)
         self._test = test
         self._remains.begin()
@@ -127,14 +131,17 @@ class Leftovers:
         steps = ((place + STEP, portrait(step)) for place, step in self._steps.items())
         return frozenset(Leftover(place, value) for place, value in (*self._left.items(), *steps))
 
-    def settle(self) -> None:
-        """Look at all test files; in those that were not near, any test since the last time may have changed something.
+    def settle(self, among: Collection[str] | None = None) -> None:
+        """Look at test files that were not near: any test since all were looked at may have changed something there.
 
-        None of these can be stored then. A test that goes on counts from here.
+        None of these can be stored then. Those that some files lead to are looked at, or all; a test that goes on
+        counts from there.
         """
-        since, self._since = self._since, [] if self._test is None else [self._test]
-        if since and self._near is not None:
-            self._safely(lambda: self._miss(since, self._census.missed(self._near or ())))
+        since, near = self._since, self._near
+        if since and near is not None:
+            self._safely(lambda: self._miss(since, self._census.missed(near, among)))
+        if among is None:
+            self._since = [] if self._test is None else [self._test]
 
     def _miss(self, since: list[NodeId], look: Look) -> None:
         self.lost.update((test, look.changes[0].place) for test in since if look.changes)
