@@ -331,8 +331,8 @@ class Census:
         if not keeper.kind.weak:
             return keeper.look()
         table: Any = keeper.owner
-        pairs = ((ref, weakref.ref.__call__(ref), value) for ref, value in anatomy.items(table))
-        return {Key(ref): value for ref, key, value in pairs if identity(key) in self._met}
+        met, of = self._met, weakref.ref.__call__
+        return {Key(ref): value for ref, value in anatomy.items(table) if identity(of(ref)) in met}
 
     def _sweep(self) -> frozenset[str]:
         """Let go of late objects that nothing leads to any more; their places. Cost: some us a late object.

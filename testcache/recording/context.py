@@ -56,6 +56,12 @@ class Context(Struct, eq=False, weakref=True):
     found: frozenset[Found] | None = None
     number: int = field(default_factory=itertools.count().__next__)
 
+    @property
+    def is_blank(self) -> bool:
+        """Whether nothing was charged to it."""
+        charged = (self.places, self.reads, self.links, self.written, self.assigned, self.problems, self.labels)
+        return not any(charged) and not self.fixtures
+
     def reachable(self) -> Iterator[Context]:
         """This context and all it is linked to but modules, each once."""
         seen = {self}

@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any
 
 from testcache.inputs.variables import EVERY_VARIABLE, Variables
-from testcache.model import ABSENT, Kind
+from testcache.model import ABSENT, Input, Kind
 from testcache.recording.identity import identity
 from testcache.recording.origin import Origin
 from testcache.recording.spoken import patterns
@@ -107,6 +107,8 @@ class Environ:
     def _read(self, key: object) -> None:
         name = os.fsdecode(key) if isinstance(key, (str, bytes)) else ""
         context = self._tape.top
-        if not name or not self._variables.counts(name) or name in context.assigned or not self._origin.find()[1]:
+        if not name or name in context.assigned or Input(Kind.VARIABLE, name) in context.reads:
+            return
+        if not self._variables.counts(name) or not self._origin.find()[1]:
             return
         self._tape.note(context, Kind.VARIABLE, name, self._variables.fingerprint(name))

@@ -46,6 +46,8 @@ from testcache.recording.tape import Tape
 from testcache.structs import replace
 
 _NOTHING: frozenset[Found] = frozenset()
+_NONE_LEFT: frozenset[Leftover] = frozenset()
+"""Each new empty set is an object of 200 bytes, that the garbage collector looks at for as long as the run goes on."""
 
 _MEDDLING: frozenset[str] = EVERYWHERE | {"cache_clear", "cache_info"}
 """Names of those who may know what is in an `lru_cache` without being given any of it."""
@@ -129,7 +131,7 @@ class Leftovers:
         self.look(near=self._near)
         self._test = None
         steps = ((place + STEP, portrait(step)) for place, step in self._steps.items())
-        return frozenset(Leftover(place, value) for place, value in (*self._left.items(), *steps))
+        return frozenset(Leftover(place, value) for place, value in (*self._left.items(), *steps)) or _NONE_LEFT
 
     def settle(self, among: Collection[str] | None = None) -> None:
         """Look at test files that were not near: any test since all were looked at may have changed something there.
@@ -197,7 +199,7 @@ class Leftovers:
                     within += (entry for entry in map(self._remains.before, self._steps) if entry is not None)
                 context.found = _all_found(entry for entry in within if entry.fixture not in own)
             found |= context.found
-        return frozenset(one for one in found if one.filler != node)
+        return frozenset(one for one in found if one.filler != node) or _NOTHING
 
     def link(self, test: Context, *, everything: bool = False) -> None:
         """A test, and a fixture that it uses, rest on the homes of what they may have come upon, too.
@@ -378,7 +380,7 @@ class Leftovers:
 
 
 def _all_found(entries: Iterable[Entry]) -> frozenset[Found]:
-    return frozenset(one for entry in entries for one in entry.found)
+    return frozenset(one for entry in entries for one in entry.found) or _NOTHING
 
 
 def is_within(place: str, other: str) -> bool:

@@ -17,7 +17,7 @@ from testcache.recording.network import Network
 from testcache.recording.origin import Origin
 from testcache.recording.processes import Processes, Spool
 from testcache.recording.reads import Reads
-from testcache.recording.recorder import Place, Recorder, choose, running
+from testcache.recording.recorder import Place, Recognised, Recorder, choose, running
 from testcache.recording.tape import Tape
 from testcache.structs import Struct
 
@@ -50,6 +50,7 @@ class Observer:
         self.environ = Environ(self.tape, self.origin, world.variables)
         self.network = Network(self.tape, self.origin, watched.hosts or {})
         self.processes = Processes(self.tape, self.origin, self.reads, self.network, watched.programs, spool)
+        self._recognised = Recognised(self.is_project)
         self.recorder: Recorder = choose(watched.recorder, wanted=self.is_project)
         self._handlers: dict[str, Handler] = {
             **self.reads.handlers,
@@ -83,7 +84,7 @@ class Observer:
 
     def running(self) -> set[Place]:
         """First-party code that is on the stack of any thread now: it began earlier and goes on."""
-        return running(self.is_project)
+        return running(self._recognised)
 
     def collect_children(self) -> None:
         """Join what recorded child processes reported; complain of those that never did."""

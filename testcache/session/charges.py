@@ -131,9 +131,12 @@ class Charges:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> Generator[None, Any, Any]:
         node = metafunc.definition.nodeid
-        context = self._generated.setdefault(node, Context(f"parameters of {node}", found=frozenset()))
+        context = self._generated.get(node) or Context(f"parameters of {node}", found=frozenset())
         with self._tape.charge(context):
-            return (yield)
+            answer = yield
+        if not context.is_blank:
+            self._generated[node] = context
+        return answer
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_ignore_collect(self) -> Generator[None, Any, Any]:
