@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import zip_longest
 
 import pytest
@@ -56,3 +57,11 @@ def run_here(session: pytest.Session, items: list[pytest.Item]) -> None:
         if session.shouldfail or session.shouldstop:
             return
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+
+
+def replay_here(session: pytest.Session, items: list[pytest.Item], replay: Callable[[pytest.Item], None]) -> None:
+    """The same for those that are replayed, without asking who else runs tests or stands around one that runs."""
+    for item in items:
+        if session.shouldfail or session.shouldstop:
+            return
+        replay(item)

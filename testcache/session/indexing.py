@@ -10,13 +10,12 @@ from typing import Any
 from testcache.inputs.world import World
 from testcache.model import ABSENT, EnvironmentKey, Input, Kind, NodeId, Read, Trace
 from testcache.recording.identity import identity
+from testcache.session.replay import are_plain, durations_of
 from testcache.storage.index import INDEX_FORMAT, Content, Fact, Index, IndexedFile, IndexedTest
 from testcache.structs import Struct, field
 
 _OF_CONTENT = frozenset({Kind.BODY, Kind.BLOCK, Kind.FILE, Kind.WHOLE, Kind.DEFINITIONS, Kind.EXPORTS})
 Fillers = Callable[[Mapping[NodeId, Trace]], tuple[Trace, ...] | None]
-
-_PLAIN = frozenset({"$report_type", "when", "duration"})
 
 
 class Collected(Struct):
@@ -161,8 +160,5 @@ class Indexer:
 
 def _shown(trace: Trace) -> Iterator[Any]:
     """Durations, and reports unless they are three plain passes."""
-    reports = trace.reports
-    plain = [report.get("when") for report in reports] == ["setup", "call", "teardown"]
-    plain = plain and all(report.keys() <= _PLAIN for report in reports)
-    yield [float(report.get("duration", 0.0)) for report in reports]
-    yield [] if plain else [dict(report) for report in reports]
+    yield durations_of(trace.reports)
+    yield [] if are_plain(trace.reports) else [dict(report) for report in trace.reports]

@@ -22,7 +22,7 @@ from testcache.model import STEP, Decision, Found, Hit, Miss, NodeId, Result, Tr
 from testcache.reasons import Reason
 from testcache.session import environment, replay
 from testcache.session.company import Company
-from testcache.session.crew import run_here
+from testcache.session.crew import replay_here, run_here
 from testcache.session.gates import passed
 from testcache.session.names import node_id, path_of
 from testcache.session.neighbours import Neighbours
@@ -69,6 +69,7 @@ class Rounds:
         self._news = False
         self._leaked: list[Leak] = []
         self._neighbours: Neighbours | None = None
+        self._replayer = replay.Replayer(runner.config, runner.world.roots)
         before = recorded(runner.decisions)
         self._leaks = Leaks(
             self._order, known, before, self._traces, recovered, taken, self._traces_of, self._indifferent_to
@@ -125,9 +126,9 @@ class Rounds:
             watched = runner.recording.observer.leftovers.watched
             company = Company(runner, self._traces, lambda nodes: self._import(items, nodes))
             self._neighbours = Neighbours(runner.config, self._collected, runner.hits, runner.joined, watched, company)
-            if not self.waiting and len(misses) in (0, len(items)):
+            if not self.waiting and len(misses) == len(items):
                 return None
-        run_here(session, [item for item in items if self._round(item) == 0])
+        replay_here(session, [item for item in items if self._round(item) == 0], self._replay)
         self._run(session, misses, specs)
         self._run_rest(session)
         if session.shouldfail:
@@ -182,7 +183,7 @@ class Rounds:
                 self.waiting.pop(node, None)
             items = [item for item in session.items if node_id(item) in left]
             self._run(session, items, self._choose(items) if self._runner.distribution.held_back else [])
-        run_here(session, [item for item in session.items if self._is_to_replay(node_id(item))])
+        replay_here(session, [one for one in session.items if self._is_to_replay(node_id(one))], self._replay)
 
     def _is_to_replay(self, node: NodeId) -> bool:
         return node in self._runner.hits and node not in self.replayed
@@ -194,7 +195,7 @@ class Rounds:
         self.replayed.add(node)
         if isinstance(hit, Trace) and runner.recording.totals is not None:
             runner.recording.totals.replay(hit)
-        replay.replay(runner.config, item, hit, runner.world.roots)
+        self._replayer(item, hit)
 
     # -- memory
 

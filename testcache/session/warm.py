@@ -18,7 +18,7 @@ from testcache.inputs.world import World
 from testcache.model import NodeId
 from testcache.session.deselected import is_listened_to, tell
 from testcache.session.names import node_id
-from testcache.session.replay import replay
+from testcache.session.replay import Replayer
 from testcache.session.shown import show
 from testcache.storage.index import SPACE, Index, IndexedFile, IndexedTest, decode_index
 from testcache.storage.store import Store
@@ -211,9 +211,10 @@ class WarmRunner:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> object:
+        replay = Replayer(self.config, self._world.roots)
         for item in session.items:
             assert isinstance(item, CachedItem)
-            replay(self.config, item, item.test, self._world.roots)
+            replay(item, item.test)
             if session.shouldfail or session.shouldstop:
                 break
         return True

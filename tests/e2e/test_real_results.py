@@ -163,3 +163,39 @@ def test_pytest_html_shows_replayed_tests(recorded: Project, tmp_path: Path) -> 
     assert "4 Passed" in text
     assert "3 Skipped" in text
     assert "1 Expected failures" in text
+
+
+TELLS = "    print('\\ntold:', report.nodeid, report.when, report.outcome)\n"
+TOLD = {
+    "reports": f"def pytest_runtest_logreport(report):\n{TELLS}",
+    "letters": f"def pytest_report_teststatus(report, config):\n{TELLS}",
+}
+
+
+@pytest.mark.parametrize("hook", TOLD.values(), ids=TOLD.keys())
+def test_who_listens_is_told_of_each_phase(project: Project, hook: str) -> None:
+    """Whether nothing changed, or something did."""
+    project.write("conftest.py", hook)
+    project.write("test_a.py", "def test_one(): pass\ndef test_two(): pass\n")
+    project.write("test_b.py", "def test_three(): pass\n")
+
+    def told(*args: str) -> list[str]:
+        return sorted({line for line in project.run("-s", *args).text.splitlines() if line.startswith("told:")})
+
+    bare = told("--cached=off")
+    assert len(bare) == 9
+    assert told() == told() == told() == bare
+    project.edit("test_b.py", "pass", "assert True")
+    assert told() == bare
+
+
+def test_how_long_each_phase_took(project: Project) -> None:
+    """`--durations` shows set-ups and teardowns of tests that are replayed, too."""
+    project.write(
+        "test_a.py",
+        "import time, pytest\n@pytest.fixture\ndef slow():\n    time.sleep(0.05)\n    yield\n    time.sleep(0.05)\n"
+        "def test_one(slow): time.sleep(0.05)\n",
+    )
+    for _ in range(3):
+        text = project.run("--durations=9", "--durations-min=0.04").text
+        assert [when in text for when in ("s setup ", "s call ", "s teardown ")] == [True] * 3
