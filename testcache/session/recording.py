@@ -61,6 +61,7 @@ class Recording:
         self._attempts: dict[NodeId, Attempt] = {}
         self._contexts: dict[NodeId, Context] = {}
         self._unfinished: dict[NodeId, tuple[pytest.Item, Trace]] = {}
+        self._took_s: dict[NodeId, float] = {}
 
     def _option_read(self, name: str, value: object) -> None:
         self.tape.note(self.tape.top, Kind.OPTION, name, option_digest(value))
@@ -133,6 +134,8 @@ class Recording:
         result = self._sum_up(item)
         if result.trace is None:
             self.observer.leftovers.not_stored(result.node_id)
+        else:
+            self._took_s[result.node_id] = result.duration_s
         return result
 
     def _sum_up(self, item: pytest.Item) -> Result:
@@ -211,9 +214,11 @@ class Recording:
             results.append(Result(path_of(node), node, final, problems, trace.duration_s, at, trace.left))
         self._unfinished.clear()
         self.observer.leftovers.settle()
-        for node, place in self.observer.leftovers.lost.items():
-            why = f"this test, or another one of its file, has changed {place}, which the file does not import"
-            results.append(Result(path_of(node), node, None, ((Reason.NOT_OBSERVED.slug, why),), 0.0, time.time()))
+        lost = self.observer.leftovers.lost
+        for node in lost.keys() & self._took_s.keys():
+            why = f"this test, or another one of its file, has changed {lost[node]}, which the file does not import"
+            problems = ((Reason.NOT_OBSERVED.slug, why),)
+            results.append(Result(path_of(node), node, None, problems, self._took_s[node], time.time()))
         self.charges.uninstall()
         self.observer.stop()
         return results
