@@ -65,7 +65,7 @@ class Leftovers:
     Attributes:
         overlooked: places that are of no interest, nor what lies in them.
         failure: why nothing is known of memory any more, or "": then no result may be stored.
-        lost: tests of which it is not known what they have left, with a place that one of them may have changed.
+        lost: tests of which it is not known what they have left, with a place that one of them has changed.
     """
 
     def __init__(

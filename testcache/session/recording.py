@@ -216,7 +216,8 @@ class Recording:
         self.observer.leftovers.settle()
         lost = self.observer.leftovers.lost
         for node in lost.keys() & self._took_s.keys():
-            why = f"this test, or another one of its file, has changed {lost[node]}, which the file does not import"
+            who = "this test, or one that ran shortly before or after it,"
+            why = f"{who} has changed {lost[node]}, which its file does not import"
             problems = ((Reason.NOT_OBSERVED.slug, why),)
             results.append(Result(path_of(node), node, None, problems, self._took_s[node], time.time()))
         self.charges.uninstall()
