@@ -73,6 +73,7 @@ def measured(tests: int) -> Point:
         def alone(folder: Path) -> Ran:
             return run([python, "-m", "testcache", "run", "-q", "-p", "no:cacheprovider"], folder)
 
+        pytest(*BARE.arguments)  # byte code, of rewritten assertions too, is there from here on
         bare = pytest(*BARE.arguments)
         cold = pytest(*TESTCACHE.arguments)
         pytest(*TESTCACHE.arguments)
