@@ -63,7 +63,7 @@ class Census:
         self._values: set[Found] = set()
         self._bearers: set[Keeper] = set()
         self._places: set[str] = set()
-        self._watches = Watches()
+        self.watches = Watches()
         self._untold: list[Keeper] = []
         self._caches: list[Keeper] = []
         self._entered: list[Found] = []
@@ -124,16 +124,11 @@ class Census:
 
         With None, in all of them.
         """
-        return self._look_at([*self._watches.changed(near), *self._untold])
+        return self._look_at([*self.watches.changed(near), *self._untold])
 
     def missed(self, near: Collection[str], among: Collection[str] | None = None) -> Look:
         """What has changed in the other test files, all or some."""
-        return self._look_at(self._watches.missed(near, among))
-
-    @property
-    def apart(self) -> int:
-        """How many test files there are."""
-        return len(self._watches)
+        return self._look_at(self.watches.missed(near, among))
 
     def _look_at(self, changed: Iterable[Keeper]) -> Look:
         self._lost = False
@@ -177,7 +172,7 @@ class Census:
                 if keeper is not None:
                     keeper.names |= part.names
                     keeper.files |= part.files
-                    self._watches.lead(keeper)
+                    self.watches.lead(keeper)
                     if keeper.inside and keeper.late and (not late or not part.inside):
                         self._interiors.leave(keeper)
                     if keeper.inside and not part.inside:
@@ -235,7 +230,7 @@ class Census:
         if not keeper.kind.told:
             self._untold.append(keeper)
         elif not keeper.kind.fixed:
-            self._watches.add(keeper)
+            self.watches.add(keeper)
 
     # -- comparing
 
@@ -373,7 +368,7 @@ class Census:
             for keeper in gone:
                 del self._keepers[identity(keeper.thing)]
                 self._places.discard(keeper.place)
-            self._watches.drop(gone)
+            self.watches.drop(gone)
             self._untold = [keeper for keeper in self._untold if keeper not in gone]
             self._caches = [keeper for keeper in self._caches if keeper not in gone]
         return frozenset(keeper.place for keeper in gone if not keeper.inside) | self._interiors.drop(gone)

@@ -113,9 +113,9 @@ class Leftovers:
             self._ambience.adopt()
             self._tape.watcher = self
         if file != self._file or self._near is None:
-            loaded = self._tape.loaded.get(file)
+            loaded = self._tape.loaded.get(file) if self._census.watches.divided else None
             near = None if loaded is None else self._ledger.files_below(loaded.context)
-            self.settle(near if self._census.apart > OFTEN * len(self._since) else None)
+            self.settle(near if len(self._census.watches) > OFTEN * len(self._since) else None)
             self._file, self._near = file, near
         self._since.append(test)
         self._test = test
@@ -125,6 +125,18 @@ class Leftovers:
         self._gone = {}
         self._steps = {}
         self._imported = {}
+
+    def all_run(self) -> None:
+        """Before the first test: none is replayed that might come upon what is noticed late."""
+        self._census.watches.divided = True
+
+    def comes_near(self, module: Context) -> None:
+        """The test imports a module: what has changed up to now in test files below that is not its doing."""
+        if self._near is not None and self._test is not None:
+            below = self._ledger.files_below(module)
+            if not below <= self._near:
+                self.settle(below)
+                self._near |= below
 
     def end(self) -> frozenset[Leftover]:
         """What the test left that ends now. Cost: a look of the census, and a portrait of all that it filled."""

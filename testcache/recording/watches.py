@@ -1,7 +1,8 @@
 """Watches: snapshots of all that is watched, with what only one test file leads to apart.
 
-After a test its own file is looked at, and those that it imports: a suite of 100,000 tests has as many functions that
-may get an attribute, and to look at each of them after each test took longer than the test.
+Where all tests of a run really run, after a test its own file is looked at, and those that it imports: a suite of
+100,000 tests has as many functions that may get an attribute, and to look at each of them after each test took longer
+than the test. Where some are replayed, what another test file holds may tell which of them must run: all is looked at.
 """
 
 from __future__ import annotations
@@ -15,9 +16,14 @@ from testcache.recording.snapshot import Snapshots
 
 
 class Watches:
-    """All keepers whose changes are told by what they refer to."""
+    """All keepers whose changes are told by what they refer to.
+
+    Attributes:
+        divided: whether test files are watched apart.
+    """
 
     def __init__(self) -> None:
+        self.divided = False
         self._common = Snapshots()
         self._apart: dict[str, Snapshots] = {}
         self._leading: dict[str, set[str]] = {}
@@ -28,7 +34,7 @@ class Watches:
 
     def add(self, keeper: Keeper) -> None:
         """Watch a keeper as it is now."""
-        if not keeper.apart and not keeper.late and len(keeper.files) == 1:
+        if self.divided and not keeper.apart and not keeper.late and len(keeper.files) == 1:
             (file,) = keeper.files
             keeper.apart = file if is_collected(file) and not file.endswith("conftest.py") else ""
         if not keeper.apart:

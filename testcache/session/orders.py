@@ -19,6 +19,7 @@ NOTHING: dict[str, Any] = {
     "stored": False,
     "environ": {},
     "passed": [],
+    "all": False,
 }
 """What a worker does that nobody told what to do. What the controller says:
 
@@ -30,6 +31,7 @@ NOTHING: dict[str, Any] = {
 - parsed: what the controller parsed in this run, encoded, by key;
 - stored: whether there is a store, which holds what was parsed in earlier runs;
 - passed: which tests are replayed as passed, if there is a plugin that has to know;
+- all: whether all tests of the run really run, none is replayed;
 - environ: what was set in the environment since the run has started, as `Variables.changed` gives it.
 """
 

@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Final
@@ -20,7 +19,8 @@ from testcache.errors import StoreError
 from testcache.leaks import Leaks, came_upon, replayed_by
 from testcache.model import STEP, Decision, Found, Hit, Miss, NodeId, Result, Trace
 from testcache.reasons import Reason
-from testcache.session import environment, replay
+from testcache.session import replay
+from testcache.session.briefing import orders_of
 from testcache.session.company import Company
 from testcache.session.crew import replay_here, run_here
 from testcache.session.gates import passed
@@ -29,8 +29,7 @@ from testcache.session.neighbours import Neighbours
 from testcache.session.outdated import outdated
 from testcache.session.selection import selects_all
 from testcache.session.waiting import recorded, settle, waiting
-from testcache.session.warm import CachedItem, imported, may_leave_out
-from testcache.storage.codec import encode_source
+from testcache.session.warm import CachedItem, imported
 from testcache.storage.leaks import Leak, forget_taken, marking, save_leaks
 
 if TYPE_CHECKING:
@@ -114,6 +113,8 @@ class Rounds:
         if runner.config.option.collectonly:
             return None
         items = session.items
+        if not runner.hits and not self.waiting:
+            runner.recording.observer.leftovers.all_run()
         if runner.recording.gates.found():
             runner.recording.gates.tell(items, passed(runner.hits))
         misses = [item for item in items if self._round(item) == 1]
@@ -144,20 +145,8 @@ class Rounds:
             run_here(session, items)
             return
         runner = self._runner
-        gates = runner.recording.gates.found()
-        only = may_leave_out(runner.config) and not gates
-        run = set(map(path_of, runner.work.nodes))
         self._apart.update(runner.work.nodes)
-        orders = {
-            "only": only,
-            "leave": runner.warm.unneeded(run) if runner.warm is not None and only else [],
-            "salt": runner.store.salt if runner.store is not None else b"",
-            "facts": environment.digests(runner.recording),
-            "parsed": {key: encode_source(source) for key, source in runner.world.sources.new()},
-            "stored": runner.store is not None,
-            "environ": runner.world.variables.changed(os.environ),
-            "passed": sorted(passed(runner.hits)) if gates else [],
-        }
+        orders = orders_of(runner, all_run=not runner.hits and not self.waiting)
         runner.distribution.run(session, runner.work, specs, orders)
         unknown = runner.distribution.unknown()
         run_here(session, [item for item in items if node_id(item) in unknown])

@@ -54,6 +54,8 @@ class Worker:
         self._within = _within(orders["run"]) if orders["only"] else None
         self._leave = frozenset(str(config.rootpath / path) for path in orders["leave"])
         self._facts: dict[str, bytes] = orders["facts"]
+        if orders["all"]:
+            observer.leftovers.all_run()
         self._difference = ""
         self._packer = Packer()
         self._collecting = self._collect_s = 0.0

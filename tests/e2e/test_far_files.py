@@ -77,3 +77,33 @@ def test_wide_fixtures_may_change_all(pair: Project) -> None:
     assert pair.run().executed == set()
     pair.edit("test_odd.py", "before(): pass", "before(): assert True")
     assert pair.run().executed == {"test_odd.py::test_before"}
+
+
+@pytest.mark.parametrize("far", ["test_far", "mid"])
+def test_an_import_in_the_midst_of_a_test(pair: Project, far: str) -> None:
+    """What has changed there before is not the doing of this test, and what changes from now on is."""
+    pair.write("mid.py", "import test_far\nTABLE = test_far.SEEN\n")
+    pair.edit("test_odd.py", "def test_odd(): pass", f"def test_odd():\n    import {far}\n    {far}.SEEN.append(1)")
+    pair.edit("test_odd.py", "behind(): pass", f"behind():\n    import {far}\n    assert len({far}.SEEN) == 1")
+    if far == "mid":
+        pair.write("mid.py", "import test_far\nSEEN = test_far.SEEN\n")
+    assert pair.run().exit == 0
+    assert pair.run().executed == set()
+    pair.edit("test_odd.py", "SEEN.append(1)", "SEEN.extend([1, 2])")
+    run = pair.run()
+    assert (run.outcomes["test_odd.py::test_behind"], run.exit) == ("failed", 1)
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())
+def test_where_some_are_replayed_nothing_is_far(pair: Project, way: str) -> None:
+    """A test that would come upon it runs, however the other one came there."""
+    pair.write("conftest.py", "def pytest_collection_modifyitems(items): pass\n")  # so that all files are imported
+    pair.write("test_a.py", "import sys\ndef test_it(): pass\n")
+    pair.edit(
+        "test_far.py", "def test_far(): pass", "def test_far(): assert SEEN == [] and not hasattr(helper, 'marked')"
+    )
+    assert pair.run().exit == 0
+    pair.edit("test_a.py", "pass", way)
+    run = pair.run()
+    assert run.outcomes == pair.run("--cached=off").outcomes
+    assert run.outcomes["test_far.py::test_far"] == "failed"
