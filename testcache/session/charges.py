@@ -160,9 +160,9 @@ class Charges:
 
     def _more_than_answers(self, implementations: Iterable[Any]) -> Iterator[Read]:
         for one in implementations:
-            code = one.function.__code__
-            loaded = self._tape.loaded.get(code.co_filename)
-            if loaded is not None:
+            code = getattr(one.function, "__code__", None)
+            loaded = self._tape.loaded.get(code.co_filename) if code is not None else None
+            if code is not None and loaded is not None:
                 source, block = loaded.source, loaded.source.block_at(code.co_firstlineno)
                 if not only_answers(read_bytes(code.co_filename), block, source.definitions):
                     digest = source.blocks.get(block, source.body)
