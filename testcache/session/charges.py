@@ -90,6 +90,7 @@ class Charges:
             with self._tape.charge(context), aside:
                 finish(definition, request)
             self._open.pop(context, None)
+            self._leftovers.look()  # at all test files: it may put back what it has changed in them
             self._leftovers.fixture_gone(context, definition)
 
         pytest.FixtureDef.execute = executed  # type: ignore[method-assign, assignment]

@@ -68,15 +68,16 @@ def test_who_imports_it_is_known(pair: Project, how: str) -> None:
 
 def test_wide_fixtures_may_change_all(pair: Project) -> None:
     """One that goes through all test files is known by what it did."""
-    pair.write(
-        "conftest.py",
-        "import pytest\n@pytest.fixture(scope='session', autouse=True)\ndef marks(request):\n"
-        "    for item in request.session.items: item.module.MARKED = item.function.marked = 1\n",
-    )
+    goes = "    for item in request.session.items: item.module.MARKED = item.function.marked = {}\n"
+    fixture = "import pytest\n@pytest.fixture(scope='session', autouse=True)\ndef marks(request):\n" + goes.format(1)
+    pair.write("conftest.py", fixture)
     assert pair.run().exit == 0
     assert pair.run().executed == set()
     pair.edit("test_odd.py", "before(): pass", "before(): assert True")
     assert pair.run().executed == {"test_odd.py::test_before"}
+    pair.write("conftest.py", f"{fixture}    yield\n{goes.format(2)}")
+    assert len(pair.run().executed) == 6
+    assert pair.run().executed == set()
 
 
 @pytest.mark.parametrize("far", ["test_far", "mid"])
