@@ -8,13 +8,14 @@ from typing import Any, Final
 import pytest
 
 from testcache.code.answers import only_answers
+from testcache.digest import of_bytes
 from testcache.inputs.files import read_bytes
 from testcache.inputs.roots import IGNORED_NAMES
 from testcache.model import Input, Kind, Read
 from testcache.reasons import Reason
 from testcache.recording.context import Context
 from testcache.recording.leftovers import Leftovers
-from testcache.recording.tape import Tape
+from testcache.recording.tape import Loaded, Tape
 from testcache.recording.unseen import aside
 from testcache.session.setups import SHARED_SCOPES, SetupTimes
 from testcache.session.verdicts import Verdicts
@@ -37,6 +38,7 @@ class Charges:
         self._open: dict[Context, tuple[pytest.FixtureDef[Any], bool]] = {}
         self.folders: set[str] = set()
         self.answers = {name: Context(f"hooks {name}") for name in ANSWERING}
+        self._answering: dict[str, bool] = {}
         self.setups = SetupTimes()
         self._execute: Callable[..., Any] | None = None
         self._finish: Callable[..., None] | None = None
@@ -164,10 +166,12 @@ class Charges:
             code = getattr(one.function, "__code__", None)
             loaded = self._tape.loaded.get(code.co_filename) if code is not None else None
             if code is not None and loaded is not None:
-                source, block = loaded.source, loaded.source.block_at(code.co_firstlineno)
-                if not only_answers(read_bytes(code.co_filename), block, source.definitions):
-                    digest = source.blocks.get(block, source.body)
-                    yield Read(Input(Kind.BLOCK, f"{self._tape.roots.name(code.co_filename)}::{block}"), digest)
+                block = loaded.source.block_at(code.co_firstlineno)
+                name = f"{self._tape.roots.name(code.co_filename)}::{block}"
+                if name not in self._answering:
+                    self._answering[name] = _only_answers(code.co_filename, block, loaded)
+                if not self._answering[name]:
+                    yield Read(Input(Kind.BLOCK, name), loaded.source.blocks.get(block, loaded.source.body))
 
     def files(self) -> dict[str, Context]:
         """The contexts of all files that were collected here, by absolute path."""
@@ -195,6 +199,14 @@ class Charges:
         hooks = request.node.ihook.pytest_fixture_post_finalizer.get_hookimpls()
         codes = [getattr(hook.function, "__code__", None) for hook in hooks]
         return any(code is None or self._tape.roots.is_first_party(code.co_filename) for code in codes)
+
+
+def _only_answers(file: str, block: str, loaded: Loaded) -> bool:
+    try:
+        data = read_bytes(file)
+    except OSError:
+        return False
+    return of_bytes(data) == loaded.content and only_answers(data, block, loaded.source.definitions)
 
 
 def _has_teardown(definition: pytest.FixtureDef[Any]) -> bool:

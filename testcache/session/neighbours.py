@@ -28,7 +28,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import pytest
 from _pytest.runner import runtestprotocol
@@ -78,6 +78,15 @@ Watched = Callable[[NodeId], AbstractContextManager[None]]
 """For the length of a run that is not one of pytest's own: what it leaves in memory is the doing of this test."""
 
 
+class _Replayed(NamedTuple):
+    """A test that is replayed, its place among all, and its wide fixtures."""
+
+    position: int
+    node: NodeId
+    item: pytest.Item
+    wide: set[pytest.FixtureDef[Any]]
+
+
 class Neighbours:
     """A plugin of runs without xdist; registered when all others are.
 
@@ -99,7 +108,7 @@ class Neighbours:
         self._watched = watched
         self._found = found
         self._position: dict[NodeId, int] = {}
-        self._replayed: dict[str, list[pytest.Item]] = {}
+        self._replayed: dict[str, list[_Replayed]] = {}
         self._ran: set[NodeId] = set()
         self._by_id: dict[str, pytest.Item] = {}
         self._alive: dict[NodeId, dict[pytest.FixtureDef[Any], object]] = {}
@@ -117,18 +126,20 @@ class Neighbours:
         self._position = {node_id(item): position for position, item in enumerate(items)}
         self._replayed.clear()
         for item in items:
-            if node_id(item) in self._hits and not isinstance(item, CachedItem):
-                self._replayed.setdefault(path_of(node_id(item)), []).append(item)
+            node = node_id(item)
+            if node in self._hits and not isinstance(item, CachedItem):
+                one = _Replayed(self._position[node], node, item, _wide(item))
+                self._replayed.setdefault(path_of(node), []).append(one)
 
     def _before(self, item: pytest.Item) -> list[pytest.Item]:
         """Those that may have left a test something; a hit may have been taken back by now."""
         node = node_id(item)
         here = self._position.get(node, 0)
-        before = [one for one in self._replayed.get(path_of(node), ()) if self._position[node_id(one)] < here]
+        before = [one for one in self._replayed.get(path_of(node), ()) if one.position < here]
         far, near = before[:-NEAREST], before[-NEAREST:]
         shared = {one for one in _wide(item) if not _is_of_pytest(one)}
-        matter = [one for one in far if self._has_left(node_id(one)) or not shared.isdisjoint(_wide(one))] + near
-        return [one for one in matter if node_id(one) in self._hits and node_id(one) not in self._ran]
+        matter = [one for one in far if self._has_left(one.node) or not shared.isdisjoint(one.wide)] + near
+        return [one.item for one in matter if one.node in self._hits and one.node not in self._ran]
 
     def _has_left(self, node: NodeId) -> bool:
         hit = self._hits.get(node)
