@@ -11,7 +11,7 @@ from testcache.code import definitions, effects, outline, reflection, separable,
 from testcache.code.definitions import IDLE, IMPORT, PROGRAM, Split
 from testcache.code.looks import ANY, HELD, SOME, TAKEN, Imported, Look
 from testcache.code.nodes import last_name
-from testcache.code.outline import DOCSTRING, Definition, Outline, Part
+from testcache.code.outline import DOCSTRING, Definition, Function, Outline, Part
 from testcache.code.separable import without
 from testcache.code.signature import Signature, is_plain
 from testcache.code.syntax import held, mentions
@@ -144,7 +144,9 @@ def _source(tree: ast.Module, collected: bool) -> Source:
         place = item.start - sum(end - start for start, end in removed if end <= item.start)
         for definition, tokens in _separate(item, cut, alone, place, parts.above[item.start]):
             blocks[definition.block] = of_text("\n".join(tokens))
-            mentioned[definition.block] = reach.of_block(definition, tokens) | reach.of_statement(item)
+            mentioned[definition.block] = (
+                reach.of_block(definition, tokens) | reach.of_header(definition) | reach.of_statement(item)
+            )
         if isinstance(item.node, ast.ClassDef):
             spans += _gaps(item.first_line, item.last_line, item.block, cut)
             for inner in _classes(item):
@@ -328,6 +330,10 @@ class _Mentions:
     def of_block(self, item: Definition, tokens: list[str]) -> frozenset[str]:
         look = self._by_block.get(id(item))
         return self._of(tokens, [look] if look is not None else [])
+
+    def of_header(self, item: Definition) -> frozenset[str]:
+        """What decorators and defaults mention: names of the function itself mean something else there."""
+        return self._of(self._cut.body[item.start : item.end], []) if isinstance(item.node, Function) else frozenset()
 
     def of_statement(self, item: Definition) -> frozenset[str]:
         return self._of([], [self._by_start[item.start]])

@@ -172,7 +172,6 @@ class Census:
                 if keeper is not None:
                     keeper.names |= part.names
                     keeper.files |= part.files
-                    self.watches.lead(keeper)
                     if keeper.inside and keeper.late and (not late or not part.inside):
                         self._interiors.leave(keeper)
                     if keeper.inside and not part.inside:

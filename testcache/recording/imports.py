@@ -312,8 +312,6 @@ class Imports:
                 self._charge_file(context, file)
             elif loaded.context is not context:
                 context.links.add(loaded.context)
-                if tape.watcher is not None:
-                    tape.watcher.comes_near(loaded.context)
                 if is_collected(file) and not tape.is_made(file):
                     tape.note(context, Kind.WHOLE, tape.roots.name(file), loaded.source.whole)
             return True

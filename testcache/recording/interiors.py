@@ -27,10 +27,10 @@ from testcache.recording import anatomy
 from testcache.recording.anatomy import ATOMS, MISSING
 from testcache.recording.identity import identity
 from testcache.recording.keepers import Keeper, Names, is_foreign
-from testcache.recording.kinds import ATTRIBUTES, CLASS, PARTS, SLOTS, Key
+from testcache.recording.kinds import ATTRIBUTES, CLASS, FUNCTION, PARTS, SLOTS, Key
 from testcache.recording.portrait import atom, can_be_looked_into, is_plain, spelled
 
-_OF_NAMES: Final = frozenset({ATTRIBUTES, CLASS, PARTS, SLOTS})
+_OF_NAMES: Final = frozenset({ATTRIBUTES, CLASS, FUNCTION, PARTS, SLOTS})
 """How objects are looked at whose slots have names; the keys of a library's table are the project's."""
 
 _DATA: Final = frozenset({"__len__", "__iter__", "__getitem__", "__next__", "__array__", "__arrow_c_stream__"})

@@ -28,6 +28,7 @@ from testcache.recording.kinds import (
     CLASS,
     COUNT,
     ELEMENTS,
+    FUNCTION,
     GENERATOR,
     LOGGER,
     PAIRS,
@@ -76,7 +77,6 @@ class Keeper(Struct, eq=False):
         bearer: the object whose dict this is, if the garbage collector has to be asked about that, too.
         library: whether its class is a library's, or rests on one.
         inside: the place of the interior that it belongs to, "" if it is the project's to know.
-        apart: the test file among whose things it is watched, "" if among all.
     """
 
     thing: object
@@ -92,7 +92,6 @@ class Keeper(Struct, eq=False):
     bearer: object = None
     library: bool = False
     inside: str = ""
-    apart: str = ""
 
     def look(self) -> dict[Any, object]:
         return self.kind.look(self.owner)
@@ -213,7 +212,7 @@ def _borne(keeper: Keeper, bearer: object) -> Keeper:
 def _function(function: Any, place: str, found: Found) -> list[Found]:
     """What a function keeps: its attributes, what it closes over, and its defaults."""
     files = found.files
-    parts = [Found(function.__dict__, place, found.names, files, ATTRIBUTES)]
+    parts = [Found(function.__dict__, place, found.names, files, FUNCTION)]
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         parts.append(Found(cell, f"{place}<{name}>", frozenset((name,)), files, CELL))
     defaults = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]

@@ -218,6 +218,7 @@ def _nothing(_: object) -> str:
 MODULE: Final = Kind(_module, _top, named=True)
 CLASS: Final = Kind(_class, _dotted, named=True)
 ATTRIBUTES: Final = Kind(_attributes, _dotted, named=True)
+FUNCTION: Final = Kind(_attributes, _dotted, named=True)
 PAIRS: Final = Kind(_pairs, _subscript)
 WEAK: Final = Kind(_pairs, _subscript, weak=True)
 ELEMENTS: Final = Kind(_elements, _element)

@@ -53,7 +53,7 @@ _MEDDLING: frozenset[str] = EVERYWHERE | {"cache_clear", "cache_info"}
 """Names of those who may know what is in an `lru_cache` without being given any of it."""
 
 OFTEN: Final = 4
-"""Test files that are looked at for each test, on average, if it is another one's turn: 8 us each."""
+"""Test files that are looked at for each test, on average, if it is another one's turn: 1 us each."""
 
 STEPS = ".[(<{~"
 """Characters with which the name of a place goes on to one inside it."""
@@ -129,14 +129,6 @@ class Leftovers:
     def all_run(self) -> None:
         """Before the first test: none is replayed that might come upon what is noticed late."""
         self._census.watches.divided = True
-
-    def comes_near(self, module: Context) -> None:
-        """The test imports a module: what has changed up to now in test files below that is not its doing."""
-        if self._near is not None and self._test is not None:
-            below = self._ledger.files_below(module)
-            if not below <= self._near:
-                self.settle(below)
-                self._near |= below
 
     def end(self) -> frozenset[Leftover]:
         """What the test left that ends now. Cost: a look of the census, and a portrait of all that it filled."""

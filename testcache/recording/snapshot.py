@@ -36,7 +36,7 @@ class Snapshots:
     """All keepers that may refer to something else at the next look; those that have done so stay by themselves."""
 
     def __init__(self) -> None:
-        self._empties = _Empties()
+        self._empties = Empties()
         self._quiet: list[_Snapshot] = []
         self._lively: list[_Snapshot] = []
         self._versions = Versions()
@@ -134,7 +134,7 @@ def _room(snapshots: list[_Snapshot], size: int) -> _Snapshot:
     return snapshots[-1]
 
 
-class _Empties:
+class Empties:
     """Keepers of what is empty."""
 
     def __init__(self) -> None:

@@ -40,9 +40,6 @@ class ImportWatcher(Protocol):
     def import_begins(self, file: str) -> None:
         """The body of a module is about to be executed."""
 
-    def comes_near(self, module: Context) -> None:
-        """Something imports a module that is loaded already, as may be."""
-
     def import_ends(self, module: ModuleType | None) -> None:
         """It has come to its end, after those that it imports; None if it has raised an exception."""
 

@@ -1,4 +1,4 @@
-"""What a test changes in test files that its own does not import: noticed late; then none is stored that may have."""
+"""What a test changes in test files that its own does not import: attributes of functions there are noticed late."""
 
 from __future__ import annotations
 
@@ -20,36 +20,46 @@ WAYS = {
 
 @pytest.fixture
 def pair(project: Project) -> Project:
-    """Three files that do not import each other."""
+    """Three files that do not import each other, all of which are imported in each run."""
+    project.write("conftest.py", "def pytest_collection_modifyitems(items): pass\n")
     project.write("test_far.py", FAR)
     project.write("test_end.py", "def test_end(): pass\n")
     project.write("test_odd.py", "import sys\ndef test_before(): pass\ndef test_odd(): pass\ndef test_behind(): pass\n")
     return project
 
 
-@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())
-def test_none_is_stored_that_may_have_changed_it(pair: Project, way: str) -> None:
-    """Nobody knows which test of the file it was; the others are replayed."""
-    pair.edit("test_odd.py", "def test_odd(): pass", f"def test_odd(): {way}")
+def test_none_is_stored_that_may_have_changed_it(pair: Project) -> None:
+    """Nobody knows which test it was that has given a function far away its first attribute; others are replayed."""
+    pair.edit("test_odd.py", "def test_odd(): pass", f"def test_odd(): {WAYS['an attribute of a function']}")
     pair.write("test_zero.py", "def test_zero(): pass\n")
-    first = pair.run("test_far.py", "test_odd.py", "test_zero.py", "-v")
+    run = ("test_far.py", "test_odd.py", "test_zero.py")
+    first = pair.run(*run, "-v")
     assert first.exit == 0
     assert "test_odd.py::test_before: not stored: its recording is incomplete [not-observed]" in first.text
-    place = "test_far.py::helper.marked" if "marked" in way else "test_far.py::SEEN"
     assert (
-        f"or one that ran shortly before or after it, has changed {place}, which its file does not import" in first.text
+        "or one that ran shortly before or after it, has changed test_far.py::helper.marked, which its file does not "
+        "import" in first.text
     )
-    again = pair.run("test_far.py", "test_odd.py", "test_zero.py")
-    assert {name.partition("::")[0] for name in again.executed} == {"test_odd.py"}
+    assert {name.partition("::")[0] for name in pair.run(*run).executed} == {"test_odd.py"}
+    assert pair.run(*run).executed == set()  # where some are replayed nothing is far
 
 
-def test_the_last_file_of_a_run(pair: Project) -> None:
+@pytest.mark.parametrize("workers", ["-n0", "-n2"])
+def test_the_last_file_of_a_run(pair: Project, workers: str) -> None:
     """Nobody comes behind it."""
-    pair.edit("test_odd.py", "def test_odd(): pass", f"def test_odd(): {WAYS['a list']}")
+    pair.edit("test_odd.py", "def test_odd(): pass", f"def test_odd(): {WAYS['an attribute of a function']}")
+    run = ("test_far.py", "test_odd.py")
+    assert pair.run(*run, workers, "--dist=loadfile").exit == 0
+    assert "test_odd.py::test_odd" in pair.run(*run).executed
+
+
+@pytest.mark.parametrize("way", [WAYS["a list"], WAYS["a variable"]])
+def test_all_else_is_known_however_far(pair: Project, way: str) -> None:
+    """It is looked at after each test."""
+    pair.edit("test_odd.py", "def test_odd(): pass", f"def test_odd(): {way}")
     run = ("test_far.py", "test_odd.py")
     assert pair.run(*run).exit == 0
-    assert {name.partition("::")[0] for name in pair.run(*run).executed} == {"test_odd.py"}
-    assert {name.partition("::")[0] for name in pair.run(*run, "-n2").executed} == {"test_odd.py"}
+    assert pair.run(*run).executed == set()
 
 
 @pytest.mark.parametrize("how", ["import test_far", "from test_far import SEEN, helper\nimport test_far", "import mid"])
@@ -98,7 +108,6 @@ def test_an_import_in_the_midst_of_a_test(pair: Project, far: str) -> None:
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())
 def test_where_some_are_replayed_nothing_is_far(pair: Project, way: str) -> None:
     """A test that would come upon it runs, however the other one came there."""
-    pair.write("conftest.py", "def pytest_collection_modifyitems(items): pass\n")  # so that all files are imported
     pair.write("test_a.py", "import sys\ndef test_it(): pass\n")
     pair.edit(
         "test_far.py", "def test_far(): pass", "def test_far(): assert SEEN == [] and not hasattr(helper, 'marked')"

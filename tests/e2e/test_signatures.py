@@ -149,6 +149,36 @@ def test_which_constant_a_default_is(project: Project, old: str, new: str) -> No
     assert "test_it.py::test_mentions" not in run.executed
 
 
+HEADERS = """
+import pytest
+from shop import rate
+@pytest.mark.skipif(rate.__defaults__[0] != 2, reason="other")
+def test_mark():
+    rate = 3
+    assert rate
+def test_default(rate=rate): assert rate.__defaults__[0] == 2
+class TestIn:
+    def test_keyword(self, *, rate=rate.__defaults__): assert rate[0] == 2
+@pytest.fixture(params=[rate.__defaults__[0]], ids=["one"])
+def given(request):
+    rate = request.param
+    return rate
+def test_fixture(given): assert given == 2
+"""
+
+
+def test_a_header_is_no_part_of_its_function(project: Project) -> None:
+    """A mark or a default may read a name that is a variable of the test itself."""
+    project.write("shop.py", TAXED)
+    project.write("test_it.py", HEADERS)
+    assert project.run().exit == 0
+    assert project.run().executed == set()
+    project.edit("shop.py", "amount=2, share", "amount=5, share")
+    run = project.run()
+    assert run.outcomes == project.run("--cached=off").outcomes
+    assert sorted(run.outcomes.values()) == ["failed", "failed", "failed", "skipped"]
+
+
 LAZY = """
 import pytest, shop
 def test_yields(): assert shop.yields().gi_frame.f_locals == {"amount": 2}
