@@ -15,7 +15,7 @@ from testcache.code.nodes import is_text
 from testcache.model import Defined
 
 _FUNCTIONS = frozenset(
-    "abs all any bool float frozenset getattr hasattr int isinstance len list max min set sorted str tuple".split()  # noqa: SIM905
+    "abs all any bool float frozenset int isinstance len list max min set sorted str tuple".split()  # noqa: SIM905
 )
 _IMPORTED = frozenset(["Path", "PurePath", "PurePosixPath", "fnmatch", "fnmatchcase", "getenv"])
 """Names of the standard library that are called as they are."""
@@ -31,6 +31,16 @@ _METHODS = frozenset(
 )
 """Methods of texts, patterns, paths, tables and pytest's configuration, and functions of modules; not `replace`, which
 renames a file if it is a path's."""
+
+_ATTRIBUTES = frozenset(
+    (  # noqa: SIM905
+        "name stem suffix suffixes parts parent parents path config rootpath rootdir inipath invocation_params dir "
+        "args environ version_info platform implementation maxsize basename dirname purebasename ext strpath sep major "
+        "minor"
+    ).split()
+)
+"""What paths, pytest's configuration and modules of the standard library have; behind another name a project may have
+put an object of its own, which does what it likes."""
 
 _STATEMENTS = (ast.Expr, ast.Assign, ast.AnnAssign, ast.If, ast.For, ast.Return, ast.Pass)
 _EXPRESSIONS = (
@@ -70,6 +80,7 @@ class _Judge:
         self._nodes = [node for statement in function.body for node in ast.walk(statement)]
         self._asked = {id(node.func.value) for node in self._nodes
                        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)}  # fmt: skip
+        self._called = {id(node.func) for node in self._nodes if isinstance(node, ast.Call)}
         self._bound = bound
         self._definitions = definitions
         given = function.args
@@ -96,7 +107,11 @@ class _Judge:
                 form = self._form(name)
                 known = form in (IMPORT, _VALUE) or (form == _OBJECT and id(node) in self._asked)
                 return known or (name in _FUNCTIONS and name not in self._bound)
-            case ast.Attribute() | ast.Subscript():
+            case ast.Attribute(attr=name, ctx=ast.Load()):
+                return name in _ATTRIBUTES or (name in _METHODS and id(node) in self._called)
+            case ast.Attribute():
+                return False
+            case ast.Subscript():
                 return isinstance(node.ctx, ast.Load)
             case ast.Expr():
                 return is_text(node.value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -11,10 +12,12 @@ from testcache.code.answers import only_answers
 from testcache.digest import of_bytes
 from testcache.inputs.files import read_bytes
 from testcache.inputs.roots import IGNORED_NAMES
+from testcache.inputs.sources import is_collected
 from testcache.model import Input, Kind, Read
 from testcache.reasons import Reason
 from testcache.recording.context import Context
 from testcache.recording.leftovers import Leftovers
+from testcache.recording.recorder import BODY_LINE
 from testcache.recording.tape import Loaded, Tape
 from testcache.recording.unseen import aside
 from testcache.session.setups import SHARED_SCOPES, SetupTimes
@@ -152,16 +155,19 @@ class Charges:
             return (yield)
 
     def settle(self, config: pytest.Config) -> list[Read]:
-        """All conftest files are loaded: the blocks of hooks that may do more than answer, and count for all tests."""
+        """All conftest files are loaded: the blocks of hooks that may do more than answer, and count for all tests.
+
+        So does the answer which files there are, if what one of these does when it is loaded counts for all tests.
+        """
         found = []
         for name, context in self.answers.items():
-            more = [*self._more_than_answers(getattr(config.hook, name).get_hookimpls())]
+            more = [*self._more_than_answers(name, getattr(config.hook, name).get_hookimpls())]
             if more:
                 self._tape.run.links.add(context)
             found += more
         return found
 
-    def _more_than_answers(self, implementations: Iterable[Any]) -> Iterator[Read]:
+    def _more_than_answers(self, hook: str, implementations: Iterable[Any]) -> Iterator[Read]:
         for one in implementations:
             code = getattr(one.function, "__code__", None)
             loaded = self._tape.loaded.get(code.co_filename) if code is not None else None
@@ -170,8 +176,18 @@ class Charges:
                 name = f"{self._tape.roots.name(code.co_filename)}::{block}"
                 if name not in self._answering:
                     self._answering[name] = _only_answers(code.co_filename, block, loaded)
-                if not self._answering[name]:
+                is_heeded = hook == "pytest_ignore_collect" and self._counts_for_all(code.co_filename)
+                if is_heeded or not self._answering[name]:
                     yield Read(Input(Kind.BLOCK, name), loaded.source.blocks.get(block, loaded.source.body))
+
+    def _counts_for_all(self, hook_file: str) -> bool:
+        """Whether a test file that acts, or a conftest file, is loaded that this one may tell pytest to ignore."""
+        around = {*Path(hook_file).parents}
+        links = [context for context in self._tape.run.links if context.is_module]
+        files = {Path(file) for context in links for file, line in context.places if line == BODY_LINE}
+        return any(
+            is_collected(file.name) and not (file.name == "conftest.py" and file.parent in around) for file in files
+        )
 
     def files(self) -> dict[str, Context]:
         """The contexts of all files that were collected here, by absolute path."""

@@ -84,3 +84,40 @@ def test_in_workers_too(shop: Project) -> None:
     assert shop.run("-n2").executed == set()
     shop.edit("test_a.py", "pass", "assert True")
     assert shop.run("-n2").executed == {A}
+
+
+IGNORES = """
+LEFT = ("test_z.py",)
+def pytest_ignore_collect(collection_path):
+    if collection_path.name in LEFT: return True
+"""
+WIDE = {
+    "a file that acts": ("test_acts.py", "import seen; seen.SEEN.append(1)\ndef test_acts(): pass\n"),
+    "a folder's conftest file": ("sub/conftest.py", "import seen; seen.SEEN.append(1)\n"),
+    "its hook": (
+        "sub/conftest.py",
+        "def pytest_collection_modifyitems(items):\n    import seen; seen.SEEN.append(1)\n",
+    ),
+    "its hook of a test": (
+        "sub/conftest.py",
+        "import seen\ndef pytest_collection_modifyitems(items):\n    for item in items: item.seen = seen.SEEN.append(1)\n",
+    ),
+}
+
+
+@pytest.mark.parametrize(("file", "text"), WIDE.values(), ids=WIDE.keys())
+def test_what_is_ignored_from_now_on_may_have_counted_for_all(project: Project, file: str, text: str) -> None:
+    """Then the hook does, too: whatever that does when it is loaded, it does no longer; or it does so now."""
+    project.write("conftest.py", IGNORES)
+    project.write("seen.py", "SEEN = []\n")
+    project.write("test_b.py", "import seen\ndef test_b(): assert seen.SEEN\n")
+    project.write("sub/test_s.py", "def test_s(): pass\n")
+    project.write(file, text)
+    assert project.run().exit == 0
+    assert project.run().executed == set()
+    name = file.partition("/")[0]
+    for old, new in (('("test_z.py",)', f'("test_z.py", "{name}")'), (f'("test_z.py", "{name}")', '("test_z.py",)')):
+        project.edit("conftest.py", old, new)
+        run = project.run()
+        assert run.outcomes == project.run("--cached=off").outcomes
+        assert (run.outcomes["test_b.py::test_b"] == "failed") is (name in new)

@@ -31,7 +31,7 @@ HARMLESS = (
     "for part in collection_path.parts:\n  if part in ('a', 'b'): return True\n return False",
     "return os.environ.get('SLOW') is None and len([one for one in collection_path.parts if one]) > 2",
     "name: str = os.path.basename(str(collection_path))\n return name not in {'x.py'} or f'{name}!' == 'y!'",
-    "return Path(str(collection_path)).is_file() and isinstance(config.option.slow, bool)",
+    "return Path(str(collection_path)).is_file() and isinstance(config.getini('slow'), bool)",
     "return TABLE.get(collection_path.name, False)",
 )
 HARMFUL = (
@@ -62,6 +62,11 @@ HARMFUL = (
     "return undefined.get(1)",
     "raise ValueError",
     "print(1)",
+    "return config.option.slow",
+    "return config.shop.get(1)",
+    "return config.shop",
+    "return getattr(config, 'shop')",
+    "find = collection_path.name.find\n return find('a')",
 )
 
 
