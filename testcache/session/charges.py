@@ -37,6 +37,7 @@ class Charges:
         self._leftovers = leftovers
         self._files: dict[str, Context] = {}
         self._generated: dict[str, Context] = {}
+        self.parameters: dict[str, set[Context]] = {}
         self._fixtures: dict[Any, Context] = {}
         self._open: dict[Context, tuple[pytest.FixtureDef[Any], bool]] = {}
         self.folders: set[str] = set()
@@ -142,6 +143,7 @@ class Charges:
             answer = yield
         if not context.is_blank:
             self._generated[node] = context
+            self.parameters.setdefault(str(metafunc.definition.path), set()).add(context)
         return answer
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Container, Generator, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 import pytest
 
+from testcache.code.looks import HELD
 from testcache.inputs.world import World, option_digest
 from testcache.model import Input, Kind, NodeId, Read, Result, Trace
 from testcache.reasons import Reason
@@ -28,6 +30,9 @@ from testcache.session.totals import Totals
 from testcache.session.verdicts import Verdicts
 from testcache.settings import Settings
 from testcache.structs import replace
+
+_SESSION_ITEMS = frozenset({"session", f"{HELD}items"})
+"""What code mentions that reads `session.items`; the method of a dict is called."""
 
 Deliver = Callable[[pytest.TestReport, Result], None]
 
@@ -62,6 +67,7 @@ class Recording:
         self._contexts: dict[NodeId, Context] = {}
         self._unfinished: dict[NodeId, tuple[pytest.Item, Trace]] = {}
         self._took_s: dict[NodeId, float] = {}
+        self._looked_at = (0, False)
 
     def _option_read(self, name: str, value: object) -> None:
         self.tape.note(self.tape.top, Kind.OPTION, name, option_digest(value))
@@ -224,6 +230,14 @@ class Recording:
         self.observer.stop()
         return results
 
+    def goes_through_items(self) -> bool:
+        """Whether code of the project that is loaded goes through all tests of the run: it may look at their marks."""
+        loaded = self.tape.loaded
+        if len(loaded) != self._looked_at[0]:
+            mentions = chain.from_iterable(module.source.mentions.values() for module in loaded.values())
+            self._looked_at = (len(loaded), any(names >= _SESSION_ITEMS for names in mentions))
+        return self._looked_at[1]
+
     def check(self, items: list[pytest.Item]) -> None:
         """Refuse declarations with typos before anything runs."""
         for item in items:
@@ -239,7 +253,8 @@ class Recording:
         for path, context in self.charges.files().items():
             name = tape.roots.name(path)
             content = Read(Input(Kind.FILE, name), self.world.digest_of(Input(Kind.FILE, name)))
-            parts = ledger.account(context, (*folders, content)).parts
+            whole = Context("collection", links={context, *self.charges.parameters.get(path, ())})
+            parts = ledger.account(whole, (*folders, content)).parts  # of tests that are left out, too
             module = tape.loaded.get(path)
             acts = module is not None and module.source.acts
             files[path] = Collected(name, (*parts, *asked_of_hooks), acts=acts, shown=self.shown.of(path))

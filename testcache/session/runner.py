@@ -35,13 +35,13 @@ from testcache.session.rounds import Rounds
 from testcache.session.setups import longest
 from testcache.session.shown import show
 from testcache.session.summary import Summary
-from testcache.session.warm import CachedItem, CachedModule, Warm, held_file, imported, may_skip
+from testcache.session.warm import CachedItem, CachedModule, Warm, all_imported, held_file, imported, may_skip
 from testcache.session.warned import Warned
 from testcache.session.workforce import Work, Workforce
 from testcache.settings import Settings
 from testcache.storage.definitions import load_definitions
 from testcache.storage.history import save_collected, save_run
-from testcache.storage.index import SPACE, IndexedFile, IndexedTest, encode_index
+from testcache.storage.index import SPACE, IndexedTest, encode_index
 from testcache.storage.leaks import load_leaks, load_taken
 from testcache.storage.store import Store
 from testcache.storage.timings import save_timings
@@ -90,7 +90,7 @@ class Runner:
         config.pluginmanager.register(self.summary, "testcache-summary")
         self._invocation = invocation
         self.collected: list[pytest.Item] = []
-        self._left_out: list[IndexedFile] = []
+        self._left_out: list[CachedModule] = []
         self.rounds = Rounds(self)
         self._recovered: list[Result] = []
 
@@ -125,12 +125,13 @@ class Runner:
         file = self.warm.known(module_path.relative_to(self.config.rootpath).as_posix())
         if file is None:
             return None
-        self._left_out.append(file)
         show(self.config, file.shown, self.world.roots)
-        return CachedModule.from_parent(parent, path=module_path, file=file)
+        module = CachedModule.from_parent(parent, path=module_path, file=file)
+        self._left_out.append(module)
+        return module
 
     def _may_skip(self) -> bool:
-        return may_skip(self.config) and not self.recording.gates.found()
+        return may_skip(self.config) and not self.recording.gates.found() and not self.recording.goes_through_items()
 
     # -- deciding
 
@@ -138,11 +139,14 @@ class Runner:
     def pytest_collection_modifyitems(
         self, session: pytest.Session, items: list[pytest.Item]
     ) -> Generator[None, None, None]:
+        if self._left_out and not self._may_skip():  # a conftest file in a folder wants to see all of them
+            items[:] = all_imported(items, self._left_out)
+            self._left_out.clear()
         before = list(items)  # of those that are not imported it is known that they are selected
         items[:] = [item for item in items if not isinstance(item, CachedItem)]
         yield
         items[:] = put_back(before, items, CachedItem)
-        tell(session, self._left_out)
+        tell(session, [module.file for module in self._left_out])
         self.recording.check(items)
         self.recording.tape.settle()
         self.total = len(items)
@@ -348,7 +352,8 @@ class Runner:
         traces = {
             n: trace for n, trace in traces.items() if self.proof.may_index(n, trace) and self.rounds.may_index(n)
         }
-        left_out = [*map(held_file, self.collected), *(file for file in self._left_out if not file.tests)]
+        empty = (module.file for module in self._left_out if not module.file.tests)
+        left_out = [*map(held_file, self.collected), *empty]
         held = {file.path: file for file in left_out if file is not None}
         for file in self.recording.collected(self.collected, traces):
             if file.path not in held:

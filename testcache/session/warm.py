@@ -139,9 +139,22 @@ def imported(cached: Sequence[CachedItem]) -> dict[NodeId, pytest.Item]:
     return {node_id(item): item for item in real}
 
 
+def all_imported(items: Sequence[pytest.Item], modules: Sequence[CachedModule]) -> Iterator[pytest.Item]:
+    """Items with all of those files that were not imported, selected or not, in place of what is known of them."""
+    rest = dict.fromkeys(modules)
+    for item in items:
+        if not isinstance(item, CachedItem):
+            yield item
+        elif item.parent in rest:
+            del rest[item.parent]
+            yield from _within(pytest.Module.from_parent(item.parent.parent, path=item.path))
+    for module in rest:
+        yield from _within(pytest.Module.from_parent(module.parent, path=module.path))
+
+
 def _within(node: pytest.Item | pytest.Collector) -> Iterator[pytest.Item]:
     if isinstance(node, pytest.Collector):
-        for child in node.collect():
+        for child in node.ihook.pytest_make_collect_report(collector=node).result:
             yield from _within(child)
     else:
         yield node

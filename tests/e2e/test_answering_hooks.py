@@ -100,7 +100,7 @@ WIDE = {
     ),
     "its hook of a test": (
         "sub/conftest.py",
-        "import seen\ndef pytest_collection_modifyitems(items):\n    for item in items: item.seen = seen.SEEN.append(1)\n",
+        "import seen\ndef pytest_collection_modifyitems(items):\n    for item in items: seen.SEEN.append(item.name)\n",
     ),
 }
 

@@ -158,6 +158,66 @@ def test_a_hook_or_a_fixture_that_goes_through_all_tests(recorded: Project) -> N
     assert [len(run.executed) for run in runs] == [6, 0, 0, 1, 0]
 
 
+MARKED = """
+import pytest
+@pytest.fixture(scope="session", autouse=True)
+def slow(request):
+    one, = [item for item in request.session.items if FOUND]
+    return one
+"""
+
+
+@pytest.mark.parametrize(
+    "found", ["'slow' in item.keywords", "item.get_closest_marker('slow')", "item.getparent(pytest.Class)"]
+)
+def test_a_fixture_that_looks_at_the_marks_of_all_tests(recorded: Project, found: str) -> None:
+    """Then all files are imported, also with a selection."""
+    recorded.write("conftest.py", SAY + MARKED.replace("FOUND", found))
+    recorded.edit(
+        "test_c.py",
+        "def test_2(): pass",
+        "import pytest\nclass TestC:\n    @pytest.mark.slow\n    def test_2(self): pass",
+    )
+    for number, selection in enumerate(((), ("-k", "test"))):
+        assert recorded.run("-s", *selection).exit == 0
+        recorded.edit("b.py", f"return 1{' + 0' * number}", f"return 1{' + 0' * (number + 1)}")
+        run = recorded.run("-s", *selection)
+        assert (run.exit, run.executed) == (0, {"test_b.py::test_it"})
+
+
+def test_parameters_of_what_is_left_out(project: Project) -> None:
+    """A file that a hook reads them from counts for which tests there are, though none of them is selected."""
+    project.write(
+        "conftest.py",
+        "from pathlib import Path\ndef pytest_generate_tests(metafunc):\n    if 'word' in metafunc.fixturenames:\n"
+        "        metafunc.parametrize('word', Path(__file__).with_name('words').read_text().split())\n",
+    )
+    project.write("words", "aa bb")
+    project.write("test_a.py", "def test_x(word): assert word != 'cc'\n")
+    project.write("test_b.py", "def test_cc(): pass\n")
+    assert len(project.run("-k", "cc").outcomes) == 1
+    assert project.run("-k", "cc").executed == set()
+    project.write("words", "aa cc dd")
+    run = project.run("-k", "cc")
+    assert (run.exit, run.executed) == (1, {"test_a.py::test_x[cc]"})
+    assert "2 deselected" in run.text
+
+
+@pytest.mark.parametrize(
+    ("hook", "count"), [("items[:] = items[:2]", 2), ("items[:] = [i for i in items if len(items) < 7]", 0)]
+)
+def test_a_hook_of_a_folder_that_comes_last(recorded: Project, hook: str, count: int) -> None:
+    """It sees all tests, though files before it were left out when nobody knew of it."""
+    recorded.write("zsub/conftest.py", f"def pytest_collection_modifyitems(items):\n    {hook}\n")
+    recorded.write("zsub/test_z.py", "def test_z(): pass\n")
+    plain = recorded.run("-s", "--cached=off")
+    assert len(plain.outcomes) == count
+    recorded.run("-s")
+    recorded.edit("zsub/test_z.py", "pass", "assert True")
+    run = recorded.run("-s")
+    assert (run.outcomes, run.exit) == (plain.outcomes, plain.exit)
+
+
 def test_a_hook_that_is_told_of_what_is_left_out_sees_all_of_it(recorded: Project) -> None:
     """It may look into the tests, so no file is left out if any must be imported."""
     hook = "\ndef pytest_deselected(items):\n    print('left out:', *(item.function.__name__ for item in items))\n"
