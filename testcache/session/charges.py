@@ -96,8 +96,8 @@ class Charges:
             with self._tape.charge(context), aside:
                 finish(definition, request)
             self._open.pop(context, None)
-            self._leftovers.look()  # at all test files: it may put back what it has changed in them
             self._leftovers.fixture_gone(context, definition)
+            self._leftovers.look()  # at all test files: it may have put back what it had changed in them
 
         pytest.FixtureDef.execute = executed  # type: ignore[method-assign, assignment]
         pytest.FixtureDef.finish = finished  # type: ignore[method-assign, assignment]
