@@ -47,7 +47,7 @@ class CachedItem(pytest.Item):
         if self.path not in known:
             module = pytest.Module.from_parent(self.session, path=self.path)
             known[self.path] = {node_id(item): item for item in _within(module)}
-        return getattr(known[self.path][node_id(self)], name)
+        return getattr(known[self.path].get(node_id(self)), name)
 
     def reportinfo(self) -> tuple[os.PathLike[str], int | None, str]:
         return self.path, self.test.line, self.test.domain
