@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from testcache.code.looks import HELD
+from testcache.inputs.sources import is_collected
 from testcache.inputs.world import World, option_digest
 from testcache.model import Input, Kind, NodeId, Read, Result, Trace
 from testcache.reasons import Reason
@@ -231,10 +232,14 @@ class Recording:
         return results
 
     def goes_through_items(self) -> bool:
-        """Whether code of the project that is loaded goes through all tests of the run: it may look at their marks."""
+        """Whether a conftest or test file that is loaded goes through all tests of the run: it may look at their marks.
+
+        Does not see: other modules of the project, which may have a session and items of their own.
+        """
         loaded = self.tape.loaded
         if len(loaded) != self._looked_at[0]:
-            mentions = chain.from_iterable(module.source.mentions.values() for module in loaded.values())
+            sources = (module.source for path, module in loaded.items() if is_collected(path))
+            mentions = chain.from_iterable(source.mentions.values() for source in sources)
             self._looked_at = (len(loaded), any(names >= _SESSION_ITEMS for names in mentions))
         return self._looked_at[1]
 
