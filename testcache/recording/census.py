@@ -120,14 +120,14 @@ class Census:
         return late
 
     def changes(self, near: Collection[str] | None = None) -> Look:
-        """What has changed since the last look, which this one is now; of test files only in those that are near.
+        """What has changed since the last look, which this one is now; of functions that are apart, in files near.
 
-        With None, in all of them.
+        With None, in all files.
         """
         return self._look_at([*self.watches.changed(near), *self._untold])
 
     def missed(self, near: Collection[str], among: Collection[str] | None = None) -> Look:
-        """What has changed in the other test files, all or some."""
+        """Which functions that are apart have got attributes in other files than those near, all or some."""
         return self._look_at(self.watches.missed(near, among))
 
     def _look_at(self, changed: Iterable[Keeper]) -> Look:

@@ -138,10 +138,10 @@ class Leftovers:
         return frozenset(Leftover(place, value) for place, value in (*self._left.items(), *steps)) or _NONE_LEFT
 
     def settle(self, among: Collection[str] | None = None) -> None:
-        """Look at test files that were not near: any test since all were looked at may have changed something there.
+        """Look at functions in files that were not near: any test since all were looked at may have changed one.
 
-        None of these can be stored then. Those that some files lead to are looked at, or all; a test that goes on
-        counts from there.
+        None of these can be stored then. With `among`, only some of these files are looked at; a test that goes on
+        counts from where all were.
         """
         since, near = self._since, self._near
         if since and near is not None:
@@ -305,7 +305,7 @@ class Leftovers:
     def look(self, fixture: Context | None = None, importing: str = "", near: Collection[str] | None = None) -> None:
         """What has changed since the last look is the doing of the test that runs, in a wide fixture or not.
 
-        Of test files only those that are near are looked at; with None, all.
+        Functions that are apart are looked at in files that are near; with None, in all.
         """
         test = self._test
         if test is not None:

@@ -25,6 +25,8 @@ from testcache.storage.store import Store
 from testcache.storage.tally import count
 
 _OF_FUNCTIONS = frozenset("module cls instance function obj fixturenames funcargs callspec originalname".split())  # noqa: SIM905
+"""What a test of a function has besides what all have."""
+
 _Real = dict[Path, dict[NodeId, pytest.Item]]
 _real = pytest.StashKey[_Real]()
 
