@@ -3,8 +3,6 @@
 1. A test file, or a helper that it imports, sets `shop.RATE = 5` when it is imported. All tests that are recorded from
    then on in the same process rest on that (`testcache.recording.tape`).
 2. Those that were recorded before it did so, or in a run without it, do not; but in a run of all tests they would.
-
-So it is with hooks that may do more than answer (`testcache.session.charges`).
 """
 
 from __future__ import annotations
@@ -30,4 +28,4 @@ def lacks(file: IndexedFile, index: Index, required: Collection[Read]) -> bool:
     """Whether the tests of a file that is not imported were recorded without one of these."""
     known = len(index.contents)
     names = {index.contents[number].name for number in file.numbers() if number < known}
-    return any(read.input.name.partition("::")[0] not in names for read in required)
+    return any(read.input.name not in names for read in required)

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator
-from pathlib import Path
-from typing import Any, Final
+from collections.abc import Callable, Generator
+from typing import Any
 
 import pytest
 
-from testcache.code.answers import only_answers
-from testcache.digest import of_bytes
-from testcache.inputs.files import read_bytes
 from testcache.inputs.roots import IGNORED_NAMES
-from testcache.inputs.sources import is_collected
-from testcache.model import Input, Kind, Read
 from testcache.reasons import Reason
 from testcache.recording.context import Context
 from testcache.recording.leftovers import Leftovers
-from testcache.recording.recorder import BODY_LINE
-from testcache.recording.tape import Loaded, Tape
+from testcache.recording.tape import Tape
 from testcache.recording.unseen import aside
 from testcache.session.setups import SHARED_SCOPES, SetupTimes
 from testcache.session.verdicts import Verdicts
-
-ANSWERING: Final = ("pytest_ignore_collect", "pytest_report_header")
-"""Hooks whose answer is asked for in each run and is nothing that a test rests on: which files there are, and what is
-shown."""
 
 
 class Charges:
@@ -41,8 +30,6 @@ class Charges:
         self._fixtures: dict[Any, Context] = {}
         self._open: dict[Context, tuple[pytest.FixtureDef[Any], bool]] = {}
         self.folders: set[str] = set()
-        self.answers = {name: Context(f"hooks {name}") for name in ANSWERING}
-        self._answering: dict[str, bool] = {}
         self.setups = SetupTimes()
         self._execute: Callable[..., Any] | None = None
         self._finish: Callable[..., None] | None = None
@@ -146,51 +133,6 @@ class Charges:
             self.parameters.setdefault(str(metafunc.definition.path), set()).add(context)
         return answer
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_ignore_collect(self) -> Generator[None, Any, Any]:
-        with self._tape.charge(self.answers["pytest_ignore_collect"]):
-            return (yield)
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_report_header(self) -> Generator[None, Any, Any]:
-        with self._tape.charge(self.answers["pytest_report_header"]):
-            return (yield)
-
-    def settle(self, config: pytest.Config) -> list[Read]:
-        """All conftest files are loaded: the blocks of hooks that may do more than answer, and count for all tests.
-
-        So does the answer which files there are, if what one of these does when it is loaded counts for all tests.
-        """
-        found = []
-        for name, context in self.answers.items():
-            more = [*self._more_than_answers(name, getattr(config.hook, name).get_hookimpls())]
-            if more:
-                self._tape.run.links.add(context)
-            found += more
-        return found
-
-    def _more_than_answers(self, hook: str, implementations: Iterable[Any]) -> Iterator[Read]:
-        for one in implementations:
-            code = getattr(one.function, "__code__", None)
-            loaded = self._tape.loaded.get(code.co_filename) if code is not None else None
-            if code is not None and loaded is not None:
-                block = loaded.source.block_at(code.co_firstlineno)
-                name = f"{self._tape.roots.name(code.co_filename)}::{block}"
-                if name not in self._answering:
-                    self._answering[name] = _only_answers(code.co_filename, block, loaded)
-                is_heeded = hook == "pytest_ignore_collect" and self._counts_for_all(code.co_filename)
-                if is_heeded or not self._answering[name]:
-                    yield Read(Input(Kind.BLOCK, name), loaded.source.blocks.get(block, loaded.source.body))
-
-    def _counts_for_all(self, hook_file: str) -> bool:
-        """Whether a test file that acts, or a conftest file, is loaded that this one may tell pytest to ignore."""
-        around = {*Path(hook_file).parents}
-        links = [context for context in self._tape.run.links if context.is_module]
-        files = {Path(file) for context in links for file, line in context.places if line == BODY_LINE}
-        return any(
-            is_collected(file.name) and not (file.name == "conftest.py" and file.parent in around) for file in files
-        )
-
     def files(self) -> dict[str, Context]:
         """The contexts of all files that were collected here, by absolute path."""
         return self._files
@@ -217,14 +159,6 @@ class Charges:
         hooks = request.node.ihook.pytest_fixture_post_finalizer.get_hookimpls()
         codes = [getattr(hook.function, "__code__", None) for hook in hooks]
         return any(code is None or self._tape.roots.is_first_party(code.co_filename) for code in codes)
-
-
-def _only_answers(file: str, block: str, loaded: Loaded) -> bool:
-    try:
-        data = read_bytes(file)
-    except OSError:
-        return False
-    return of_bytes(data) == loaded.content and only_answers(data, block, loaded.source.definitions)
 
 
 def _has_teardown(definition: pytest.FixtureDef[Any]) -> bool:

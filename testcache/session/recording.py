@@ -84,7 +84,6 @@ class Recording:
 
     def pytest_collection_finish(self) -> None:
         """All conftest files are loaded now."""
-        self.charges.settle(self.config)
         self.observer.leftovers.overlooked = bookkeeping(self.config, self.tape)
 
     @pytest.hookimpl(wrapper=True, trylast=True)
@@ -253,7 +252,6 @@ class Recording:
         tape, ledger = self.tape, self.observer.ledger
         asked = [Input(Kind.LISTING, tape.roots.name(folder)) for folder in self.charges.folders]
         folders = [Read(folder, self.world.digest_of(folder)) for folder in asked]
-        asked_of_hooks = [part for context in self.charges.answers.values() for part in ledger.account(context).parts]
         files: dict[str, Collected] = {}
         for path, context in self.charges.files().items():
             name = tape.roots.name(path)
@@ -262,7 +260,7 @@ class Recording:
             parts = ledger.account(whole, (*folders, content)).parts  # of tests that are left out, too
             module = tape.loaded.get(path)
             acts = module is not None and module.source.acts
-            files[path] = Collected(name, (*parts, *asked_of_hooks), acts=acts, shown=self.shown.of(path))
+            files[path] = Collected(name, parts, acts=acts, shown=self.shown.of(path))
         for item in items:
             file = files.get(str(item.path))
             if file is not None:

@@ -173,7 +173,7 @@ class Runner:
             return
         # Recorded lines are numbers: a definition that comes or goes moves those below it.
         exact = self.recording.totals is not None
-        required = acting(self.recording.tape, self.world.roots) + self.recording.charges.settle(self.config)
+        required = acting(self.recording.tape, self.world.roots)
         self._import_lacking(items, required)
         reach = all_matter if exact else Reach(self.world.source, load_definitions(self.store), self.world.words)
         self.cache = Cache(
