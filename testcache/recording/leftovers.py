@@ -40,8 +40,7 @@ from testcache.recording.ledger import Account, Ledger
 from testcache.recording.portrait import portrait
 from testcache.recording.remains import Entry, Remains
 from testcache.recording.shelves import Shelves
-from testcache.recording.steps import Step
-from testcache.recording.steps import step as step_of
+from testcache.recording.steps import Step, step_between
 from testcache.recording.tape import Tape
 from testcache.structs import replace
 
@@ -330,7 +329,7 @@ class Leftovers:
                 self._left.pop(place, None)
                 self._steps.pop(place, None)
                 continue
-            step = step_of(change.before, change.value)
+            step = step_between(change.before, change.value)
             if importing and step is not None:
                 self._remains.put(place, self._behind_import(test, importing, step, change, before))
                 continue

@@ -7,7 +7,7 @@ from operator import is_
 Step = int | tuple[object, ...]
 
 
-def step(before: object, value: object) -> Step | None:
+def step_between(before: object, value: object) -> Step | None:
     """From one to the other; None if that is none."""
     if type(before) is int and type(value) is int:
         return value - before

@@ -156,7 +156,10 @@ def all_imported(items: Sequence[pytest.Item], modules: Sequence[CachedModule]) 
 
 def _within(node: pytest.Item | pytest.Collector) -> Iterator[pytest.Item]:
     if isinstance(node, pytest.Collector):
-        for child in node.ihook.pytest_make_collect_report(collector=node).result:
+        report = node.ihook.pytest_make_collect_report(collector=node)
+        if not report.passed:  # by whatever nobody sees: it was fine when its tests were recorded
+            node.ihook.pytest_collectreport(report=report)
+        for child in report.result:
             yield from _within(child)
     else:
         yield node

@@ -242,3 +242,19 @@ def test_a_hook_that_changes_the_collection_sees_all_of_it(project: Project) -> 
     project.edit("test_a.py", "'Keep.'", "'Keep it.'")
     assert imported(project) == ["test_a", "test_b"]
     assert len(project.run("-s").outcomes) == 2
+
+
+def test_a_file_that_cannot_be_imported_after_all(recorded: Project) -> None:
+    """By something that nobody sees; it is told of as ever."""
+    flag = recorded.path.parent / "flag"
+    unseen = f"import ctypes\nassert ctypes.CDLL(None).access({bytes(flag)!r}, 0) != 0\n"
+    recorded.edit("test_a.py", "import a\n", f"import a\n{unseen}")
+    recorded.write("zsub/conftest.py", "def pytest_collection_modifyitems(items): pass\n")
+    recorded.write("zsub/test_z.py", "def test_z(): pass\n")
+    recorded.run("-s")
+    assert recorded.run("-s").executed == set()
+    flag.touch()
+    recorded.edit("zsub/test_z.py", "pass", "assert True")
+    run, plain = recorded.run("-s"), recorded.run("-s", "--cached=off")
+    assert (run.exit, run.executed) == (plain.exit, plain.executed) == (2, set())
+    assert "1 error" in run.text
