@@ -71,6 +71,23 @@ def test_what_is_replayed_is_what_it_waited_with() -> None:
     assert settle(tests, {A: ran(A, leftover("P"))}, ()).hits == {B: tests[B].nearest}
 
 
+def test_in_the_order_of_the_run_each_test_is_looked_at_once() -> None:
+    """Fifty tests, each resting on all before it and on one that is replayed: of that one is asked fifty times."""
+    asked: list[Found] = []
+
+    def is_left(one: Found) -> bool:
+        asked.append(one)
+        return True
+
+    nodes = tuple(NodeId(f"t.py::{number}") for number in range(50))
+    tests = {
+        node: waits(found(A, "P"), *(found(before, before) for before in nodes[:number]), left=(leftover(node),))
+        for number, node in enumerate(nodes)
+    }
+    assert settle(tests, {}, nodes, is_left=is_left).hits.keys() == set(nodes)
+    assert len(asked) == len(nodes)
+
+
 @pytest.mark.parametrize(
     ("order", "replay"),
     [((A, B, C), False), ((A, C, B), True), ((B, A, C), True)],
