@@ -321,16 +321,19 @@ class _Reached:
         self._by_block: dict[Input, frozenset[int]] = {}
         self._by_variable: defaultdict[str, list[int]] = defaultdict(list)
         self._by_name: defaultdict[str, set[int]] = defaultdict(set)
+        self._by_file: set[int] = set()  # what an import has come upon is found by all who rest on it
         for number, leak in enumerate(leaks):
             place = leak.place
             if place.startswith(HOLDER):
                 self._by_variable[place[len(HOLDER) + 1 : -1]].append(number)
             for name in leak.access.names | modules_of(place):
                 self._by_name[name].add(number)
+            if not leak.access.names:
+                self._by_file.add(number)
 
     def by(self, trace: Trace) -> list[Leak]:
         files: set[str] = set()
-        reached: set[int] = set()
+        reached = set(self._by_file)
         for read in trace.parts[0]:  # the rest was read when modules were imported
             kind = read.input.kind
             if kind is Kind.BLOCK:

@@ -46,6 +46,9 @@ class Kind(enum.IntEnum):
     PERMISSIONS = 16  # name: path; who may do what with it, asked for by name
 
 
+IMPORT: Final = "<import>"
+"""What stands in the place of a test in the node id of an import, which leaves something in memory as tests do."""
+
 EVERY = "*"
 """`DEFINITIONS *`: this test may look up any name; `DEFINITIONS path::*`: any name of that file; `DEFINITIONS path::x`:
 it has come upon what `x` of that file has made. Never changes."""
@@ -188,21 +191,41 @@ class Trace(Struct, frozen=True):
         return self.since or self.recorded_at
 
     @property
+    def is_of_test(self) -> bool:
+        """Whether it is not that of an import, of which there is nothing to be told."""
+        return bool(self.reports)
+
+    @property
     def reads(self) -> frozenset[Read]:
         """Everything the test read, in one set. Cost: one union."""
         return frozenset().union(*self.parts)
 
 
+def import_of(file: str) -> NodeId:
+    """The node id under which it is known what the import of a file has left, by the stored name of that."""
+    return NodeId(f"{file}::{IMPORT}")
+
+
+def is_import(node: NodeId) -> bool:
+    """Whether this is none of a test."""
+    return node.endswith(f"::{IMPORT}")
+
+
 class Manifest(Struct):
-    """The past traces of the tests of one file under one environment key.
+    """The past traces of the tests of one file, and of its import, under one environment key.
 
     Attributes:
-        traces: newest first, at most `TRACES_PER_TEST` a test.
+        traces: newest first, at most `TRACES_PER_TEST` each.
         failed: tests whose latest run did not end in a cacheable outcome, with its recorded time.
     """
 
     traces: dict[NodeId, list[Trace]] = field(default_factory=dict)
     failed: dict[NodeId, float] = field(default_factory=dict)
+
+    @property
+    def tests(self) -> dict[NodeId, list[Trace]]:
+        """The traces of tests."""
+        return {node: traces for node, traces in self.traces.items() if not is_import(node)}
 
 
 class Result(Struct, frozen=True):

@@ -115,7 +115,7 @@ class Outlook:
     def files(self) -> list[str]:
         """Every test file with a recorded or an uncacheable test, sorted."""
         recorded = {path for environment, path in known_files(self.store) if environment == self.environment}
-        return sorted({*recorded, *self._unstored})
+        return sorted({*filter(self.known, recorded), *self._unstored})
 
     def manifest(self, path: str) -> Manifest:
         """The manifest of a test file, empty if there is none or it is damaged."""
@@ -131,7 +131,7 @@ class Outlook:
     def known(self, path: str) -> list[NodeId]:
         """Every test of a file that was ever seen under this environment, sorted."""
         manifest = self.manifest(path)
-        return sorted({*manifest.traces, *manifest.failed, *self._unstored.get(path, ())})
+        return sorted({*manifest.tests, *manifest.failed, *self._unstored.get(path, ())})
 
     def expected(self, path: str) -> list[NodeId]:
         """The tests that a run would find in a file: those it held when it was last collected in full.
@@ -227,14 +227,15 @@ class Outlook:
     def other_files(self) -> list[str]:
         """Test files that were recorded under other environments only, sorted."""
         here = set(self.files())
-        return sorted({path for _, path in known_files(self.store)} - here)
+        others = {path for _, path in known_files(self.store)} - here
+        return sorted(filter(self.known_elsewhere, others))
 
     def known_elsewhere(self, path: str) -> list[NodeId]:
         """Every test of a file that was recorded under any other environment, sorted."""
         found: set[NodeId] = set()
         for environment in self._others(path):
             manifest = load_manifests(self.store, environment, [path])[0][path]
-            found.update(manifest.traces, manifest.failed)
+            found.update(manifest.tests, manifest.failed)
         return sorted(found)
 
     # -- deciding

@@ -65,7 +65,7 @@ def _contents(store: Store) -> _Contents:
         contents.environments.add(environment)
         contents.unstored |= uncached(store, environment)
         for manifest in load_manifests(store, environment, paths)[0].values():
-            for node, traces in manifest.traces.items():
+            for node, traces in manifest.tests.items():
                 contents.traces += len(traces)
                 if traces and traces[0].recorded_at > newest.get(node, 0.0):
                     newest[node] = traces[0].recorded_at

@@ -116,7 +116,7 @@ def _look(entry: Entry, contents: Contents, now_s: float) -> None:
     else:
         manifest = decode_manifest(entry.value)
         examine(manifest, path, now_s=now_s)
-        contents.tests.update(manifest.traces)
+        contents.tests.update(manifest.tests)
         contents.traces += sum(map(len, manifest.traces.values()))
         contents.salts.update(_salts(manifest))
 

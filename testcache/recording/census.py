@@ -67,6 +67,7 @@ class Census:
         self._untold: list[Keeper] = []
         self._caches: list[Keeper] = []
         self._entered: list[Found] = []
+        self._heard: Names = NOWHERE
         self._lost = False  # whether something late was let go of
         self._swept = 0
 
@@ -108,7 +109,8 @@ class Census:
 
         Those are returned that did not count until now. Cost: 0.2 us an object, if there are such.
         """
-        late = self._interiors.mention(names)
+        late = self._heard | self._interiors.mention(names)
+        self._heard = NOWHERE
         found: dict[bool, list[Found]] = {False: [], True: []}
         for keeper in self._keepers.values() if late else ():
             for slot in keeper.last:
@@ -118,6 +120,21 @@ class Census:
         for is_late, inside in found.items():
             self._grow(inside, late=is_late)
         return late
+
+    def hear(self, names: Names) -> None:
+        """The same, but what they lead to is looked for at the next `mention` only: each passes through all objects."""
+        self._heard |= self._interiors.mention(names)
+
+    def rebase(self) -> None:
+        """What there is now is what there is at first. Cost: 1 us an object."""
+        self._sweep()
+        for keeper in self._keepers.values():
+            keeper.base, keeper.late, keeper.grown = keeper.last, False, {}
+        for known in (self._late, self._late_keepers, self._bearers):
+            known.clear()
+        self._interiors.rebase()
+        told = (keeper for keeper in self._keepers.values() if keeper.kind.told and not keeper.kind.fixed)
+        self.watches.rebase(told)
 
     def changes(self, near: Collection[str] | None = None) -> Look:
         """What has changed since the last look, which this one is now; of functions that are apart, in files near.
@@ -150,7 +167,7 @@ class Census:
 
     # -- finding
 
-    def _home(self, thing: Any) -> str | None:
+    def home(self, thing: Any) -> str | None:
         """The place of a class or function of the project."""
         is_class = issubclass(type(thing), type)
         module, name = anatomy.names_of(thing) if is_class else (thing.__module__, thing.__qualname__)
@@ -164,7 +181,7 @@ class Census:
             found = queue.pop()
             if not self._is_news(found, late=late):
                 continue
-            for part in expand(found, self._home, self._interiors.is_library):
+            for part in expand(found, self.home, self._interiors.is_library):
                 if isinstance(part, Found):
                     queue.add((part,))
                     continue
@@ -344,7 +361,7 @@ class Census:
             if key not in self._late or key in reached:
                 continue
             reached.add(key)
-            for part in expand(found, self._home, self._interiors.is_library):
+            for part in expand(found, self.home, self._interiors.is_library):
                 if isinstance(part, Found):
                     queue.append(part)
                     continue

@@ -134,7 +134,7 @@ class Imports:
                     every = f"{self._tape.roots.name(filename)}::{EVERY}"
                     self._tape.note(loaded.context, Kind.DEFINITIONS, every, ABSENT)
                 self._strangers.asked(self._tape.top, sys._getframe(1).f_globals, [module.__name__])
-                with self._tape.executing(loaded, module):
+                with self._tape.executing(filename, loaded, module):
                     original(loader, module)
             signature = loaded.context.signatures.get(filename)
             if signature is not None and fs.signature_of(filename) != signature:

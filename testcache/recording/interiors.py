@@ -194,6 +194,12 @@ class Interiors:
         self._inexact.discard(place)
         self._opaque.discard(place)
 
+    def rebase(self) -> None:
+        """All is now as it is at first."""
+        for place in [*self._sums, *self._history, *self._differing, *self._opaque, *self._inexact]:
+            self._forget(place)
+        self._touched.clear()
+
     def drop(self, gone: Collection[Keeper]) -> frozenset[str]:
         """Nothing leads to these objects any more; the interiors that are gone, or as they were at first."""
         places = set()

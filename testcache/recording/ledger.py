@@ -133,6 +133,18 @@ class Ledger:
         """The names in places of a module's file, and of all that it imports, and that count for the whole run."""
         return self.files(self._closure(frozenset((module, self._tape.run))))
 
+    def closure(self, module: Context) -> frozenset[Context]:
+        """An import and all below it. Cost: a look-up, once it is known."""
+        return self._closure(frozenset((module,)))
+
+    def below(self, module: Context) -> frozenset[Read]:
+        """What an import and all below it have read, but not what counts for the whole run."""
+        return self._base(self.closure(module))
+
+    def alone(self, modules: Iterable[Context]) -> frozenset[Read]:
+        """What these imports have read themselves."""
+        return self._join(frozenset(map(self._sum, modules)))
+
     def whole_text(self) -> frozenset[Read]:
         """The bytes of every first-party file loaded so far.
 

@@ -17,7 +17,7 @@ What a module counts while A imports it is a step of its own: the next time that
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import chain
 from types import ModuleType
@@ -33,12 +33,13 @@ from testcache.recording.census import Census
 from testcache.recording.change import Change, Look
 from testcache.recording.context import Context
 from testcache.recording.homes import Home, homes_of
+from testcache.recording.importing import Importing
 from testcache.recording.interiors import Interiors
 from testcache.recording.keepers import Found as Watched
 from testcache.recording.keepers import Names
 from testcache.recording.ledger import Account, Ledger
 from testcache.recording.portrait import portrait
-from testcache.recording.remains import Entry, Remains
+from testcache.recording.remains import Entry, Remains, is_within
 from testcache.recording.shelves import Shelves
 from testcache.recording.steps import Step, step_between
 from testcache.recording.tape import Tape
@@ -54,9 +55,6 @@ _MEDDLING: frozenset[str] = EVERYWHERE | {"cache_clear", "cache_info"}
 OFTEN: Final = 4
 """Test files that are looked at for each test, on average, if it is another one's turn: 1 us each."""
 
-STEPS = ".[(<{~"
-"""Characters with which the name of a place goes on to one inside it."""
-
 
 class Leftovers:
     """Follows the memory of one process from test to test.
@@ -64,6 +62,7 @@ class Leftovers:
     Attributes:
         overlooked: places that are of no interest, nor what lies in them.
         failure: why nothing is known of memory any more, or "": then no result may be stored.
+        importing: follows the imports before all tests.
         lost: tests of which it is not known what they have left, with a place that one of them has changed.
     """
 
@@ -92,25 +91,40 @@ class Leftovers:
         self._since: list[NodeId] = []
         self._test: NodeId | None = None
         self._remains = Remains()
+        self._first: Mapping[str, Entry] = {}
+        self._before_tests = True
+        self.importing = Importing(tape, ledger, self._census, ambience, self._remains, self._homes)
         self._left: dict[str, Digest] = {}
         self._steps: dict[str, Step] = {}
         self._gone: dict[str, Access] = {}
         self._added: set[str] = set()
         self._imported: dict[str, frozenset[Found]] = {}
-        self._importing: list[str] = []
+        self._within: list[str] = []
         self._late: set[Context] = set()
         self._values: dict[object, Watched] = {}
         self._hits: dict[str, int] = {}
 
+    # -- before all tests
+
+    def watch(self) -> None:
+        """Follow the imports from now on."""
+        self._tape.watcher = self
+        self._safely(lambda: self._census.adopt([*sys.modules.values()]))
+
+    def _rebase(self) -> None:
+        """All modules of the project are taken as they are."""
+        self._adopt([*sys.modules.values()])
+        self._census.rebase()
+        self._ambience.adopt()
+        self._first = dict(self._remains.entries)
+
     # -- a test
 
     def begin(self, test: NodeId, file: str = "") -> None:
-        """A test of a file begins; before the first one all modules of the project are taken as they are."""
-        if self._tape.watcher is None:
-            self._safely(lambda: self._adopt([*self._tape.executed, *list(sys.modules.values())]))
-            self._tape.executed.clear()
-            self._ambience.adopt()
-            self._tape.watcher = self
+        """A test of a file begins."""
+        if self._before_tests:
+            self._before_tests = False
+            self._safely(self._rebase)
         if file != self._file or self._near is None:
             loaded = self._tape.loaded.get(file) if self._census.watches.divided else None
             near = None if loaded is None else self._ledger.files_below(loaded.context)
@@ -154,15 +168,7 @@ class Leftovers:
 
     def access(self) -> dict[str, Access]:
         """How code comes upon what the test has left that has just ended."""
-        return self._gone | self._accesses(self._left)
-
-    def _accesses(self, places: Iterable[str]) -> dict[str, Access]:
-        found = ((place, self._remains.entries.get(place)) for place in places)
-        return {
-            place: Access(one.names, one.files, place in self._added, one.fixture is not None)
-            for place, one in found
-            if one is not None
-        }
+        return self._gone | self._remains.accesses(self._left, self._added)
 
     def not_stored(self, test: NodeId) -> None:
         """The test that has just ended has no trace, so nobody could ask it later what it had found itself."""
@@ -188,7 +194,7 @@ class Leftovers:
         `everything` says that the test's own code is not known by name: it is a text.
         """
         files = self._ledger.files(account.modules)
-        found: set[Found] = set()
+        found: set[Found] = set(self.importing.seen_by(account.modules))
         for context in (*account.contexts, *(self._late & account.modules)):
             if context.found is None or context is test:
                 if context is not test:
@@ -257,22 +263,28 @@ class Leftovers:
 
     # -- what happens within one
 
-    def import_begins(self, file: str) -> None:
-        """A module is imported only now: what has changed up to now is not its doing."""
-        if not self._importing:
+    def import_begins(self, path: str, context: Context) -> None:
+        """A module is imported: what has changed up to now is not its doing."""
+        if self._before_tests:
+            self._safely(lambda: self.importing.begins(path, context))
+            return
+        if not self._within:
             self.settle()
             self.look(near=self._near)
-        self._importing.append(file)
+        self._within.append(context.name)
 
     def import_ends(self, module: ModuleType | None) -> None:
         """It is watched as it is when its import ends."""
+        if self._before_tests:
+            self._safely(lambda: self.importing.ends(module))
+            return
         if module is not None:
             loaded = self._tape.loaded.get(module.__file__ or "")
             if loaded is not None:
                 self._late.add(loaded.context)
             self._safely(lambda: self._adopt([module]))
-        file = self._importing.pop()
-        if not self._importing:
+        file = self._within.pop()
+        if not self._within:
             self.look(importing=file)
 
     def before_fixture(self) -> None:
@@ -298,7 +310,9 @@ class Leftovers:
         """Nothing leads there any more; but where all tests run, others may use the fixture after this one, by name."""
         entries = self._remains.entries
         left = (place for place in self._left if place in entries and entries[place].holder in gone)
-        self._gone |= {place: one._replace(names=names) for place, one in self._accesses(left).items()}
+        self._gone |= {
+            place: one._replace(names=names) for place, one in self._remains.accesses(left, self._added).items()
+        }
         self._remains.drop(gone)
 
     def look(self, fixture: Context | None = None, importing: str = "", near: Collection[str] | None = None) -> None:
@@ -324,7 +338,7 @@ class Leftovers:
             if self.overlooked and any(is_within(place, other) for other in self.overlooked):
                 continue
             before = self._remains.entries.get(place)
-            self._remains.put(place, None)
+            self._remains.put(place, self._first.get(place))
             if change.restored or change.holder in gone:
                 self._left.pop(place, None)
                 self._steps.pop(place, None)
@@ -384,8 +398,3 @@ class Leftovers:
 
 def _all_found(entries: Iterable[Entry]) -> frozenset[Found]:
     return frozenset(one for entry in entries for one in entry.found) or _NOTHING
-
-
-def is_within(place: str, other: str) -> bool:
-    """Whether a place is this one, or lies in what this one holds."""
-    return place.startswith(other) and (len(place) == len(other) or place[len(other)] in STEPS)

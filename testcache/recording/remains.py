@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Set
 
 from testcache.code.looks import ANY, EVERYWHERE
-from testcache.model import Digest, Found
+from testcache.model import Access, Digest, Found
 from testcache.recording.context import Context, Place
 from testcache.recording.homes import Home
 from testcache.recording.keepers import Names
 from testcache.structs import Struct, replace
+
+STEPS = ".[(<{~"
+"""Characters with which the name of a place goes on to one inside it."""
 
 
 class Entry(Struct, frozen=True, eq=False):
@@ -108,6 +111,15 @@ class Remains:
             self.put(place, replace(entry, names=entry.names | names))
         self._before = before
 
+    def accesses(self, places: Iterable[str], added: Collection[str]) -> dict[str, Access]:
+        """How code comes upon what is left in some places; these are `added` ones of tables."""
+        found = ((place, self.entries.get(place)) for place in places)
+        return {
+            place: Access(one.names, one.files, place in added, one.fixture is not None)
+            for place, one in found
+            if one is not None
+        }
+
     # -- before the present test
 
     def before(self, place: str) -> Entry | None:
@@ -172,6 +184,11 @@ def modules_of(place: str) -> frozenset[str]:
     See `testcache.code.reflection`.
     """
     return frozenset(ANY + part for part in place.partition("::")[0].removesuffix(".py").split("/"))
+
+
+def is_within(place: str, other: str) -> bool:
+    """Whether a place is this one, or lies in what this one holds."""
+    return place.startswith(other) and (len(place) == len(other) or place[len(other)] in STEPS)
 
 
 def _may_reach(names: Names, entry: Entry) -> bool:

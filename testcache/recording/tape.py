@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from os.path import dirname
 from types import ModuleType
@@ -37,7 +37,7 @@ class Loaded(Struct, eq=False):
 class ImportWatcher(Protocol):
     """Somebody who is told what happens to first-party modules."""
 
-    def import_begins(self, file: str) -> None:
+    def import_begins(self, path: str, context: Context) -> None:
         """The body of a module is about to be executed."""
 
     def import_ends(self, module: ModuleType | None) -> None:
@@ -65,7 +65,6 @@ class Tape(Struct):
     touched: dict[str, str] = field(default_factory=dict)
     stream: Callable[..., None] | None = None
     switched: Callable[[Context], None] | None = None
-    executed: list[ModuleType] = field(default_factory=list)
     watcher: ImportWatcher | None = None
 
     @property
@@ -132,12 +131,16 @@ class Tape(Struct):
             self.run.links.add(context)
         return loaded
 
+    def has_loaded(self, names: Iterable[str]) -> bool:
+        """Whether all these files are loaded, by their stored names."""
+        return all(self.roots.path(name) in self.loaded for name in names)
+
     @contextmanager
-    def executing(self, loaded: Loaded, module: ModuleType) -> Iterator[None]:
+    def executing(self, path: str, loaded: Loaded, module: ModuleType) -> Iterator[None]:
         """For the length of a first-party module's body."""
         watcher = self.watcher
         if watcher is not None:
-            watcher.import_begins(loaded.context.name)
+            watcher.import_begins(path, loaded.context)
         ended = None
         try:
             with self.charge(loaded.context):
@@ -146,8 +149,6 @@ class Tape(Struct):
         finally:
             if watcher is not None:
                 watcher.import_ends(ended)
-            elif ended is not None:
-                self.executed.append(module)
 
     # -- reads
 

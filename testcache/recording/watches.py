@@ -27,6 +27,12 @@ class Watches:
         self._common = Snapshots()
         self._apart: dict[str, Empties] = {}
 
+    def rebase(self, keepers: Iterable[Keeper]) -> None:
+        """Watch just these, as they are now."""
+        self._common, self._apart = Snapshots(), {}
+        for keeper in keepers:
+            self.add(keeper)
+
     def __len__(self) -> int:
         """How many test files there are."""
         return len(self._apart)

@@ -22,7 +22,7 @@ def orders_of(runner: Runner, *, all_run: bool) -> dict[str, Any]:
     run = set(map(path_of, runner.work.nodes))
     return {
         "only": only,
-        "leave": runner.warm.unneeded(run) if runner.warm is not None and only else [],
+        "leave": runner.warm.unneeded(run) if runner.warm is not None and only else {},
         "salt": runner.store.salt if runner.store is not None else b"",
         "facts": environment.digests(runner.recording),
         "parsed": {key: encode_source(source) for key, source in runner.world.sources.new()},

@@ -77,8 +77,14 @@ class Cache:
         self._began = time.time()
         self.taken: set[NodeId] = set()
         self.corrupt = 0
+        self._imported: Mapping[NodeId, Trace] = {}
 
     # -- before
+
+    def take_imports(self, traces: Mapping[NodeId, Trace]) -> None:
+        """What the imports of this process have left: nothing else that is recorded of them counts."""
+        self._imported = traces
+        self._verifier.forget_fillers()
 
     def load(self, nodes: Iterable[NodeId]) -> None:
         """Fetch the manifests of these tests' files; from the remote, too, if a test is no hit without it.
@@ -118,6 +124,10 @@ class Cache:
         """Hit or miss for one test, with the reason."""
         return self._verifier.decide_test(self.manifest(path), node, now_s=time.time(), everything=everything)
 
+    def holds(self, trace: Trace) -> bool:
+        """Whether all that a trace has read is as it was."""
+        return self._verifier.verify(trace) is None
+
     def decide_by(self, node: NodeId, traces: Sequence[Trace]) -> Decision:
         """The same by some of its traces."""
         return self._verifier.decide(traces, now_s=time.time(), recorded=self.traces(node))
@@ -128,6 +138,8 @@ class Cache:
 
     def _traces_of(self, node: NodeId) -> list[Trace]:
         """What is recorded of any test: one that left something may lie in a file that is not at hand."""
+        if node in self._imported:
+            return [self._imported[node]]
         path = path_of(node)
         if path not in self._manifests:
             found, corrupt = load_manifests(self._store, self._environment, [path])

@@ -21,16 +21,15 @@ Fillers = Callable[[Mapping[NodeId, Trace]], tuple[Trace, ...] | None]
 class Collected(Struct):
     """One test file of the run: its collection's reads and its tests.
 
-    `tests` are (name behind `path::`, line, domain, trace or None if the test must run again); `acts`
-    says that importing the file changes what other test files see; `shown` is what its collection shows besides its
-    tests, None if that cannot be shown again;
-    `deselected` tests of it are left out.
+    `tests` are (name behind `path::`, line, domain, trace or None if the test must run again); `acts` are the files
+    below it, or itself, that change what other files see when they are imported; `shown` is what its collection
+    shows besides its tests, None if that cannot be shown again; `deselected` tests of it are left out.
     """
 
     path: str
     parts: tuple[frozenset[Read], ...]
     tests: list[tuple[str, int | None, str, Trace | None]] = field(default_factory=list)
-    acts: bool = False
+    acts: list[str] = field(default_factory=list)
     shown: list[dict[str, Any]] | None = field(default_factory=list)
     deselected: int = 0
 
@@ -86,15 +85,15 @@ class Indexer:
         reads = array("I", sorted(n for n in numbers if n is not None)).tobytes()
         self._files.append(file.resting_on(reads, held=None not in numbers))
 
-    def index(self, shown: list[dict[str, Any]]) -> Index:
-        """The finished index: facts are numbered after all contents. `shown` is what folders have shown."""
+    def index(self, shown: list[dict[str, Any]], *, derives: bool) -> Index:
+        """The finished index: facts are numbered after all contents. The rest is as in that."""
         shift = len(self._content_rows)
         files = []
         for file in sorted(self._files, key=lambda f: f.path):
             numbers = array("I", (n >> 1 if n % 2 == 0 else shift + (n >> 1) for n in file.numbers()))
             files.append(file.resting_on(array("I", sorted(numbers)).tobytes(), held=file.held))
         now = time.time()
-        return Index(INDEX_FORMAT, self._environment, now, self._content_rows, self._fact_rows, files, shown)
+        return Index(INDEX_FORMAT, self._environment, now, self._content_rows, self._fact_rows, files, shown, derives)
 
     # -- numbers: even ones for contents, odd ones for facts, until all are known
 

@@ -25,6 +25,7 @@ def start_observer(config: pytest.Config, world: World, settings: Settings, salt
         observer = Observer(world, watched, spool=(prepare_spool(world, watched, salt), ""))
         config.add_cleanup(observer.stop)
         observer.start([AssertionRewritingHook])
+        observer.leftovers.watch()
     except RecorderUnavailable as problem:
         raise pytest.UsageError(f"testcache: recorder {settings.recorder}: {problem} [recorder]") from None
     return observer

@@ -12,7 +12,7 @@ ORDERS = "testcache"
 NOTHING: dict[str, Any] = {
     "run": [],
     "only": False,
-    "leave": [],
+    "leave": {},
     "salt": b"",
     "facts": {},
     "parsed": {},
@@ -25,7 +25,8 @@ NOTHING: dict[str, Any] = {
 
 - run: the node ids of the tests that are to run;
 - only: whether nothing else need be collected, as no plugin could miss it;
-- leave: test files that need not be imported, as nothing changed for them and none of their tests is to run;
+- leave: test files that need not be imported, as nothing changed for them and none of their tests is to run, each with
+  what others must have imported for that (`testcache.storage.index`);
 - salt: the store's, with which values of variables are keyed;
 - facts: those behind the environment key, digested, which a worker must share;
 - parsed: what the controller parsed in this run, encoded, by key;

@@ -252,6 +252,8 @@ class Recording:
         tape, ledger = self.tape, self.observer.ledger
         asked = [Input(Kind.LISTING, tape.roots.name(folder)) for folder in self.charges.folders]
         folders = [Read(folder, self.world.digest_of(folder)) for folder in asked]
+        imports = self.observer.leftovers.importing.done.values()
+        acting = {one.context: path_of(one.node) for one in imports if one.left}
         files: dict[str, Collected] = {}
         for path, context in self.charges.files().items():
             name = tape.roots.name(path)
@@ -259,8 +261,11 @@ class Recording:
             whole = Context("collection", links={context, *self.charges.parameters.get(path, ())})
             parts = ledger.account(whole, (*folders, content)).parts  # of tests that are left out, too
             module = tape.loaded.get(path)
-            acts = module is not None and module.source.acts
-            files[path] = Collected(name, parts, acts=acts, shown=self.shown.of(path))
+            below = ledger.closure(module.context) if module is not None else ()
+            acts = {acting[one] for one in below if one in acting}
+            if module is not None and module.source.acts:
+                acts.add(name)
+            files[path] = Collected(name, parts, acts=sorted(acts), shown=self.shown.of(path))
         for item in items:
             file = files.get(str(item.path))
             if file is not None:

@@ -69,9 +69,10 @@ class Rounds:
         self._leaked: list[Leak] = []
         self._neighbours: Neighbours | None = None
         self._replayer = replay.Replayer(runner.config, runner.world.roots)
-        before = recorded(runner.decisions)
+        before = recorded(runner.decisions) | runner.imported.before
+        order = [*runner.imported.traces, *self._order]
         self._leaks = Leaks(
-            self._order, known, before, self._traces, recovered, taken, self._traces_of, self._indifferent_to
+            order, known, before, self._with_imports, recovered, taken, self._traces_of, self._indifferent_to
         )
         self.waiting = {node: miss for node, miss in waiting(runner.decisions).items() if node not in runner.hits}
 
@@ -81,7 +82,7 @@ class Rounds:
         Interleaved with tests that run, replayed ones would break the set-up stack, which expects each test's
         neighbour to be torn down before it.
         """
-        self._disturb(items, self._leaks.of_hits())
+        self._disturb(items, [*self._leaks.of_hits(), *self._leaks.of_results(self._runner.imported.results)])
         if self._runner.distribution.keeps_company:
             self._gather(items)
         hits = self._runner.hits
@@ -222,6 +223,10 @@ class Rounds:
                 self._indexed[node] = decision.trace
         found = {node: hit if isinstance(hit, Trace) else self._indexed.get(node) for node, hit in runner.hits.items()}
         return {node: trace for node, trace in found.items() if trace is not None}
+
+    def _with_imports(self) -> Mapping[NodeId, Trace]:
+        """The same, with those of imports that are as recorded."""
+        return self._runner.imported.as_recorded() | self._traces()
 
     def _traces_of(self, node: NodeId) -> Sequence[Trace]:
         cache = self._runner.cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from testcache.session.cache import Cache
 from testcache.session.crew import Crew
 from testcache.session.deselected import put_back, tell
 from testcache.session.distribution import Distribution
+from testcache.session.imported import Imported
 from testcache.session.indexing import Indexer
 from testcache.session.names import node_id, path_of
 from testcache.session.notes import Notes
@@ -71,6 +72,9 @@ class Runner:
         self.mode = mode
         self.complaint = complaint
         self.recording = Recording(config, settings, world, observer, self._deliver)
+        self.importing = observer.leftovers.importing
+        self.importing.derives = warm is not None and warm.index.derives
+        self.imported = Imported()
         self.distribution = Distribution(config, settings.parallel, self.take)
         self.workforce = Workforce(config, settings.parallel)
         self.crew = Crew(config, self.distribution, self.workforce, Remote(config, settings.hosts))
@@ -123,7 +127,7 @@ class Runner:
         if self.warm is None or self.mode not in ("on", "read") or not self._may_skip():
             return None
         file = self.warm.known(module_path.relative_to(self.config.rootpath).as_posix())
-        if file is None:
+        if file is None or not self.recording.tape.has_loaded(file.acts):
             return None
         show(self.config, file.shown, self.world.roots)
         module = CachedModule.from_parent(parent, path=module_path, file=file)
@@ -187,7 +191,8 @@ class Runner:
             shared=self.config.pluginmanager.get_plugin("testcache-shared"),
         )
         self._recovered = self.cache.recover()
-        self.cache.load([node_id(item) for item in items if not isinstance(item, CachedItem)])
+        self.cache.load([*self._acting(), *(node_id(item) for item in items if not isinstance(item, CachedItem))])
+        self._decide_imports(items)
         corrupt = self.cache.corrupt + self.store.corrupt
         if corrupt:
             self.complaint = (
@@ -213,6 +218,24 @@ class Runner:
         self.decisions.update(found)
         self.hits.update(self.proof.settle(self.decisions))
 
+    def _acting(self) -> Iterator[NodeId]:
+        """The imports of this process that have left something in other modules, or have come upon it."""
+        return (one.node for one in self.importing.results() if one.left or one.seen)
+
+    def _decide_imports(self, items: list[pytest.Item]) -> None:
+        """Find out what has been left by imports; of something new, files that are not imported may know."""
+        assert self.cache is not None
+        self.imported.decide(self.recording.observer, self.cache.traces, self.cache.holds)
+        cached = [item for item in items if isinstance(item, CachedItem)]
+        if cached and self.imported.is_new():
+            self._import(items, cached)
+            self.cache.load(map(node_id, cached))
+            self.imported = Imported()
+            self.imported.decide(self.recording.observer, self.cache.traces, self.cache.holds)
+        self.cache.take_imports(self.imported.traces)
+        if self.mode != "read":
+            self.cache.add([*self.imported.results.values()])
+
     def _import_lacking(self, items: list[pytest.Item], required: list[Read]) -> None:
         """Import test files after all whose tests were recorded without a file that acts now."""
         if self.warm is None:
@@ -220,7 +243,10 @@ class Runner:
         index = self.warm.index
         cached = [item for item in items if isinstance(item, CachedItem)]
         files = {file.path for file in map(held_file, cached) if file is not None and lacks(file, index, required)}
-        real = imported([item for item in cached if path_of(node_id(item)) in files])
+        self._import(items, [item for item in cached if path_of(node_id(item)) in files])
+
+    def _import(self, items: list[pytest.Item], cached: list[CachedItem]) -> None:
+        real = imported(cached)
         self.recording.check([*real.values()])
         for row in (items, self.collected):
             row[:] = [real.get(node_id(item), item) for item in row]
@@ -280,7 +306,7 @@ class Runner:
         self.take([result])
 
     def take(self, results: list[Result], *, journal: bool = True) -> None:
-        results = [self.warned.onto(result) for result in results]
+        results = [self.warned.onto(self.imported.onto(result)) for result in results]
         for result in results:
             self.results[result.node_id] = result
         if self.cache is None or self.mode == "read":
@@ -362,4 +388,6 @@ class Runner:
         if self.warm is not None:
             for kept in held.values():
                 indexer.keep(kept, self.warm.index)
-        self.store.put_many([(SPACE, self._invocation, encode_index(indexer.index(shown)))])
+        self.store.put_many(
+            [(SPACE, self._invocation, encode_index(indexer.index(shown, derives=self.importing.derives)))]
+        )

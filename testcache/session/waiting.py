@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-from testcache.model import STEP, Decision, Digest, Found, Hit, Leftover, Miss, NodeId, Result, Trace
+from testcache.model import STEP, Decision, Digest, Found, Hit, Leftover, Miss, NodeId, Result, Trace, is_import
 from testcache.structs import Struct, field, replace
 
 IsLeft = Callable[[Found], bool]
@@ -50,8 +50,9 @@ class Settled(Struct):
 
 
 def waiting(decisions: Mapping[NodeId, Decision]) -> dict[NodeId, Miss]:
-    """The tests that may be replayed when others have run."""
-    return {node: found for node, found in decisions.items() if isinstance(found, Miss) and found.waits_for}
+    """The tests that may be replayed when others have run; imports have come to their end before all tests."""
+    misses = ((node, one) for node, one in decisions.items() if isinstance(one, Miss) and one.waits_for)
+    return {node: miss for node, miss in misses if not any(is_import(one.filler) for one in miss.waits_for)}
 
 
 def settle(

@@ -69,13 +69,12 @@ class Warm:
         self.held = {file.path: file for file in held_files(index, changed)}
 
     def known(self, path: str) -> IndexedFile | None:
-        """A test file that need not be imported although others are."""
-        file = self.held.get(path)
-        return None if file is None or file.acts else file
+        """A test file that need not be imported although others are, if those have been that it `acts` by."""
+        return self.held.get(path)
 
-    def unneeded(self, paths: Collection[str]) -> list[str]:
-        """The test files that need not be imported where only tests of `paths` run."""
-        return [path for path in self.held if path not in paths and self.known(path) is not None]
+    def unneeded(self, paths: Collection[str]) -> dict[str, list[str]]:
+        """The test files that need not be imported where only tests of `paths` run, each with what it `acts` by."""
+        return {path: file.acts for path, file in self.held.items() if path not in paths}
 
     @property
     def complete(self) -> bool:

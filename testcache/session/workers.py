@@ -52,7 +52,9 @@ class Worker:
         self._run = frozenset(orders["run"])
         self._passed = frozenset(orders["passed"])
         self._within = _within(orders["run"]) if orders["only"] else None
-        self._leave = frozenset(str(config.rootpath / path) for path in orders["leave"])
+        self._leave: dict[str, list[str]] = {
+            str(config.rootpath / path): acts for path, acts in orders["leave"].items()
+        }
         self._facts: dict[str, bytes] = orders["facts"]
         if orders["all"]:
             observer.leftovers.all_run()
@@ -70,8 +72,11 @@ class Worker:
         self._collecting = time.perf_counter()
 
     def pytest_pycollect_makemodule(self, module_path: Path, parent: Any) -> pytest.Module | None:
-        """A test file of which nothing runs is not imported."""
-        return LeftModule.from_parent(parent, path=module_path) if str(module_path) in self._leave else None
+        """A test file of which nothing runs is not imported, unless others may see that in their memory."""
+        acts = self._leave.get(str(module_path))
+        if acts is None or not self.recording.tape.has_loaded(acts):
+            return None
+        return LeftModule.from_parent(parent, path=module_path)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pycollect_makeitem(self, collector: pytest.Collector, name: str) -> list[pytest.Item] | None:

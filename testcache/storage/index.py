@@ -4,9 +4,9 @@ If nothing in it changed, every test is a hit and nothing need be imported or co
 did, it tells which test files that concerns. It is a shortcut only: whatever it does not settle is
 decided by the manifests.
 
-Format 4 (msgpack arrays): format, environment key, time in seconds, contents [(name, digest, signature)], facts
-[(kind, name, digest)], files [(path, held, acts, read numbers as packed uint32, tests, shown, deselected)], shown; and
-of each test: name, line, domain, outcome, durations, reports (only if they are not three plain passes).
+Format 5 (msgpack arrays): format, environment key, time in seconds, contents [(name, digest, signature)], facts
+[(kind, name, digest)], files [(path, held, acts, read numbers as packed uint32, tests, shown, deselected)], shown,
+derives; and of each test: name, line, domain, outcome, durations, reports (only if they are not three plain passes).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import msgspec
 
 from testcache.errors import BadRecord
 
-INDEX_FORMAT = 4
+INDEX_FORMAT = 5
 SPACE = "index"
 
 
@@ -58,14 +58,15 @@ class IndexedFile(msgspec.Struct, array_like=True, forbid_unknown_fields=True, f
 
     Attributes:
         held: each of its tests can be replayed while its reads hold.
-        acts: it must be imported if any test is to run.
+        acts: the files below it, or itself, that change what other files see when they are imported: if any test is to
+            run, this one must be imported unless others have imported them all.
         shown: what its collection shows besides its tests: a skip, warnings.
         deselected: how many of its tests the command line leaves out.
     """
 
     path: str
     held: bool
-    acts: bool
+    acts: list[str]
     reads: bytes
     tests: list[IndexedTest]
     shown: list[dict[str, Any]]
@@ -83,7 +84,7 @@ class IndexedFile(msgspec.Struct, array_like=True, forbid_unknown_fields=True, f
 
 
 class Index(msgspec.Struct, array_like=True, forbid_unknown_fields=True, frozen=True):
-    """See the module; `shown` is what the collection of folders shows."""
+    """See the module; `shown` is what the collection of folders shows, `derives` is that of `Importing`."""
 
     format: int
     environment: bytes
@@ -92,6 +93,7 @@ class Index(msgspec.Struct, array_like=True, forbid_unknown_fields=True, frozen=
     facts: list[Fact]
     files: list[IndexedFile]
     shown: list[dict[str, Any]]
+    derives: bool
 
     @property
     def total(self) -> int:

@@ -56,6 +56,7 @@ class Played:
         self.ledger = Ledger(self.tape, variables)
         ambience = Ambience(variables)
         self.leftovers = Leftovers(self.tape, self.ledger, lambda path: path.startswith(str(folder)), ambience)
+        self.leftovers.watch()
         self.files: dict[str, str] = {}
 
     def load(self, text: str) -> Any:
@@ -68,7 +69,7 @@ class Played:
         assert spec is not None
         assert spec.loader is not None
         module = sys.modules[name] = importlib.util.module_from_spec(spec)
-        with self.tape.executing(loaded, module):
+        with self.tape.executing(str(path), loaded, module):
             spec.loader.exec_module(module)
         self.files[name] = str(path)
         return module

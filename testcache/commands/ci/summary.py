@@ -115,7 +115,7 @@ def _ran(store: Store, environment: EnvironmentKey, since: float) -> Iterator[_R
     """Tests of the latest run that passed or were not stored. Does not see: how long failed tests took."""
     paths = [path for key, path in known_files(store) if key == environment]
     for manifest in load_manifests(store, environment, paths)[0].values():
-        for node, traces in manifest.traces.items():
+        for node, traces in manifest.tests.items():
             if traces and traces[0].recorded_at > since:
                 yield _Ran(traces[0].duration_s, node, "")
     for node, why in uncached(store, environment).items():

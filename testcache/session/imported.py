@@ -1,0 +1,98 @@
+"""What imports have left in this run: as it is recorded, if nothing has changed for them, or as it is now.
+
+A module that leaves an object with a time or an address in it leaves another one in each process. As long as nothing
+that the module rests on has changed, that is the same to those who come upon it, and goes by the recorded value.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from testcache.model import Access, Digest, Found, Leftover, NodeId, Result, Trace, is_import
+from testcache.recording.importing import SUBCLASSES, digest_of
+from testcache.session.names import path_of
+from testcache.structs import replace
+
+if TYPE_CHECKING:
+    from testcache.recording.observer import Observer
+
+
+class Imported:
+    """The imports of one process, in their order.
+
+    A trace of an import has two parts: what it has read, with all below it; and what those modules have read that were
+    being imported when it was. The latter only counts in a run in which it is not imported: where
+    no test file is selected that does so, it would be in a run of all.
+
+    Attributes:
+        traces: of each import of a file of the project, also of those that have left nothing.
+        before: what is recorded of those that are not as recorded.
+        results: of these.
+    """
+
+    def __init__(self) -> None:
+        self.traces: dict[NodeId, Trace] = {}
+        self.before: dict[NodeId, Trace] = {}
+        self.results: dict[NodeId, Result] = {}
+        self._left: dict[NodeId, dict[str, Digest]] = {}
+
+    def decide(
+        self, observer: Observer, recorded: Callable[[NodeId], Sequence[Trace]], holds: Callable[[Trace], bool]
+    ) -> None:
+        """Compare with what is recorded; `holds` says whether the reads of a trace are true now."""
+        ledger, now_s = observer.ledger, time.time()
+        for one in observer.leftovers.importing.results():
+            left = {**one.left}
+            access = {**one.access}
+            if one.seen:
+                left[one.node] = digest_of(set(map(self._as_known, one.seen)))
+                access[one.node] = Access(frozenset(), frozenset((path_of(one.node),)), added=False, wide=False)
+            parts = (ledger.below(one.context), ledger.alone(one.importers)) if left else ()
+            all_left = frozenset(Leftover(place, value) for place, value in left.items())
+            found = frozenset(map(self._as_known, one.rests_on))
+            now = Trace(parts, "passed", (), 0.0, now_s, left=all_left, found=found, access=access)
+            trace = self._compared(one.node, now, recorded(one.node), holds) if left else now
+            self.traces[one.node] = trace
+            self._left[one.node] = {place: value for place, value in trace.left}
+
+    def _compared(self, node: NodeId, now: Trace, traces: Sequence[Trace], holds: Callable[[Trace], bool]) -> Trace:
+        """The recorded trace, if it is one of the same import; else the one of this run, which is to be stored."""
+        same = (trace for trace in traces if trace.found == now.found and _alike(trace, now))
+        trace = next((trace for trace in same if holds(replace(trace, parts=trace.parts[:1]))), None)
+        if trace is not None and trace.parts[1:] == now.parts[1:]:
+            return trace
+        if trace is not None:
+            now = replace(now, left=trace.left)
+        if traces:
+            self.before[node] = trace or traces[0]
+        self.results[node] = Result(path_of(node), node, now, (), 0.0, now.recorded_at, now.left, now.access)
+        return now
+
+    def is_new(self) -> bool:
+        """Whether one of them has left something in a place where it is not known to have done so."""
+        known = {node: self.before[node].access.keys() if node in self.before else () for node in self.results}
+        return any(place not in known[node] for node, result in self.results.items() for place in result.access)
+
+    def as_recorded(self) -> dict[NodeId, Trace]:
+        """The traces of those that have left what they are known to have left."""
+        return {node: trace for node, trace in self.traces.items() if trace.left and node not in self.results}
+
+    def onto(self, result: Result) -> Result:
+        """A result that names what imports have left by the values that are known here."""
+        trace = result.trace
+        if trace is None or not any(is_import(one.filler) for one in trace.found):
+            return result
+        return replace(result, trace=replace(trace, found=frozenset(map(self._as_known, trace.found))))
+
+    def _as_known(self, found: Found) -> Found:
+        value = self._left.get(found.filler, {}).get(found.place)
+        return found if value is None else found._replace(value=value)
+
+
+def _alike(one: Trace, other: Trace) -> bool:
+    """Whether two traces say that something was left in the same places; of derived classes, just the same."""
+    if one.access.keys() != other.access.keys():
+        return False
+    return not any(place.endswith(SUBCLASSES) for place, _ in one.left ^ other.left)
