@@ -13,6 +13,7 @@ from testcache.inputs.variables import start_of
 from testcache.project import NO_SALT, build_world, open_store
 from testcache.quantities import Audit
 from testcache.session.audit import wanted
+from testcache.session.ending import Ending
 from testcache.session.orders import worker_orders
 from testcache.session.warm import WarmRunner, find, invocation_key
 from testcache.settings import REMOTE, Settings, load
@@ -63,6 +64,7 @@ def start(config: pytest.Config, mode: str) -> Callable[[], None]:
         warm = find(config, world, store, invocation)
         if warm is not None and warm.complete and mode in ("on", "read"):
             config.pluginmanager.register(WarmRunner(config, warm, world, store, mode), PLUGIN_NAME)
+            config.pluginmanager.register(Ending(config, tests_ran=False))
             return _nothing
     if team is not None:
         team.connect(warm)
@@ -77,6 +79,7 @@ def start(config: pytest.Config, mode: str) -> Callable[[], None]:
         kind = Isolated
     plugin = kind(config, settings, world, observer, store, mode, complaint, invocation, warm, audit)
     config.pluginmanager.register(plugin, PLUGIN_NAME)
+    config.pluginmanager.register(Ending(config, tests_ran=True))
     if team is not None:  # after the run's own: what it does at the end comes after what that does
         config.pluginmanager.register(team, SHARED)
     return plugin.recording.options.begin
@@ -98,4 +101,5 @@ def _start_worker(config: pytest.Config, settings: Settings, orders: dict[str, A
     observer = start_observer(config, world, settings, salt)
     worker = Worker(config, settings, world, observer, orders, store)
     config.pluginmanager.register(worker, PLUGIN_NAME)
+    config.pluginmanager.register(Ending(config, tests_ran=True))
     return worker.recording.options.begin
