@@ -24,6 +24,7 @@ from testcache.code.looks import EVERYWHERE
 from testcache.code.source import Source
 from testcache.model import EVERY, STEP, Decision, Found, Hit, Input, Kind, Leftover, Miss, NodeId, Result, Trace
 from testcache.reasons import Reason
+from testcache.recording import surroundings
 from testcache.recording.ambience import HOLDER
 from testcache.recording.remains import modules_of
 from testcache.storage.leaks import Leak
@@ -321,21 +322,26 @@ class _Reached:
         self._by_block: dict[Input, frozenset[int]] = {}
         self._by_variable: defaultdict[str, list[int]] = defaultdict(list)
         self._by_name: defaultdict[str, set[int]] = defaultdict(set)
-        self._by_file: set[int] = set()  # what an import has come upon is found by all who rest on it
+        self._by_kind: defaultdict[Kind, set[int]] = defaultdict(set)
+        self._by_all: set[int] = set()  # such as what an import has come upon, by all who rest on its file
         for number, leak in enumerate(leaks):
             place = leak.place
             if place.startswith(HOLDER):
                 self._by_variable[place[len(HOLDER) + 1 : -1]].append(number)
             for name in leak.access.names | modules_of(place):
                 self._by_name[name].add(number)
-            if not leak.access.names:
-                self._by_file.add(number)
+            for kind in surroundings.kinds_of(place):
+                self._by_kind[kind].add(number)
+            if not leak.access.names or surroundings.is_for_all(place):
+                self._by_all.add(number)
 
     def by(self, trace: Trace) -> list[Leak]:
         files: set[str] = set()
-        reached = set(self._by_file)
+        reached = set(self._by_all)
         for read in trace.parts[0]:  # the rest was read when modules were imported
             kind = read.input.kind
+            if kind in self._by_kind:
+                reached |= self._by_kind[kind]
             if kind is Kind.BLOCK:
                 reached |= self._block(read.input)
             elif kind is Kind.VARIABLE:

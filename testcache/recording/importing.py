@@ -131,7 +131,8 @@ class Importing:
                 *(source.uses.get(name, ()) for name in source.definitions)
             )
             places = one.context.places - {(one.path, BODY_LINE)}
-            reached = self._remains.reached(places, self._ledger.mentions, body)
+            names = body.union(self._ambience.asked(one.context.reads))
+            reached = self._remains.reached(places, self._ledger.mentions, names)
             one.found.update(found for entry in reached for found in entry.found)
 
     def _changes(self) -> Iterator[Change]:

@@ -25,9 +25,9 @@ from typing import Final
 
 from testcache.code.looks import EVERYWHERE
 from testcache.digest import of_fields
-from testcache.model import ABSENT, EVERY, INSIDE, STEP, Access, Digest, Found, Kind, Leftover, NodeId
+from testcache.model import ABSENT, INSIDE, STEP, Access, Digest, Found, Kind, Leftover, NodeId
 from testcache.recording import anatomy
-from testcache.recording.ambience import Ambience, slot
+from testcache.recording.ambience import Ambience
 from testcache.recording.anatomy import MISSING
 from testcache.recording.census import Census
 from testcache.recording.change import Change, Look
@@ -235,9 +235,8 @@ class Leftovers:
 
     def _reached(self, context: Context, silent: Collection[str] = ()) -> set[Entry]:
         """What a context may have come upon of that which was left before the test."""
-        asked = (asked.name for asked in context.reads if asked.kind is Kind.VARIABLE)
-        variables = (EVERY if "*" in name else slot(name) for name in asked)
-        return self._remains.reached(context.places, self._ledger.mentions, variables, silent)
+        asked = self._ambience.asked(context.reads)
+        return self._remains.reached(context.places, self._ledger.mentions, asked, silent)
 
     # -- modules
 

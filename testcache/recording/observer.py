@@ -41,7 +41,11 @@ class Observer:
         self.tape = Tape(world.roots, world.files, world.sources)
         self.ledger = Ledger(self.tape, world.variables)
         self.leftovers = Leftovers(
-            self.tape, self.ledger, self.is_project, Ambience(world.variables), by_content=watched.by_content
+            self.tape,
+            self.ledger,
+            self.is_project,
+            Ambience(world.variables, self.tape.place_name),
+            by_content=watched.by_content,
         )
         self.origin = Origin(world.roots)
         self.reads = Reads(self.tape, self.origin, world.distributions, world.variables)

@@ -54,7 +54,7 @@ class Played:
         self.tape = Tape(Roots(str(folder)), Files(), Sources(lambda _: None))
         variables = Variables({}, self.tape.roots, b"salt")
         self.ledger = Ledger(self.tape, variables)
-        ambience = Ambience(variables)
+        ambience = Ambience(variables, self.tape.place_name)
         self.leftovers = Leftovers(self.tape, self.ledger, lambda path: path.startswith(str(folder)), ambience)
         self.leftovers.watch()
         self.files: dict[str, str] = {}

@@ -1,0 +1,153 @@
+"""The state of the process itself that tests and imports change and do not put back: what later tests find.
+
+Only where something has changed does anybody rest on it: on the working directory who reads files, on `sys.path` who
+looks for modules; on what every piece of code may feel, such as the limit of recursion, everybody.
+Does not see: the umask, handlers of signals, the state of random numbers, traps of the decimal context.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Set
+from os import getcwd  # as it is before it is watched
+from os.path import isabs
+from typing import Any, Final
+
+from testcache.model import Kind
+from testcache.recording.change import Change
+
+HOLDER: Final = "process"
+
+_FILES: Final = frozenset((Kind.FILE, Kind.EXISTS, Kind.STAT, Kind.TIMES, Kind.LISTING, Kind.LINK, Kind.PERMISSIONS))
+_NAMES: Final = {
+    "cwd": frozenset("getcwd getcwdb cwd abspath absolute resolve realpath chdir fchdir".split()),  # noqa: SIM905
+    "path": frozenset(("path", "meta_path", "import_module", "find_spec")),
+    "decimal": frozenset(("decimal", "Decimal", "getcontext", "localcontext", "setcontext")),
+}
+"""By which names code asks for a state; for the others nobody has to ask."""
+
+_KINDS: Final = {"cwd": _FILES, "path": frozenset((Kind.MODULE,))}
+"""Reads that depend on a state."""
+
+_OF_PYTEST: Final = "LogCaptureHandler"
+"""While one of these hangs on the root logger, in each phase of a test, its level may be what pytest has set."""
+
+
+def slot(state: str) -> str:
+    """The place of a state, which is also the name by which those come upon it who need not name it."""
+    return f"{HOLDER}[{state}]"
+
+
+def asked(kinds: Set[Kind]) -> frozenset[str]:
+    """The names by which a test comes upon states that reads of these kinds depend on, and upon those of everybody."""
+    return frozenset(
+        slot(state) for state in _READERS if state not in _NAMES or not kinds.isdisjoint(_KINDS.get(state, ()))
+    )
+
+
+def is_for_all(place: str) -> bool:
+    """Whether everybody comes upon a state."""
+    return place.startswith(HOLDER) and place[len(HOLDER) + 1 : -1] not in _NAMES
+
+
+def kinds_of(place: str) -> frozenset[Kind]:
+    """Reads that depend on the state in a place."""
+    return _KINDS.get(place[len(HOLDER) + 1 : -1], frozenset()) if place.startswith(HOLDER) else frozenset()
+
+
+class Surroundings:
+    """Compares the state of the process with what it was.
+
+    Attributes:
+        differ: whether anything has ever changed.
+
+    Args:
+        name: gives the stored name of a path.
+    """
+
+    def __init__(self, name: Callable[[str], str]) -> None:
+        self._name = name
+        self.differ = False
+        self._last: tuple[Any, ...] = (None,) * len(_READERS)
+        self._base = self._last = self._now()
+
+    def adopt(self) -> None:
+        """Take the state for what it is before all tests."""
+        self._base = self._last = self._now()
+
+    def changes(self) -> Iterator[Change]:
+        """What has changed since the last look. Cost: 2 us."""
+        now, last = self._now(), self._last
+        if now == last:
+            return
+        self._last = now
+        self.differ = True
+        for state, value, before, base in zip(_READERS, now, last, self._base, strict=True):
+            if value != before:
+                place = slot(state)
+                names = _NAMES.get(state, frozenset()) | {place}
+                told = (self._told(before), self._told(value))
+                yield Change(HOLDER, place, *told, names, frozenset(), restored=value == base, added=False)
+
+    def _now(self) -> tuple[Any, ...]:
+        now = [read() for read in _READERS.values()]
+        if now[_LOGGING] is None:
+            now[_LOGGING] = self._last[_LOGGING]
+        return tuple(now)
+
+    def _told(self, value: Any) -> object:
+        """A value as it is on another machine, too."""
+        if isinstance(value, tuple):
+            return ":".join(self._name(part) if isabs(part) else part for part in value)
+        return value
+
+
+def _cwd() -> tuple[str, ...]:
+    try:
+        return (getcwd(),)
+    except OSError:  # it has been removed
+        return ("",)
+
+
+def _path() -> tuple[str, ...]:
+    return tuple(part for part in sys.path if type(part) is str)
+
+
+def _decimal() -> str:
+    module = sys.modules.get("decimal")
+    if module is None:
+        return ""
+    context = module.getcontext()
+    return f"{context.prec} {context.rounding} {context.Emin} {context.Emax} {context.capitals} {context.clamp}"
+
+
+def _locale() -> str:
+    module = sys.modules.get("_locale")
+    return str(module.setlocale(module.LC_ALL)) if module is not None else ""
+
+
+def _timeout() -> float | None:
+    module = sys.modules.get("_socket")
+    return module.getdefaulttimeout() if module is not None else None
+
+
+def _logging() -> str | None:
+    """What the root logger lets pass; None while pytest has a say in that."""
+    module = sys.modules.get("logging")
+    if module is None:
+        return ""
+    if any(type(handler).__name__ == _OF_PYTEST for handler in module.root.handlers):
+        return None
+    return f"{module.root.level} {module.root.manager.disable}"
+
+
+_READERS: Final[dict[str, Callable[[], Any]]] = {
+    "cwd": _cwd,
+    "path": _path,
+    "decimal": _decimal,
+    "locale": _locale,
+    "logging": _logging,
+    "recursion": sys.getrecursionlimit,
+    "socket": _timeout,
+}
+_LOGGING: Final = [*_READERS].index("logging")
