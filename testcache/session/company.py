@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from testcache.leaks import fillers_of
 from testcache.model import SHELF, Found, Hit, Miss, NodeId, Result, Trace
 from testcache.reasons import Reason
+from testcache.session.names import path_of
 
 if TYPE_CHECKING:
     from testcache.session.runner import Runner
@@ -72,6 +73,32 @@ class Company:
             found |= fresh
             queue.extend(fresh)
         return found - {node}
+
+    def found(self, node: NodeId) -> set[NodeId]:
+        """Those in other files that are replayed, and had left it something."""
+        decision = self._runner.decisions.get(node)
+        fillers = self._replayed(decision.nearest if isinstance(decision, Miss) else None)
+        return {one for one in fillers if path_of(one) != path_of(node)}
+
+    def _replayed(self, trace: Trace | None) -> set[NodeId]:
+        """The fillers of what a test has found that are replayed."""
+        return {one.filler for one in trace.found} & self._runner.hits.keys() if trace is not None else set()
+
+    def with_fillers(self, nodes: Set[NodeId], most: int) -> set[NodeId]:
+        """These, and those that had left them something; from now on they can run. None if there are too many.
+
+        Hundreds add to a registry: that a test fails because these were replayed is not likely.
+        """
+        found, queue = set(nodes), [*nodes]
+        hits = self._hits() if nodes else {}
+        while queue and len(found) <= most:
+            fresh = self._replayed(hits.get(queue.pop())) - found
+            found |= fresh
+            queue += fresh
+        if len(found) > most:
+            return set()
+        self._load(found)
+        return found
 
     def result(self, node: NodeId) -> Result:
         """The result that it has now."""

@@ -11,15 +11,16 @@ Of a failure nothing tells whether it is of this kind, so it is tried, in this o
 3. Tests of its file that stand before it and were replayed really run, and their reports are dropped: those that
    have left something in memory when they were recorded, those that share a wide fixture with it, and the nearest,
    for what nobody sees them leave: a seed of `random`, say.
-4. It runs a last time. If it passes, that is reported: it is what a full run would have shown. If it
-   fails, the failure of 1 is reported.
+4. It runs once more. If it passes, that is reported: it is what a full run would have shown.
+5. If it fails, the few tests of other files run from which it had found something in memory, and it runs a last time.
+   If it passes, that is reported and stored: it has found the same again. If not, the failure of 1 is reported.
 
 A failure that has stood this trial stands for others like it in the same file: of the same test with other
 parameters at the same line, or of any test with the same message there. One bug fails a hundred tests, and
 what ran for the first of them would run for each.
 
-Does not see: one of these that would pass behind its neighbours, what tests of other files leave behind, what one far
-before it has left unseen, tests that do not fail but mean less without their neighbours, and runs with xdist, where no
+Does not see: one of these that would pass behind its neighbours, what tests of other files, or one far before it, have
+left unseen, tests that do not fail but mean less without their neighbours, and runs with xdist, where no
 test can rely on its neighbours.
 """
 
@@ -67,6 +68,12 @@ class Company(Protocol):
     def of(self, node: NodeId, before: Set[NodeId]) -> set[NodeId]:
         """Those of the tests before it that would have left it something; from now on they can run."""
 
+    def found(self, node: NodeId) -> set[NodeId]:
+        """Those in other files that are replayed, and had left it something."""
+
+    def with_fillers(self, nodes: Set[NodeId], most: int) -> set[NodeId]:
+        """These, and those that had left them something; from now on they can run. None if there are too many."""
+
     def result(self, node: NodeId) -> Result:
         """The result that it has now."""
 
@@ -74,8 +81,14 @@ class Company(Protocol):
         """This is its result after all."""
 
 
-Watched = Callable[[NodeId], AbstractContextManager[None]]
-"""For the length of a run that is not one of pytest's own: what it leaves in memory is the doing of this test."""
+class Records(Protocol):
+    """Who records runs that are not those of pytest."""
+
+    def watched(self, node: NodeId) -> AbstractContextManager[None]:
+        """For the length of one: what it leaves in memory is the doing of this test."""
+
+    def recorded(self, item: pytest.Item) -> AbstractContextManager[None]:
+        """For the length of one in the place of a test's own."""
 
 
 class _Replayed(NamedTuple):
@@ -99,13 +112,13 @@ class Neighbours:
         items: Sequence[pytest.Item],
         hits: Mapping[NodeId, Trace | IndexedTest],
         found: Found,
-        watched: Watched,
+        records: Records,
         company: Company,
     ) -> None:
         self._company = company
         self._items: dict[NodeId, pytest.Item] = {}
         self._hits = hits
-        self._watched = watched
+        self._records = records
         self._found = found
         self._position: dict[NodeId, int] = {}
         self._replayed: dict[str, list[_Replayed]] = {}
@@ -153,19 +166,20 @@ class Neighbours:
         if node_id(item) in self._hits:
             return None  # it waited, and may be replayed after all
         before = self._before(item)
-        if sum(self._hits[node_id(one)].duration_s for one in before) > MOST_S:
-            before = []
+        others = self._company.found(node_id(item))
+        if sum(self._hits[node].duration_s for node in (*map(node_id, before), *others)) > MOST_S:
+            before, others = [], set()
         is_wanted = self._company.is_wanted(node_id(item)) and not self._is_in_company(item)
-        if not before and not is_wanted:
+        if not before and not others and not is_wanted:
             return None
         hook = item.ihook
         hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         self._logged = self._tried = False
         reports = runtestprotocol(item, log=False, nextitem=nextitem)
         took_s = sum(report.duration for report in reports)
-        if before and _failed(reports) and took_s <= MOST_S and not self._logged:
+        if (before or others) and _failed(reports) and took_s <= MOST_S and not self._logged:
             if self._confirmed.isdisjoint(_likenesses(item, reports)):
-                reports = self._again(item, nextitem, before, reports)
+                reports = self._again(item, nextitem, before, others, reports)
         elif is_wanted and not self._logged and all(report.passed for report in reports):
             reports = self._in_company(item, nextitem, reports)
         if is_wanted and _failed(reports) and not self._logged and not self._tried:
@@ -200,24 +214,45 @@ class Neighbours:
         item: pytest.Item,
         nextitem: pytest.Item | None,
         before: list[pytest.Item],
+        others: set[NodeId],
         first: list[pytest.TestReport],
     ) -> list[pytest.TestReport]:
         """Find out whether the neighbours matter; the reports to show."""
-        common = _common(item, *before, *([nextitem] if nextitem is not None else []))
+        others = self._company.with_fillers(others, NEAREST)
+        fillers = [self._items[node] for node in sorted(others, key=self._position.__getitem__)]
+        if not before and not fillers:
+            return first
+        common = _common(item, *before, *fillers, *([nextitem] if nextitem is not None else []))
         result = self._company.result(node_id(item))  # with what it left: the attempts to come find that there
         if not _failed(self._attempt(item, common)):
             self._company.keep(result)
             return first
-        for one in before:
-            self._ran.add(node_id(one))
-            self._attempt(one, common)
-        last = self._attempt(item, nextitem)
+        last = first
+        if before:
+            last = self._behind(before, item, nextitem, common)
+            if not any(report.failed for report in last) and not self._logged:
+                self._needs(item, f"the {len(before)} before it in its file were replayed", last)
+                return last
+        if fillers:
+            for one in fillers:
+                self._ran.add(node_id(one))
+                self._attempt(one, common)
+            with self._records.recorded(item):  # in the place of its own run: it may be stored
+                last = self._attempt(item, nextitem)
         if any(report.failed for report in last) or self._logged:
             self._company.keep(result)
             self._confirmed.update(_likenesses(item, first))
             return first
-        self._needs(item, f"the {len(before)} before it in its file were replayed", last)
         return last
+
+    def _behind(
+        self, others: Iterable[pytest.Item], item: pytest.Item, nextitem: pytest.Item | None, common: pytest.Item
+    ) -> list[pytest.TestReport]:
+        """Run these, and the test behind them; its reports."""
+        for one in others:
+            self._ran.add(node_id(one))
+            self._attempt(one, common)
+        return self._attempt(item, nextitem)
 
     def _in_company(
         self, item: pytest.Item, nextitem: pytest.Item | None, alone: list[pytest.TestReport]
@@ -233,10 +268,7 @@ class Neighbours:
         common = _common(item, *company)
         item.session._setupstate.teardown_exact(common)
         result = self._company.result(node_id(item))
-        for one in company:
-            self._ran.add(node_id(one))
-            self._attempt(one, common)
-        last = self._attempt(item, nextitem)
+        last = self._behind(company, item, nextitem, common)
         if _failed(alone):
             if any(report.failed for report in last) or self._logged:
                 return alone
@@ -256,7 +288,7 @@ class Neighbours:
     def _attempt(self, item: pytest.Item, nextitem: pytest.Item | None) -> list[pytest.TestReport]:
         item._report_sections.clear()  # else the output of the attempt before would be shown again
         del item.user_properties[:]
-        with self._watched(node_id(item)):
+        with self._records.watched(node_id(item)):
             reports = runtestprotocol(item, log=False, nextitem=nextitem)
         self._note(item)
         return reports

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Container, Generator, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from itertools import chain
 from typing import Any
 
@@ -102,6 +103,21 @@ class Recording:
         node = node_id(item)
         if node in self.hits:
             return (yield)
+        with self.recorded(item):
+            answer = yield
+        self._attempts.pop(node, None)
+        if node not in self._unfinished:
+            self._contexts.pop(node, None)
+        return answer
+
+    def watched(self, node: NodeId) -> AbstractContextManager[None]:
+        """For the length of one more run of a test, out of turn and without a result."""
+        return self.observer.leftovers.watched(node)
+
+    @contextmanager
+    def recorded(self, item: pytest.Item) -> Iterator[None]:
+        """For the length of a test's run, or of another one in its place: what came before does not count."""
+        node = node_id(item)
         context = self._contexts[node] = Context(node)
         self._attempts[node] = Attempt()
         context.links.update(self.charges.collected(item))
@@ -109,11 +125,7 @@ class Recording:
         self.observer.leftovers.begin(node, str(item.path))
         with self.tape.charge(context):
             context.places |= self.observer.running()
-            answer = yield
-        self._attempts.pop(node, None)
-        if node not in self._unfinished:
-            self._contexts.pop(node, None)
-        return answer
+            yield
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(

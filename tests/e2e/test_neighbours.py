@@ -215,3 +215,43 @@ def test_what_a_failure_leaves_is_found_by_the_next_test_although_it_was_tried_a
         assert list(project.run().outcomes.values()) == ["passed", "failed", "xfailed"]
     project.edit("shop.py", "False", "True")
     assert set(project.run().outcomes.values()) == {"passed"}
+
+
+FILLED = {
+    "a list": ("import state\ndef test_a(): state.SEEN.append(1)\n", "import state\ndef test_z(): assert state.SEEN\n"),
+    "a variable": (
+        "import os\ndef test_a(): os.environ['SHOP'] = '1'\n",
+        "import os\ndef test_z(): assert os.environ.get('SHOP')\n",
+    ),
+    "the folder": ("import os\ndef test_a(): os.chdir('sub')\n", "def test_z(): assert open('data.txt').read()\n"),
+}
+
+
+@pytest.mark.parametrize("case", FILLED)
+def test_who_has_found_what_a_test_of_another_file_left_finds_it_again(project: Project, case: str) -> None:
+    """That one runs, too, when the other fails without it; the result is stored as any other."""
+    fills, finds = FILLED[case]
+    project.write("state.py", "SEEN = []\n")
+    project.write("sub/data.txt", "1")
+    project.write("test_a.py", fills + "".join(f"def test_{number}(): pass\n" for number in range(20)))
+    project.write("test_z.py", finds)
+    assert project.run().exit == 0
+    project.edit("test_z.py", "assert", "assert 1 and")
+    run = project.run()
+    assert (run.exit, "failed" in run.text, run.executed) == (0, False, {"test_a.py::test_a", "test_z.py::test_z"})
+    assert "21 cached, 1 run (1 changed)" in run.summary
+    assert project.run().executed == set()
+    project.edit("test_z.py", "assert 1", "assert 0")
+    failed = project.run()
+    assert (failed.exit, failed.outcomes["test_z.py::test_z"], failed.text.count("FAILED")) == (1, "failed", 1)
+
+
+def test_a_registry_of_many_is_no_neighbour(project: Project) -> None:
+    """Where more than a few have left something in other files, a failure is taken for one."""
+    project.write("state.py", "SEEN = []\n")
+    for number in range(12):
+        project.write(f"test_{number:02}.py", "import state\ndef test_it(): state.SEEN.append(1)\n")
+    project.write("test_z.py", "import state\ndef test_z(): assert len(state.SEEN) == 12\n")
+    assert project.run().exit == 0
+    project.edit("test_z.py", "== 12", "== 13")
+    assert project.run().executed == {"test_z.py::test_z"}
