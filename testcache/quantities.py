@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import ClassVar, Protocol, Self
+from typing import ClassVar, NamedTuple, Protocol, Self
 
 from testcache.structs import Struct
 
@@ -19,6 +19,13 @@ class Written(Protocol):
 
     @classmethod
     def parse(cls, raw: object) -> Self: ...
+
+
+class Key(NamedTuple):
+    """What a setting means (`docs/settings.md`), and how its value is written (messages)."""
+
+    means: str
+    expected: str
 
 
 class Size(int):

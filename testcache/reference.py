@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, fields, is_dataclass
 
 from testcache.advice import ADVICE, GROUPS
-from testcache.quantities import Audit, Duration, ShareLimit, Size, SizeLimit
+from testcache.quantities import Audit, Duration, Key, ShareLimit, Size, SizeLimit
 from testcache.reasons import Group, Reason
+from testcache.schema import entries
 from testcache.settings import OWN_FILE, SHARED_FILE, Settings
+from testcache.structs import Struct
 
 WIDTH = 110
 _TITLES = {
@@ -24,7 +25,7 @@ def settings_file() -> str:
     """The text of a settings file in which every key stands with its default, commented out."""
     lines = ["# Settings of testcache. Each key stands here with its default; remove the # to change it."]
     for key, default, about in _entries():
-        lines += ["", f"# {about['means']}", f"# written as: {about['expected']}", f"#{key} = {default}"]
+        lines += ["", f"# {about.means}", f"# written as: {about.expected}", f"#{key} = {default}"]
     return "\n".join(lines) + "\n"
 
 
@@ -41,7 +42,7 @@ def settings_page() -> str:
         "|---|---|---|---|",
     ]
     for key, default, about in _entries():
-        lines.append(f"| `{key}` | `{default}` | {about['means']} | {about['expected']} |")
+        lines.append(f"| `{key}` | `{default}` | {about.means} | {about.expected} |")
     return "\n".join(lines) + "\n"
 
 
@@ -69,19 +70,14 @@ def reasons_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _entries() -> Iterator[tuple[str, str, Mapping[str, str]]]:
+def _entries() -> Iterator[tuple[str, str, Key]]:
     """Yield (key, default as TOML, about) of every setting; a key inside a table is dotted."""
-    for entry in fields(Settings):
-        default = {} if entry.default is MISSING else entry.default  # a table is made anew for each
-        if is_dataclass(default) and not isinstance(default, (Audit, type)):
-            for inner in fields(default):
-                yield (
-                    f"{_key(entry.name)}.{_key(inner.name)}",
-                    _toml(getattr(default, inner.name)),
-                    inner.metadata,
-                )
+    for entry in entries(Settings):
+        if isinstance(entry.default, Struct) and not hasattr(entry.type, "parse"):
+            for inner in entries(entry.type):
+                yield f"{_key(entry.name)}.{_key(inner.name)}", _toml(inner.default), inner.about
         else:
-            yield _key(entry.name), _toml(default), entry.metadata
+            yield _key(entry.name), _toml(entry.default), entry.about
 
 
 def _key(name: str) -> str:

@@ -7,7 +7,7 @@ fifth and a third of the time.
 
 from __future__ import annotations
 
-from msgspec import Struct, field
-from msgspec.structs import asdict, replace
+from msgspec import NODEFAULT, Struct, field
+from msgspec.structs import asdict, fields, replace
 
-__all__ = ["Struct", "asdict", "field", "replace"]
+__all__ = ["NODEFAULT", "Struct", "asdict", "field", "fields", "replace"]

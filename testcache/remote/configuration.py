@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import get_args
 
 from testcache.errors import SettingError
 from testcache.quantities import Duration
 from testcache.settings import REMOTE, Remote, Settings, Sharing
+from testcache.structs import replace
 
 
 def configured(settings: Settings, environ: Mapping[str, str]) -> Remote:
@@ -19,7 +19,7 @@ def configured(settings: Settings, environ: Mapping[str, str]) -> Remote:
     remote, modes = settings.remote, get_args(Sharing)
     for word in environ.get(REMOTE, "").split():
         if word in modes:
-            remote = replace(remote, mode=word)  # type: ignore[arg-type]
+            remote = replace(remote, mode=word)
         elif "://" in word:
             remote = replace(remote, url=word)
         else:

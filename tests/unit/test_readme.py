@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields
 from pathlib import Path
 
 from testcache.schema import key_of
 from testcache.settings import Network, Parallel, Processes, Remote, Settings
+from testcache.structs import Struct, fields
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -17,7 +17,12 @@ def test_the_readme_names_every_setting() -> None:
     section = README.read_text(encoding="utf-8").partition("## Settings")[2].partition("\n## ")[0]
     rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
     named = {key for row in rows for key in re.findall(r"`([a-z.-]+)`", row)}
-    tables = {"network": Network, "processes": Processes, "parallel": Parallel, "remote": Remote}
+    tables: dict[str, type[Struct]] = {
+        "network": Network,
+        "processes": Processes,
+        "parallel": Parallel,
+        "remote": Remote,
+    }
     known = {key_of(entry.name) for entry in fields(Settings)} - set(tables)
     known |= {f"{table}.{key_of(entry.name)}" for table, cls in tables.items() for entry in fields(cls)}
     assert named == known
