@@ -1,4 +1,4 @@
-"""The end of a run: pytest looks for garbage twice, among all objects, which are thrice as many as without us."""
+"""Garbage: pytest looks for it twice at its end, among all objects, which are thrice as many as without us."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ class Ending:
     Does not see: garbage that plugins make when they end themselves; it goes when the interpreter does.
 
     Args:
-        tests_ran: without any there is no garbage of tests to be told of, and pytest need not look at all.
+        tests_ran: without any there is no garbage of tests to be told of, and nobody need look, meanwhile or at the end.
     """
 
     def __init__(self, config: pytest.Config, *, tests_ran: bool) -> None:
         self._tests_ran = tests_ran
         config.add_cleanup(gc.unfreeze)  # before conftest files are loaded: so it comes after pytest's own last look
+        if not tests_ran and gc.isenabled():
+            gc.disable()
+            config.add_cleanup(gc.enable)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_unconfigure(self) -> Generator[None, None, None]:

@@ -10,7 +10,7 @@ class Loud:
     def __del__(self): raise ValueError("from a finaliser")
 def test_it(): Loud()
 """
-AT_EXIT = "import atexit, gc\natexit.register(lambda: print('frozen:', gc.get_freeze_count()))\n"
+AT_EXIT = "import atexit, gc\natexit.register(lambda: print('frozen:', gc.get_freeze_count(), gc.isenabled()))\n"
 
 
 def test_an_exception_in_the_finaliser_of_garbage_is_told_of(project: Project) -> None:
@@ -24,6 +24,6 @@ def test_nothing_is_frozen_when_the_run_is_over(project: Project) -> None:
     project.write("conftest.py", AT_EXIT)
     project.write("test_a.py", "def test_it(): pass\n")
     for _ in range(2):
-        assert "frozen: 0" in project.run().text
+        assert "frozen: 0 True" in project.run().text
     project.edit("test_a.py", "pass", "assert 1")
-    assert "frozen: 0" in project.run().text
+    assert "frozen: 0 True" in project.run().text
