@@ -87,6 +87,10 @@ class Census:
         for one in found:
             self._grow([one], late=False)
 
+    def knows(self, thing: object) -> bool:
+        """Whether an object has been looked at."""
+        return identity(thing) in self._met
+
     def adopt_value(self, name: str, value: object, file: str) -> Found:
         """Watch a value that is handed on by a name, such as that of a fixture, until it is forgotten.
 
@@ -130,11 +134,9 @@ class Census:
         self._sweep()
         for keeper in self._keepers.values():
             keeper.base, keeper.late, keeper.grown = keeper.last, False, {}
-        for known in (self._late, self._late_keepers, self._bearers):
-            known.clear()
+        self._late, self._late_keepers, self._bearers = set(), set(), set()
         self._interiors.rebase()
-        told = (keeper for keeper in self._keepers.values() if keeper.kind.told and not keeper.kind.fixed)
-        self.watches.rebase(told)
+        self.watches.rebase(one for one in self._keepers.values() if one.kind.told and not one.kind.fixed)
 
     def changes(self, near: Collection[str] | None = None) -> Look:
         """What has changed since the last look, which this one is now; of functions that are apart, in files near.

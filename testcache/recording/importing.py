@@ -6,16 +6,18 @@
 So an import is followed like a test (`testcache.recording.leftovers`): it leaves something, and may have come upon what
 imports before it had left. What a module is when its own import ends is its own; all that others do to it later is
 theirs. Each value is a fingerprint of what it was before, too, so that the order of imports counts.
-Does not see: what is left in modules of libraries; what is done to a module while it is being imported itself, but who
-gets that module has imported the one who does it.
+Does not see: what is left in modules of libraries; what hooks of pytest have left, for a module that is imported then;
+what is done to a module while it is being imported itself, but who gets that module has imported the one who does it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+import sys
+from collections.abc import Callable, Collection, Iterable, Iterator, Set
 from itertools import chain
+from os.path import basename, dirname, splitext
 from types import ModuleType
-from typing import Final
+from typing import Any, Final
 
 from testcache.digest import of_fields
 from testcache.model import ABSENT, INSIDE, Access, Digest, Found, NodeId, import_of
@@ -24,17 +26,24 @@ from testcache.recording.ambience import Ambience
 from testcache.recording.anatomy import MISSING
 from testcache.recording.census import Census
 from testcache.recording.change import Change
-from testcache.recording.context import Context
+from testcache.recording.context import Context, Place
 from testcache.recording.homes import Home
+from testcache.recording.keepers import Names
 from testcache.recording.ledger import Ledger
 from testcache.recording.portrait import portrait
 from testcache.recording.recorder import BODY_LINE
 from testcache.recording.remains import Entry, Remains
 from testcache.recording.steps import step_between
+from testcache.recording.surroundings import slot
 from testcache.recording.tape import Tape
 from testcache.structs import Struct, field
 
 SUBCLASSES: Final = "__subclasses__"
+HOOKS: Final = import_of("<hooks>")
+"""Stands for the hooks of pytest that are called while tests are collected."""
+
+SEARCH_PATH: Final = slot("path")
+_NOTHING: Names = frozenset()
 
 
 class Import(Struct, eq=False):
@@ -45,6 +54,7 @@ class Import(Struct, eq=False):
         path: the file.
         context: what it is charged with.
         importers: the contexts of the modules that were being imported when it was, the first one by pytest.
+        plain: whether it was executed once, under its own name and with nothing prepared: so its importers had no say.
         left: what it has left in other modules, by place.
         access: how code comes upon that.
         found: what its own code may have come upon there.
@@ -57,6 +67,7 @@ class Import(Struct, eq=False):
     path: str
     context: Context
     importers: tuple[Context, ...]
+    plain: bool
     left: dict[str, Digest] = field(default_factory=dict)
     access: dict[str, Access] = field(default_factory=dict)
     found: set[Found] = field(default_factory=set)
@@ -96,20 +107,23 @@ class Importing:
         self._derived: list[tuple[Import, Change]] = []
         self.derives = False
         self._summed = 0
+        self._is_over = False
         self._seen_by: dict[frozenset[Context], frozenset[Found]] = {}
         self.done: dict[NodeId, Import] = {}
 
-    def begins(self, path: str, context: Context) -> None:
-        """A module is about to be executed; what has changed up to now is the doing of the one around it.
-
-        Where there is none, a hook did it: what is charged with that counts for the whole run.
-        """
+    def begins(self, path: str, context: Context, module: ModuleType) -> None:
+        """A module is about to be executed; up to now it was the one around it that changed something, or hooks did."""
         node = import_of(self._tape.place_name(path))
-        for change in self._changes():
-            if self._open:
+        if self._open:
+            for change in self._changes():
                 self._take(self._open[-1], change)
+        else:
+            self.close()
         again = self.done.pop(node, None)
-        self._open.append(again or Import(node, path, context, tuple(one.context for one in self._open)))
+        if again is not None:
+            again.plain = False
+        importers = tuple(one.context for one in self._open)
+        self._open.append(again or Import(node, path, context, importers, _is_plain(path, module)))
 
     def ends(self, module: ModuleType | None) -> None:
         """It is watched from now on; None if its import has failed. Cost: a look."""
@@ -119,21 +133,43 @@ class Importing:
         names = frozenset(chain.from_iterable(source.mentions.values()))
         self._census.hear(names)
         if module is not None:
+            held = anatomy.dict_of(module) or {}
+            classes = self._new_classes(held)
             self._census.adopt([module])
-            self._derived += ((one, change) for change in self._derivations(module))
+            self._derived += ((one, change) for change in self._derivations(one, classes))
         for change in self._changes():
             self._take(one, change)
         self.derives = self.derives or SUBCLASSES in names
         self._take_derived()
         if self._remains.entries:
-            self._remains.begin()
-            body = source.mentions.get("", frozenset()).union(
-                *(source.uses.get(name, ()) for name in source.definitions)
-            )
-            places = one.context.places - {(one.path, BODY_LINE)}
-            names = body.union(self._ambience.asked(one.context.reads))
-            reached = self._remains.reached(places, self._ledger.mentions, names)
-            one.found.update(found for entry in reached for found in entry.found)
+            values = (source.uses.get(name, frozenset()) for name in source.definitions)
+            body = source.mentions.get("", frozenset()).union(*values)
+            one.found.update(self._found(one.context, one.context.places - {(one.path, BODY_LINE)}, body))
+
+    def come_upon(self, context: Context) -> None:
+        """What has been collected rests on what was found for that, such as its parameters."""
+        if self._remains.entries and not self._is_over:
+            context.found = (context.found or frozenset()).union(self._found(context, context.places))
+
+    def _found(self, context: Context, places: Set[Place], names: Names = _NOTHING) -> Iterator[Found]:
+        self._remains.begin()
+        asked = names.union(self._ambience.asked(context.reads))
+        for entry in self._remains.reached(places, self._ledger.mentions, asked):
+            yield from entry.found
+
+    def close(self) -> None:
+        """What hooks of pytest have changed up to now stands for an import; it is not known what they came upon: all.
+
+        Pytest itself adds the folders of test files to `sys.path`.
+        """
+        changes = [change for change in self._changes() if change.place != SEARCH_PATH]
+        if changes:
+            one = self.done.pop(HOOKS) if HOOKS in self.done else Import(HOOKS, "", self._tape.run, (), plain=False)
+            self.done[HOOKS] = one  # behind all that it may have come upon
+            one.found.update(found for entry in self._remains.entries.values() for found in entry.found)
+            self._summed = 0
+            for change in changes:
+                self._take(one, change)
 
     def _changes(self) -> Iterator[Change]:
         """What has changed since the last look."""
@@ -147,20 +183,28 @@ class Importing:
         while self.derives and self._derived:
             self._take(*self._derived.pop(0))
 
-    def _derivations(self, module: ModuleType) -> Iterator[Change]:
-        """Classes of other modules from which this one has derived its own: they know that themselves."""
-        held = anatomy.dict_of(module) or {}
+    def _new_classes(self, held: dict[str, Any]) -> list[type]:
+        """The classes that a module has made, also in classes, or by functions of others."""
+        found: dict[int, type] = {}
+        queue = [*held.values()]
+        while queue:
+            value = queue.pop()
+            if issubclass(type(value), type) and id(value) not in found and not self._census.knows(value):
+                found[id(value)] = value
+                queue += anatomy.namespace(value).values()
+        return [*found.values()]
+
+    def _derivations(self, one: Import, classes: Iterable[type]) -> Iterator[Change]:
+        """Classes of other modules from which these are derived: they know that themselves."""
         derived: dict[str, list[str]] = {}
-        for name, value in anatomy.items(held):
-            if issubclass(type(value), type) and anatomy.names_of(value)[0] == held.get("__name__"):
-                bases = filter(None, map(self._census.home, anatomy.mro(value)))
-                for base in bases:
-                    derived.setdefault(base, []).append(name)
-        own = f"{self._tape.place_name(str(held.get('__file__')))}::"
+        for cls in classes:
+            for base in filter(None, map(self._census.home, anatomy.mro(cls))):
+                derived.setdefault(base, []).append(anatomy.names_of(cls)[1])
+        own = f"{self._tape.place_name(one.path)}::"
         for base, names in derived.items():
             if not base.startswith(own):
                 slot = f"{base}.{SUBCLASSES}"
-                value = ",".join(names)
+                value = ",".join(sorted(names))
                 yield Change(base, slot, MISSING, value, frozenset((SUBCLASSES,)), frozenset(), False, False)
 
     def _take(self, one: Import, change: Change) -> None:
@@ -175,6 +219,11 @@ class Importing:
         found = frozenset((Found(one.node, place, value),))
         homes = self._homes(met)
         self._remains.put(place, Entry(found, value, change.holder, change.names, change.files, None, homes))
+
+    def end(self) -> None:
+        """The first test begins."""
+        self.close()
+        self._is_over = True
 
     def results(self) -> Iterator[Import]:
         """The imports in the order in which they ended, and what each has seen."""
@@ -196,16 +245,26 @@ class Importing:
             return
         self._summed = len(self.done)
         self._seen_by.clear()
-        by_context = {one.context: one for one in self.done.values()}
-        all_below = {
-            one.node: {each.node for each in map(by_context.get, self._ledger.closure(one.context)) if each is not None}
-            for one in self.done.values()
-        }
+        by_context = {one.context: one for one in self.done.values() if one.path}
+        all_below: dict[NodeId, set[NodeId]] = {}
+        for node, one in self.done.items():
+            inner = map(by_context.get, self._ledger.closure(one.context))
+            all_below[node] = {node, HOOKS, *(each.node for each in inner if each is not None)}
         for node, one in self.done.items():
             one.seen = frozenset(each for each in one.found if each.filler not in all_below[node])
         for node, below in all_below.items():
-            seen = chain.from_iterable(self.done[each].seen for each in below)
+            seen = chain.from_iterable(self.done[each].seen for each in below & self.done.keys())
             self.done[node].rests_on = frozenset(each for each in seen if each.filler not in below)
+
+
+def _is_plain(path: str, module: ModuleType) -> bool:
+    """Whether a module that is about to be executed is as an import statement makes it."""
+    held = anatomy.dict_of(module) or {}
+    name = held.get("__name__")
+    own = splitext(basename(path))[0]
+    own = basename(dirname(path)) if own == "__init__" else own
+    prepared = any(not (type(key) is str and key.startswith("__")) for key in held)
+    return not prepared and type(name) is str and name.rpartition(".")[2] == own and sys.modules.get(name) is module
 
 
 def _value(change: Change, met: list[object]) -> Digest:

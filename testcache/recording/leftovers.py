@@ -62,7 +62,7 @@ class Leftovers:
     Attributes:
         overlooked: places that are of no interest, nor what lies in them.
         failure: why nothing is known of memory any more, or "": then no result may be stored.
-        importing: follows the imports before all tests.
+        importing: follows imports before all tests.
         lost: tests of which it is not known what they have left, with a place that one of them has changed.
     """
 
@@ -112,7 +112,7 @@ class Leftovers:
         self._safely(lambda: self._census.adopt([*sys.modules.values()]))
 
     def _rebase(self) -> None:
-        """All modules of the project are taken as they are."""
+        self.importing.end()
         self._adopt([*sys.modules.values()])
         self._census.rebase()
         self._ambience.adopt()
@@ -134,10 +134,7 @@ class Leftovers:
         self._test = test
         self._remains.begin()
         self._hits = self._census.hits()
-        self._left = {}
-        self._gone = {}
-        self._steps = {}
-        self._imported = {}
+        self._left, self._gone, self._steps, self._imported = {}, {}, {}, {}
 
     def all_run(self) -> None:
         """Before the first test: none is replayed that might come upon what is noticed late."""
@@ -168,7 +165,9 @@ class Leftovers:
 
     def access(self) -> dict[str, Access]:
         """How code comes upon what the test has left that has just ended."""
-        return self._gone | self._remains.accesses(self._left, self._added)
+        steps = self._remains.accesses(self._imported, ()).items()  # those of what it has imported
+        imported = {found.place: one for place, one in steps for found in self._imported[place]}
+        return self._gone | self._remains.accesses(self._left, self._added) | imported
 
     def not_stored(self, test: NodeId) -> None:
         """The test that has just ended has no trace, so nobody could ask it later what it had found itself."""
@@ -262,10 +261,10 @@ class Leftovers:
 
     # -- what happens within one
 
-    def import_begins(self, path: str, context: Context) -> None:
+    def import_begins(self, path: str, context: Context, module: ModuleType) -> None:
         """A module is imported: what has changed up to now is not its doing."""
         if self._before_tests:
-            self._safely(lambda: self.importing.begins(path, context))
+            self._safely(lambda: self.importing.begins(path, context, module))
             return
         if not self._within:
             self.settle()

@@ -7,6 +7,7 @@ Does not see: the umask, handlers of signals, the state of random numbers, traps
 
 from __future__ import annotations
 
+import _locale
 import sys
 from collections.abc import Callable, Iterator, Set
 from os import getcwd  # as it is before it is watched
@@ -116,14 +117,13 @@ def _path() -> tuple[str, ...]:
 def _decimal() -> str:
     module = sys.modules.get("decimal")
     if module is None:
-        return ""
+        return "28 ROUND_HALF_EVEN -999999 999999 1 0"  # what it begins with, whoever imports it first
     context = module.getcontext()
     return f"{context.prec} {context.rounding} {context.Emin} {context.Emax} {context.capitals} {context.clamp}"
 
 
-def _locale() -> str:
-    module = sys.modules.get("_locale")
-    return str(module.setlocale(module.LC_ALL)) if module is not None else ""
+def _current_locale() -> str:
+    return _locale.setlocale(_locale.LC_ALL)
 
 
 def _timeout() -> float | None:
@@ -135,7 +135,7 @@ def _logging() -> str | None:
     """What the root logger lets pass; None while pytest has a say in that."""
     module = sys.modules.get("logging")
     if module is None:
-        return ""
+        return "30 0"
     if any(type(handler).__name__ == _OF_PYTEST for handler in module.root.handlers):
         return None
     return f"{module.root.level} {module.root.manager.disable}"
@@ -145,7 +145,7 @@ _READERS: Final[dict[str, Callable[[], Any]]] = {
     "cwd": _cwd,
     "path": _path,
     "decimal": _decimal,
-    "locale": _locale,
+    "locale": _current_locale,
     "logging": _logging,
     "recursion": sys.getrecursionlimit,
     "socket": _timeout,

@@ -37,7 +37,7 @@ class Loaded(Struct, eq=False):
 class ImportWatcher(Protocol):
     """Somebody who is told what happens to first-party modules."""
 
-    def import_begins(self, path: str, context: Context) -> None:
+    def import_begins(self, path: str, context: Context, module: ModuleType) -> None:
         """The body of a module is about to be executed."""
 
     def import_ends(self, module: ModuleType | None) -> None:
@@ -140,7 +140,7 @@ class Tape(Struct):
         """For the length of a first-party module's body."""
         watcher = self.watcher
         if watcher is not None:
-            watcher.import_begins(path, loaded.context)
+            watcher.import_begins(path, loaded.context, module)
         ended = None
         try:
             with self.charge(loaded.context):

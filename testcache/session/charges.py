@@ -120,7 +120,9 @@ class Charges:
         path = str(collector.path)
         context = self._files.setdefault(path, Context(f"collection of {path}", found=frozenset()))
         with self._tape.charge(context):
-            return (yield)
+            answer = yield
+        self._leftovers.importing.come_upon(context)
+        return answer
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> Generator[None, Any, Any]:
@@ -129,6 +131,7 @@ class Charges:
         with self._tape.charge(context):
             answer = yield
         if not context.is_blank:
+            self._leftovers.importing.come_upon(context)
             self._generated[node] = context
             self.parameters.setdefault(str(metafunc.definition.path), set()).add(context)
         return answer

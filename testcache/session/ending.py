@@ -14,7 +14,7 @@ class Ending:
     Does not see: garbage that plugins make when they end themselves; it goes when the interpreter does.
 
     Args:
-        tests_ran: without any there is no garbage of tests to be told of, and nobody need look, meanwhile or at the end.
+        tests_ran: without any there is no garbage of tests to be told of, and nobody need look at all.
     """
 
     def __init__(self, config: pytest.Config, *, tests_ran: bool) -> None:

@@ -7,16 +7,21 @@ that the module rests on has changed, that is the same to those who come upon it
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from testcache.model import Access, Digest, Found, Leftover, NodeId, Result, Trace, is_import
-from testcache.recording.importing import SUBCLASSES, digest_of
+from testcache.digest import of_fields
+from testcache.model import Access, Digest, Found, Leftover, NodeId, Result, Trace, import_of, is_import
+from testcache.recording.importing import HOOKS, SUBCLASSES, digest_of
 from testcache.session.names import path_of
 from testcache.structs import replace
 
 if TYPE_CHECKING:
+    from testcache.recording.importing import Import
     from testcache.recording.observer import Observer
+
+_COLLECTION = import_of("<collection>")
+"""Stands for all that is collected, which hooks have seen."""
 
 
 class Imported:
@@ -39,10 +44,22 @@ class Imported:
         self._left: dict[NodeId, dict[str, Digest]] = {}
 
     def decide(
-        self, observer: Observer, recorded: Callable[[NodeId], Sequence[Trace]], holds: Callable[[Trace], bool]
+        self,
+        observer: Observer,
+        nodes: Iterable[NodeId],
+        recorded: Callable[[NodeId], Sequence[Trace]],
+        holds: Callable[[Trace], bool],
     ) -> None:
-        """Compare with what is recorded; `holds` says whether the reads of a trace are true now."""
+        """Compare with what is recorded.
+
+        Args:
+            nodes: the tests that are collected: hooks have seen them all.
+            recorded: gives the traces of an import.
+            holds: says whether the reads of a trace are true now.
+        """
         ledger, now_s = observer.ledger, time.time()
+        collected = Found(_COLLECTION, _COLLECTION, of_fields(*sorted(nodes)))
+        self.traces[_COLLECTION] = Trace((), "passed", (), 0.0, now_s, left=frozenset((collected.leftover,)))
         for one in observer.leftovers.importing.results():
             left = {**one.left}
             access = {**one.access}
@@ -51,23 +68,24 @@ class Imported:
                 access[one.node] = Access(frozenset(), frozenset((path_of(one.node),)), added=False, wide=False)
             parts = (ledger.below(one.context), ledger.alone(one.importers)) if left else ()
             all_left = frozenset(Leftover(place, value) for place, value in left.items())
-            found = frozenset(map(self._as_known, one.rests_on))
+            found = frozenset(map(self._as_known, one.rests_on)).union(() if one.path else (collected,))
             now = Trace(parts, "passed", (), 0.0, now_s, left=all_left, found=found, access=access)
-            trace = self._compared(one.node, now, recorded(one.node), holds) if left else now
+            trace = self._compared(one, now, recorded(one.node), holds) if left else now
             self.traces[one.node] = trace
             self._left[one.node] = {place: value for place, value in trace.left}
 
-    def _compared(self, node: NodeId, now: Trace, traces: Sequence[Trace], holds: Callable[[Trace], bool]) -> Trace:
+    def _compared(self, one: Import, now: Trace, traces: Sequence[Trace], holds: Callable[[Trace], bool]) -> Trace:
         """The recorded trace, if it is one of the same import; else the one of this run, which is to be stored."""
         same = (trace for trace in traces if trace.found == now.found and _alike(trace, now))
         trace = next((trace for trace in same if holds(replace(trace, parts=trace.parts[:1]))), None)
         if trace is not None and trace.parts[1:] == now.parts[1:]:
             return trace
-        if trace is not None:
+        if trace is not None and one.plain:
             now = replace(now, left=trace.left)
         if traces:
-            self.before[node] = trace or traces[0]
-        self.results[node] = Result(path_of(node), node, now, (), 0.0, now.recorded_at, now.left, now.access)
+            self.before[one.node] = trace or traces[0]
+        path = path_of(one.node)
+        self.results[one.node] = Result(path, one.node, now, (), 0.0, now.recorded_at, now.left, now.access)
         return now
 
     def is_new(self) -> bool:
@@ -84,7 +102,12 @@ class Imported:
         trace = result.trace
         if trace is None or not any(is_import(one.filler) for one in trace.found):
             return result
-        return replace(result, trace=replace(trace, found=frozenset(map(self._as_known, trace.found))))
+        found = (self._as_known(one) for one in trace.found if not self._is_workers_own(one))
+        return replace(result, trace=replace(trace, found=frozenset(found)))
+
+    def _is_workers_own(self, found: Found) -> bool:
+        """Whether hooks have done this in a worker alone: they have told it apart from pytest's own process."""
+        return found.filler == HOOKS and found.place not in self._left.get(found.filler, ())
 
     def _as_known(self, found: Found) -> Found:
         value = self._left.get(found.filler, {}).get(found.place)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Generator, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from testcache import report as text
 from testcache.environments import Difference, recorded_elsewhere
 from testcache.errors import BadRecord, StoreError
 from testcache.inputs.world import World
-from testcache.model import Decision, EnvironmentKey, Hit, Miss, NodeId, Read, Result, Trace
+from testcache.model import Decision, EnvironmentKey, Hit, Miss, NodeId, Result, Trace
 from testcache.quantities import Audit
 from testcache.reach import Reach
 from testcache.reasons import Reason
@@ -36,7 +37,7 @@ from testcache.session.rounds import Rounds
 from testcache.session.setups import longest
 from testcache.session.shown import show
 from testcache.session.summary import Summary
-from testcache.session.warm import CachedItem, CachedModule, Warm, all_imported, held_file, imported, may_skip
+from testcache.session.warm import CachedItem, CachedModule, Warm, all_imported, held_file, may_skip
 from testcache.session.warned import Warned
 from testcache.session.workforce import Work, Workforce
 from testcache.settings import Settings
@@ -47,7 +48,7 @@ from testcache.storage.leaks import load_leaks, load_taken
 from testcache.storage.store import Store
 from testcache.storage.timings import save_timings
 from testcache.structs import replace
-from testcache.trace import NEW, all_matter
+from testcache.trace import NEW, Refine, all_matter
 
 
 class Runner:
@@ -143,7 +144,8 @@ class Runner:
     def pytest_collection_modifyitems(
         self, session: pytest.Session, items: list[pytest.Item]
     ) -> Generator[None, None, None]:
-        if self._left_out and not self._may_skip():  # a conftest file in a folder wants to see all of them
+        # A conftest file in a folder may want to see all of them, or an import has left what they do not know of.
+        if self._left_out and not (self._may_skip() and self._are_as_indexed()):
             items[:] = all_imported(items, self._left_out)
             self._left_out.clear()
         before = list(items)  # of those that are not imported it is known that they are selected
@@ -172,33 +174,58 @@ class Runner:
             self.rounds.sort(items)
         self.recording.hits = self.hits
 
-    def _decide(self, items: list[pytest.Item]) -> None:
+    def _are_as_indexed(self) -> bool:
+        """Whether nothing has been imported that files which are not imported were recorded without."""
+        assert self.warm is not None
         if self.store is None:
-            return
+            return True
+        index, required = self.warm.index, acting(self.recording.tape, self.world.roots)
+        if any(lacks(module.file, index, required) for module in self._left_out):
+            return False
+        try:
+            self.recording.tape.settle()
+            self.environment = environment.key(self.recording)
+            cache = self._new_cache(shared=False)
+            cache.load([*self._acting()])
+        except StoreError:  # told of when tests are decided
+            return False
+        imported = Imported()
+        imported.decide(self.recording.observer, (), cache.traces, cache.holds)
+        return not imported.is_new() and (index.derives or not self.importing.derives)
+
+    @cached_property
+    def _reach(self) -> Refine:
+        assert self.store is not None
         # Recorded lines are numbers: a definition that comes or goes moves those below it.
         exact = self.recording.totals is not None
-        required = acting(self.recording.tape, self.world.roots)
-        self._import_lacking(items, required)
-        reach = all_matter if exact else Reach(self.world.source, load_definitions(self.store), self.world.words)
-        self.cache = Cache(
+        return all_matter if exact else Reach(self.world.source, load_definitions(self.store), self.world.words)
+
+    def _new_cache(self, *, shared: bool) -> Cache:
+        assert self.store is not None
+        return Cache(
             self.store,
             self.environment,
             self.world.digest_of,
-            reach,
+            self._reach,
             traces_per_test=self.recording.settings.traces_per_test,
             learns=self.recording.settings.library_state == "learned",
-            required=required,
-            shared=self.config.pluginmanager.get_plugin("testcache-shared"),
+            required=acting(self.recording.tape, self.world.roots),
+            shared=self.config.pluginmanager.get_plugin("testcache-shared") if shared else None,
         )
+
+    def _decide(self, items: list[pytest.Item]) -> None:
+        if self.store is None:
+            return
+        self.cache = self._new_cache(shared=True)
         self._recovered = self.cache.recover()
         self.cache.load([*self._acting(), *(node_id(item) for item in items if not isinstance(item, CachedItem))])
-        self._decide_imports(items)
+        self._decide_imports()
         corrupt = self.cache.corrupt + self.store.corrupt
         if corrupt:
             self.complaint = (
                 f"testcache: {corrupt} stored entries do not decode; their tests run [{Reason.ENTRY_CORRUPT.slug}]"
             )
-        self.proof.begin(self.store, self.environment, self.world.digest_of, reach)
+        self.proof.begin(self.store, self.environment, self.world.digest_of, self._reach)
         for item in items:
             node = node_id(item)
             if isinstance(item, CachedItem):
@@ -219,37 +246,17 @@ class Runner:
         self.hits.update(self.proof.settle(self.decisions))
 
     def _acting(self) -> Iterator[NodeId]:
-        """The imports of this process that have left something in other modules, or have come upon it."""
+        """The imports up to now that have left something in other modules, or have come upon it."""
+        self.importing.close()
         return (one.node for one in self.importing.results() if one.left or one.seen)
 
-    def _decide_imports(self, items: list[pytest.Item]) -> None:
-        """Find out what has been left by imports; of something new, files that are not imported may know."""
+    def _decide_imports(self) -> None:
         assert self.cache is not None
-        self.imported.decide(self.recording.observer, self.cache.traces, self.cache.holds)
-        cached = [item for item in items if isinstance(item, CachedItem)]
-        if cached and self.imported.is_new():
-            self._import(items, cached)
-            self.cache.load(map(node_id, cached))
-            self.imported = Imported()
-            self.imported.decide(self.recording.observer, self.cache.traces, self.cache.holds)
+        cache, nodes = self.cache, map(node_id, self.collected)
+        self.imported.decide(self.recording.observer, nodes, cache.traces, cache.holds)
         self.cache.take_imports(self.imported.traces)
         if self.mode != "read":
             self.cache.add([*self.imported.results.values()])
-
-    def _import_lacking(self, items: list[pytest.Item], required: list[Read]) -> None:
-        """Import test files after all whose tests were recorded without a file that acts now."""
-        if self.warm is None:
-            return
-        index = self.warm.index
-        cached = [item for item in items if isinstance(item, CachedItem)]
-        files = {file.path for file in map(held_file, cached) if file is not None and lacks(file, index, required)}
-        self._import(items, [item for item in cached if path_of(node_id(item)) in files])
-
-    def _import(self, items: list[pytest.Item], cached: list[CachedItem]) -> None:
-        real = imported(cached)
-        self.recording.check([*real.values()])
-        for row in (items, self.collected):
-            row[:] = [real.get(node_id(item), item) for item in row]
 
     def _held_back(self, item: pytest.Item, trace: Trace) -> Reason | None:
         """Why a test may not be replayed although nothing has changed."""

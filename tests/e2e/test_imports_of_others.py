@@ -36,6 +36,8 @@ def count():
     global COUNT
     COUNT += 1
 
+def make(name): return type(name, (Plain,), {})
+
 def plain(): return [one.__name__ for one in Plain.__subclasses__()]
 """
 PLUG = "import registry\nregistry.NAMES.append('csv')\n"
@@ -241,3 +243,158 @@ def test_a_selection_is_as_in_a_run_of_all(project: Project) -> None:
     assert project.run("test_b.py").executed == set()
     project.edit("plug.py", "csv", "tsv")
     assert project.run("test_b.py").outcomes == {B: "failed"}
+
+
+COLLECTED = {
+    "one test more": (
+        "import pytest, registry\n@pytest.mark.parametrize('n', range(len(registry.NAMES) + 1))\n"
+        "def test_b(n): assert n < 1\n",
+        {"test_b.py::test_b[0]": "passed", "test_b.py::test_b[1]": "failed"},
+    ),
+    "another test": (
+        "import pytest, registry\n@pytest.mark.parametrize('n', registry.NAMES or ['none'])\n"
+        "def test_b(n): assert n == 'none'\n",
+        {"test_b.py::test_b[csv]": "failed"},
+    ),
+    "one test less": ("import registry\nif not registry.NAMES:\n    def test_b(): pass\ndef test_c(): pass\n", {}),
+    "parameters of a hook": (
+        "import registry\ndef pytest_generate_tests(metafunc):\n"
+        "    if 'n' in metafunc.fixturenames: metafunc.parametrize('n', registry.NAMES or ['none'])\n"
+        "def test_b(n): assert n == 'none'\n",
+        {"test_b.py::test_b[csv]": "failed"},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", COLLECTED)
+def test_what_is_collected_may_come_of_an_import(project: Project, case: str) -> None:
+    """A file that need not be imported holds other tests now: those run, and no others."""
+    text, outcomes = COLLECTED[case]
+    started(project, HELPED | {"plug.py": "import registry\n", "test_b.py": text})
+    project.edit("plug.py", "import registry\n", PLUG)
+    others = {A: "passed"} | ({"test_b.py::test_c": "passed"} if "test_c" in text else {})
+    assert project.run().outcomes == outcomes | others
+
+
+def test_parameters_that_a_hook_has_found_come_of_an_import(project: Project) -> None:
+    """Known to the hook alone, not to the body of the file."""
+    hook = "def pytest_generate_tests(metafunc):\n    import registry\n    metafunc.parametrize('n', registry.NAMES)\n"
+    started(
+        project,
+        {"plug.py": PLUG, "test_a.py": "import plug\n", "test_b.py": f"{hook}def test_b(n): assert n == 'csv'\n"},
+    )
+    project.edit("plug.py", "csv", "tsv")
+    assert project.run().outcomes == {"test_b.py::test_b[tsv]": "failed"}
+
+
+EXECUTED = {
+    "again": (
+        "import importlib, plug\nimportlib.reload(plug)\n",
+        "import importlib, plug\nimportlib.reload(plug)\nimportlib.reload(plug)\n",
+        "registry.NAMES.append('csv')\n",
+        "registry.NAMES == ['csv', 'csv']",
+    ),
+    "by another name": (
+        "load('csv')\n",
+        "load('tsv')\n",
+        "registry.NAMES.append(__name__)\n",
+        "registry.NAMES == ['csv']",
+    ),
+    "prepared": (
+        "load('plug', 'csv')\n",
+        "load('plug', 'tsv')\n",
+        "registry.NAMES.append(GIVEN)\n",
+        "registry.NAMES == ['csv']",
+    ),
+}
+LOAD = """
+import importlib.util
+def load(name, given=""):
+    spec = importlib.util.spec_from_file_location(name, "plug.py")
+    module = importlib.util.module_from_spec(spec)
+    module.GIVEN = given
+    spec.loader.exec_module(module)
+"""
+
+
+@pytest.mark.parametrize("case", EXECUTED)
+def test_who_executes_a_module_in_another_way_has_it_leave_something_else(project: Project, case: str) -> None:
+    """The module itself is unchanged."""
+    before, after, plug, asks = EXECUTED[case]
+    tests = {
+        "test_a.py": f"{LOAD}{before}def test_a(): pass\n",
+        "test_b.py": f"import registry\ndef test_b(): assert {asks}\n",
+    }
+    started(project, tests | {"plug.py": f"import registry\n{plug}"})
+    project.edit("test_a.py", before, after)
+    assert project.run().outcomes[B] == "failed"
+
+
+HOOKS = {
+    "after collection": (
+        "import registry\ndef pytest_collection_modifyitems(items): registry.COUNT = len(registry.NAMES)\n",
+        "registry.COUNT == 1",
+        ("plug.py", "append('csv')", "extend(['a', 'b'])"),
+    ),
+    "of each test": (
+        "import registry\ndef pytest_itemcollected(item): registry.NAMES.append(item.name)\n",
+        "'test_a' in registry.NAMES",
+        ("test_a.py", "test_a", "test_x"),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", HOOKS)
+def test_what_a_hook_leaves_rests_on_all_imports_before_it(project: Project, case: str) -> None:
+    """Nobody knows what it came upon; who finds what it has left runs where that is something else."""
+    hook, asks, edit = HOOKS[case]
+    tests = {"conftest.py": hook, "test_b.py": f"import registry\ndef test_b(): assert {asks}\n"}
+    started(project, HELPED | tests)
+    project.edit(*edit)
+    assert project.run().outcomes[B] == "failed"
+
+
+STORES = {
+    "pytest's own objects": "STATE = {}\ndef pytest_configure(config): STATE['config'] = config\n",
+    "a time": "import time\nSTATE = {}\ndef pytest_configure(): STATE['at'] = time.time()\n",
+    "a lock": "import threading\nSTATE = {}\ndef pytest_configure(): STATE['lock'] = threading.Lock()\n",
+    "all tests": "STATE = []\ndef pytest_collection_modifyitems(items): STATE.extend(items)\n",
+}
+
+
+@pytest.mark.parametrize("case", STORES)
+def test_what_a_hook_stores_each_time_anew_is_the_same(project: Project, case: str) -> None:
+    """As long as nothing has changed for it, and the same tests are collected."""
+    tests = {
+        "test_b.py": "import conftest\ndef test_b(): assert conftest.STATE\n",
+        "test_c.py": "def test_c(): assert 1\n",
+    }
+    started(project, {"conftest.py": STORES[case]} | tests)
+    project.edit("test_c.py", "assert 1", "assert 2")
+    assert project.run().executed == {"test_c.py::test_c"}
+    assert project.run("-n2").executed == set()
+
+
+def test_a_test_that_imports_one_more_module_leaves_one_thing_more(project: Project) -> None:
+    """It is known of each module that a test imports what that has left."""
+    plugs = {"plug.py": PLUG, "plug2.py": PLUG.replace("csv", "x"), "test_a.py": "def test_a():\n    import plug\n"}
+    started(project, plugs | {"test_b.py": ASKS})
+    project.edit("test_a.py", "import plug", "import plug, plug2")
+    assert project.run().outcomes[B] == "failed"
+
+
+SUBCLASSES = {
+    "in a class": "import registry\nclass Outer:\n    class csv(registry.Plain): pass\n",
+    "by a function": "import registry\nX = registry.make('csv')\n",
+}
+
+
+@pytest.mark.parametrize("case", SUBCLASSES)
+def test_a_class_may_be_made_anywhere(project: Project, case: str) -> None:
+    """It is a subclass all the same."""
+    started(project, {"plug.py": SUBCLASSES[case], "test_a.py": "import plug\ndef test_a(): pass\n"})
+    project.write("test_b.py", "import registry\ndef test_b(): assert registry.plain() == ['csv']\n")
+    assert project.run().outcomes[B] == "passed"  # that it asks for them is new
+    assert project.run().executed == set()
+    project.edit("plug.py", "csv", "tsv")
+    assert project.run().outcomes[B] == "failed"
