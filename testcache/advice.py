@@ -44,7 +44,8 @@ ADVICE = {
         "The test found something in memory that an earlier test of the same process had left there: a filled "
         "cache, an attribute that is computed once, an entry in a registry. The inputs of that earlier test "
         "have changed. It runs first, and if it leaves the same again, this one is replayed after all; if not, "
-        'or if the earlier one is not part of the run, this one runs. What is "inside" an object is what an installed '
+        "or if the earlier one is not part of the run, this one runs. The same holds for what the import of a "
+        'module, or a hook of pytest, had left before all tests. What is "inside" an object is what an installed '
         "library keeps there for itself. If no test of the project minds that, the setting "
         '`library-state = "learned"` has each test run once more for it, and not again.'
     ),

@@ -206,6 +206,10 @@ def import_of(file: str) -> NodeId:
     return NodeId(f"{file}::{IMPORT}")
 
 
+HOOKS: Final = import_of("<hooks>")
+"""Stands for the hooks of pytest that are called while tests are collected."""
+
+
 def is_import(node: NodeId) -> bool:
     """Whether this is none of a test."""
     return node.endswith(f"::{IMPORT}")

@@ -55,7 +55,7 @@ class Reason(enum.Enum):
         "leftover",
         Group.MISS,
         "changed",
-        "it rests on what an earlier test left in memory, and that may be something else now",
+        "it rests on what an earlier test or an import left in memory, and that may be something else now",
     )
     NOT_PASSED = ("not-passed", Group.MISS, "failed before", "it failed the last time; failures always run again")
     EXPIRED = ("expired", Group.MISS, "expired", "its recorded result is older than its declared max_age")

@@ -8,7 +8,21 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from testcache.model import EVERY, INSIDE, OPAQUE, SHELF, Change, Digest, Hit, Input, Kind, Miss, NodeId
+from testcache.model import (
+    EVERY,
+    HOOKS,
+    INSIDE,
+    OPAQUE,
+    SHELF,
+    Change,
+    Digest,
+    Hit,
+    Input,
+    Kind,
+    Miss,
+    NodeId,
+    is_import,
+)
 from testcache.reasons import Group, Reason
 
 _ON_SHELF = re.compile(rf"{SHELF} (.*?) (\d+|-)(?:/(.*))?\]\Z")
@@ -205,12 +219,20 @@ def decision_lines(node: NodeId, decision: Hit | Miss, *, limit: int = 3) -> Ite
 def waiting_lines(miss: Miss, *, limit: int) -> Iterable[str]:
     """What a test found that others had left, and who."""
     for found in miss.waits_for[:limit]:
-        yield f"    {_where(found.place)}, left by {found.filler}"
+        yield f"    {_where(found.place)}, {_by(found.filler)}"
     if len(miss.waits_for) > limit:
         yield f"    and {len(miss.waits_for) - limit} more"
 
 
+def _by(filler: NodeId) -> str:
+    if filler == HOOKS:
+        return "left by hooks of pytest"
+    return f"left by the import of {filler.partition('::')[0]}" if is_import(filler) else f"left by {filler}"
+
+
 def _where(place: str) -> str:
+    if is_import(NodeId(place)):
+        return f"what {place.partition('::')[0]} has come upon"
     inside = place.removesuffix(OPAQUE).removesuffix(INSIDE)
     if inside != place:
         return f"inside {inside}"

@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from testcache.digest import of_fields
-from testcache.model import ABSENT, INSIDE, Access, Digest, Found, NodeId, import_of
+from testcache.model import ABSENT, HOOKS, INSIDE, Access, Digest, Found, NodeId, import_of
 from testcache.recording import anatomy
 from testcache.recording.ambience import Ambience
 from testcache.recording.anatomy import MISSING
@@ -39,9 +39,6 @@ from testcache.recording.tape import Tape
 from testcache.structs import Struct, field
 
 SUBCLASSES: Final = "__subclasses__"
-HOOKS: Final = import_of("<hooks>")
-"""Stands for the hooks of pytest that are called while tests are collected."""
-
 SEARCH_PATH: Final = slot("path")
 _NOTHING: Names = frozenset()
 

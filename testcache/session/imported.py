@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from testcache.digest import of_fields
-from testcache.model import Access, Digest, Found, Leftover, NodeId, Result, Trace, import_of, is_import
-from testcache.recording.importing import HOOKS, SUBCLASSES, digest_of
+from testcache.model import HOOKS, Access, Digest, Found, Leftover, NodeId, Result, Trace, import_of, is_import
+from testcache.recording.importing import SUBCLASSES, digest_of
 from testcache.session.names import path_of
 from testcache.structs import replace
 

@@ -106,6 +106,16 @@ def test_nobody_has_it_done_any_more(effect: Project) -> None:
     assert effect.run().outcomes == {B: "failed"}
 
 
+def test_the_reason_names_the_import(project: Project) -> None:
+    """And what it has left; of a module whose body has come upon that, the module."""
+    seen = "import registry\nSEEN = [*registry.NAMES]\ndef test_c(): assert SEEN\n"
+    started(project, HELPED | {"test_b.py": ASKS, "test_c.py": seen})
+    project.edit("plug.py", "csv", "tsv")
+    text = project.run("-v").text
+    assert "    registry.py::NAMES, left by the import of plug.py\n" in text
+    assert "    what test_c.py has come upon, left by the import of test_c.py\n" in text
+
+
 def test_an_effect_that_is_new_is_come_upon(project: Project) -> None:
     """Also by a file that need not be imported: its test was recorded without."""
     started(project, {"test_b.py": "import registry\ndef test_b(): assert registry.NAMES == []\n"})
