@@ -59,7 +59,8 @@ class Imported:
         """
         ledger, now_s = observer.ledger, time.time()
         collected = Found(_COLLECTION, _COLLECTION, of_fields(*sorted(nodes)))
-        self.traces[_COLLECTION] = Trace((), "passed", (), 0.0, now_s, left=frozenset((collected.leftover,)))
+        seen = Trace((), "passed", (), 0.0, now_s, left=frozenset((collected.leftover,)))
+        self.traces[_COLLECTION] = seen
         for one in observer.leftovers.importing.results():
             left = {**one.left}
             access = {**one.access}
@@ -73,6 +74,8 @@ class Imported:
             trace = self._compared(one, now, recorded(one.node), holds) if left else now
             self.traces[one.node] = trace
             self._left[one.node] = {place: value for place, value in trace.left}
+        if HOOKS in self.results:
+            self.results[_COLLECTION] = Result(path_of(_COLLECTION), _COLLECTION, seen, (), 0.0, now_s, seen.left)
 
     def _compared(self, one: Import, now: Trace, traces: Sequence[Trace], holds: Callable[[Trace], bool]) -> Trace:
         """The recorded trace, if it is one of the same import; else the one of this run, which is to be stored."""
