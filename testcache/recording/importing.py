@@ -126,6 +126,7 @@ class Importing:
         """It is watched from now on; None if its import has failed. Cost: a look."""
         one = self._open.pop()
         self.done[one.node] = one
+        self._summed = 0  # also where it was executed before
         source = self._tape.loaded[one.path].source
         names = frozenset(chain.from_iterable(source.mentions.values()))
         self._census.hear(names)

@@ -48,12 +48,18 @@ def asked(kinds: Set[Kind]) -> frozenset[str]:
 
 def is_for_all(place: str) -> bool:
     """Whether everybody comes upon a state."""
-    return place.startswith(HOLDER) and place[len(HOLDER) + 1 : -1] not in _NAMES
+    state = _state_at(place)
+    return bool(state) and state not in _NAMES
 
 
 def kinds_of(place: str) -> frozenset[Kind]:
     """Reads that depend on the state in a place."""
-    return _KINDS.get(place[len(HOLDER) + 1 : -1], frozenset()) if place.startswith(HOLDER) else frozenset()
+    return _KINDS.get(_state_at(place), frozenset())
+
+
+def _state_at(place: str) -> str:
+    """The state in a place, "" if it is another one: a file may be called `process.py`."""
+    return place[len(HOLDER) + 1 : -1] if place.startswith(f"{HOLDER}[") else ""
 
 
 class Surroundings:
