@@ -18,6 +18,8 @@ HERE = Path(__file__).parent
 INSTALLED = any(entry.name == "testcache" for entry in importlib.metadata.entry_points(group="pytest11"))
 RUN_TIMEOUT_S = 120
 EDIT_INTERVAL_S = 10
+ONE_WORKER, TWO_WORKERS = (("--dist=load", "--tx", f"{number}*popen") for number in (1, 2))
+"""Workers for cheap tests, too, where `-n 2` would start none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,11 @@ class Costs:
             self._medians = self._by_file()
         return self._medians.get(node.partition("::")[0], self._overall)
 
+    @property
+    def knows(self) -> bool:
+        """Whether anything was measured."""
+        return bool(self._known)
+
     def is_known(self, node: NodeId) -> bool:
         """Whether this very test was measured."""
         return node in self._known

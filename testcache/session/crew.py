@@ -35,14 +35,18 @@ class Crew:
         specs = self._distribution.specs()
         if not self._distribution.splits or not work.nodes:
             return specs
+        here = [spec for spec in specs if not self._remote.is_remote(spec)]
         why = f"{len(specs)} asked for, {len(work.nodes)} to run"
+        # What ends its process must not end this one.
+        least = int(measured or work.crashes)
         if self._distribution.auto:
-            # What ends its process must not end this one.
-            limit, least = self._distribution.limit, int(measured or work.crashes)
-            plan = self._workforce.choose(work, store, limit=limit, least=least, skipped=skipped)
-            here = [spec for spec in specs if not self._remote.is_remote(spec)][: plan.workers]
+            plan = self._workforce.choose(work, store, limit=self._distribution.limit, least=least, skipped=skipped)
             there = [spec for spec in specs if self._remote.is_remote(spec)]
-            specs, why = (here + there if here else []), plan.why
+            specs, why = ([*here[: plan.workers], *there] if plan.workers else []), plan.why
+        elif self._distribution.counted and here == specs and not least and self._workforce.may_do_without(work):
+            plan = self._workforce.choose(work, store, limit=len(specs), least=0, skipped=skipped)
+            if not plan.workers:
+                specs, why = [], plan.why
         specs = specs[: len(work.nodes)]
         self._remote.prepare(specs)
         if self._config.option.verbose > 0:

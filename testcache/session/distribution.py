@@ -98,6 +98,11 @@ class Distribution:
         return list(parse_tx_spec_config(self._config))
 
     @property
+    def counted(self) -> bool:
+        """Whether a number of workers is asked for (`-n 4`), not addresses (`--tx`)."""
+        return bool(self._config.option.numprocesses)
+
+    @property
     def splits(self) -> bool:
         """Whether each test runs on one worker only; with --dist=each it runs on all."""
         return bool(self._config.option.dist != "each")

@@ -138,6 +138,10 @@ class Workforce:
 
     # -- workers
 
+    def may_do_without(self, work: Work) -> bool:
+        """Whether none may start though a number is asked for: for cheap tests, of which something is known."""
+        return work.costs.knows and not self._settings.max_memory
+
     def choose(self, work: Work, store: Store | None, *, limit: int | None, least: int, skipped: bool) -> Plan:
         """How many workers `-n auto` starts.
 

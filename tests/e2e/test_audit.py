@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from harness import Project
+from harness import TWO_WORKERS, Project
 
 LIES, GOOD = "test_it.py::test_lies", "test_it.py::test_good"
 SEED = {"TESTCACHE_AUDIT_SEED": "1"}
@@ -24,7 +24,7 @@ def state(project: Project) -> Path:
     return path
 
 
-@pytest.mark.parametrize("arguments", [(), ("-n2",), ("-v",)], ids=" ".join)
+@pytest.mark.parametrize("arguments", [(), TWO_WORKERS, ("-v",)], ids=" ".join)
 def test_an_audit_finds_a_wrong_hit(project: Project, state: Path, arguments: tuple[str, ...]) -> None:
     """A drawn test that fails is named as a wrong hit, with both outcomes and what to do; the run fails."""
     fine = project.run("--cached-audit=100%", *arguments)

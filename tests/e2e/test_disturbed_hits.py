@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from harness import Project, Run
+from harness import TWO_WORKERS, Project, Run
 
 SETTINGS = """
 import functools, os
@@ -87,7 +87,7 @@ LEAKS = [
 ]
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["here", "workers"])
+@pytest.mark.parametrize("workers", [(), TWO_WORKERS], ids=["here", "workers"])
 @pytest.mark.parametrize(("leak", "broken"), LEAKS[:2])
 def test_a_new_leak_breaks_who_reads_it(recorded: Project, leak: str, broken: str, workers: tuple[str, ...]) -> None:
     """And nobody else runs; the next run tells the same."""
@@ -200,7 +200,7 @@ def test_who_rests_on_a_hit_that_runs_after_all(recorded: Project) -> None:
 def test_a_reader_on_another_worker_is_not_believed(recorded: Project) -> None:
     """It ran where nothing had leaked, and passed; in one process both run once more."""
     edit(recorded, "settings.DEBUG = True")
-    recorded.run("-n", "2")
+    recorded.run(*TWO_WORKERS)
     run = recorded.run()
     assert run.executed == BOTH
     assert run.outcomes["test_3.py::test_debug"] == "failed"

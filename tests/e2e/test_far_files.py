@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from harness import Project
+from harness import TWO_WORKERS, Project
 
 FAR = """
 SEEN = []
@@ -44,12 +44,12 @@ def test_none_is_stored_that_may_have_changed_it(pair: Project) -> None:
     assert pair.run(*run).executed == set()  # where some are replayed nothing is far
 
 
-@pytest.mark.parametrize("workers", ["-n0", "-n2"])
-def test_the_last_file_of_a_run(pair: Project, workers: str) -> None:
+@pytest.mark.parametrize("workers", [("-n0",), TWO_WORKERS], ids=" ".join)
+def test_the_last_file_of_a_run(pair: Project, workers: tuple[str, ...]) -> None:
     """Nobody comes behind it."""
     pair.edit("test_odd.py", "def test_odd(): pass", f"def test_odd(): {WAYS['an attribute of a function']}")
     run = ("test_far.py", "test_odd.py")
-    assert pair.run(*run, workers, "--dist=loadfile").exit == 0
+    assert pair.run(*run, *workers, "--dist=loadfile").exit == 0
     assert "test_odd.py::test_odd" in pair.run(*run).executed
 
 

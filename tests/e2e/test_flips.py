@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from flips import FLIPS, RUNS, Flip
-from harness import Project
+from harness import TWO_WORKERS, Project
 
 
 def test_usual_programs_are_no_reason_to_run(project: Project) -> None:
@@ -85,7 +85,7 @@ ACTS = {
 
 
 @pytest.mark.parametrize(("path", "text"), ACTS.values(), ids=ACTS.keys())
-@pytest.mark.parametrize("more", [(), ("-n", "2")], ids=["here", "workers"])
+@pytest.mark.parametrize("more", [(), TWO_WORKERS], ids=["here", "workers"])
 def test_a_file_that_acts_from_now_on(project: Project, path: str, text: str, more: tuple[str, ...]) -> None:
     """Whoever was recorded without what it does when it is imported runs, if it comes upon that or not."""
     project.write("shop.py", "rate = 1\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from harness import Project
+from harness import TWO_WORKERS, Project
 
 REGISTRY = """
 NAMES = []
@@ -237,14 +237,14 @@ def test_workers_find_what_imports_have_left(project: Project) -> None:
     """Also in files of which nothing runs, and if it is another object in each process."""
     helped = HELPED | {"plug.py": PLUG + "class H: pass\nregistry.MODE = H()\n"}
     asks = "import registry\ndef test_{0}(): assert registry.NAMES == ['csv'] and registry.MODE\n"
-    started(project, helped | {"test_b.py": asks.format("b"), "test_c.py": asks.format("c")}, "-n2")
+    started(project, helped | {"test_b.py": asks.format("b"), "test_c.py": asks.format("c")}, *TWO_WORKERS)
     for name in "bc":
         project.edit(f"test_{name}.py", "assert ", "assert 1 and ")
-    run = project.run("-n2")
+    run = project.run(*TWO_WORKERS)
     assert (set(run.outcomes.values()), run.executed) == ({"passed"}, {B, "test_c.py::test_c"})
     assert project.run().executed == set()
     project.edit("plug.py", "csv", "tsv")
-    assert project.run("-n2").outcomes[B] == "failed"
+    assert project.run(*TWO_WORKERS).outcomes[B] == "failed"
 
 
 def test_a_selection_is_as_in_a_run_of_all(project: Project) -> None:
@@ -382,7 +382,7 @@ def test_what_a_hook_stores_each_time_anew_is_the_same(project: Project, case: s
     started(project, {"conftest.py": STORES[case]} | tests)
     project.edit("test_c.py", "assert 1", "assert 2")
     assert project.run().executed == {"test_c.py::test_c"}
-    assert project.run("-n2").executed == set()
+    assert project.run(*TWO_WORKERS).executed == set()
 
 
 def test_a_test_that_imports_one_more_module_leaves_one_thing_more(project: Project) -> None:

@@ -11,7 +11,7 @@ import signal
 import time
 
 import pytest
-from harness import Project
+from harness import TWO_WORKERS, Project
 
 KILLS = int(os.environ.get("TESTCACHE_KILLS", "3"))
 FILES, EACH = 3, 8
@@ -40,8 +40,8 @@ def many(project: Project) -> Project:
     return project
 
 
-@pytest.mark.parametrize("workers", ["-n0", "-n2"])
-def test_the_run_after_a_kill_is_right(many: Project, workers: str) -> None:
+@pytest.mark.parametrize("workers", [("-n0",), TWO_WORKERS], ids=" ".join)
+def test_the_run_after_a_kill_is_right(many: Project, workers: tuple[str, ...]) -> None:
     """Whatever a killed run has stored, each test that fails now is reported as failed, the others as passed."""
     chance = random.Random(f"{workers} {KILLS}")  # noqa: S311
     for _ in range(KILLS):
@@ -51,12 +51,12 @@ def test_the_run_after_a_kill_is_right(many: Project, workers: str) -> None:
                 wanted = "bad" if (file, number) in bad else "good"
                 if (many.path / f"data_{file}_{number}.txt").read_text() != wanted:
                     many.write(f"data_{file}_{number}.txt", wanted)
-        killed = many.start("-q", workers)
+        killed = many.start("-q", *workers)
         time.sleep(chance.uniform(0, SLOWEST_S))
         if killed.poll() is None:
             os.killpg(killed.pid, signal.SIGKILL)
         killed.communicate()
-        run = many.run(workers)
+        run = many.run(*workers)
         failed = {f"test_{file}.py::test_it[{number}]" for file, number in bad}
         assert {test for test, outcome in run.outcomes.items() if outcome == "failed"} == failed, run.text
         assert len(run.outcomes) == FILES * EACH
@@ -66,7 +66,7 @@ def test_the_run_after_a_kill_is_right(many: Project, workers: str) -> None:
 def test_many_runs_at_once_lose_nothing(many: Project) -> None:
     """Eight runs on one new store, some of them with workers: all are right, and all that was recorded is there."""
     started = [
-        many.start("-q", f"test_{number % FILES}.py", *(["-n2"] if number > 5 else [])) for number in range(AT_ONCE)
+        many.start("-q", f"test_{number % FILES}.py", *(TWO_WORKERS if number > 5 else ())) for number in range(AT_ONCE)
     ]
     texts = [run.communicate(timeout=120)[0] for run in started]
     assert [run.returncode for run in started] == [0] * AT_ONCE, "\n".join(texts)

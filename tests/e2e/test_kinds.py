@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
-from harness import Project
+from harness import ONE_WORKER, TWO_WORKERS, Project
 
 
 @dataclass(frozen=True)
@@ -202,9 +202,9 @@ def test_each_kind_of_test_is_replayed_and_runs_when_its_code_changes(project: P
     plugins = ("xdist.plugin", *kind.plugins)
     first = project.run(*kind.arguments, "-n0", plugins=plugins)
     assert (first.exit, first.executed) == (0, kind.tests), first.text
-    second = project.run(*kind.arguments, "-n2", plugins=plugins)
+    second = project.run(*kind.arguments, *TWO_WORKERS, plugins=plugins)
     assert (second.exit, second.executed, second.replayed) == (0, set(), kind.tests), second.text
     project.edit(*kind.edit)
-    third = project.run(*kind.arguments, "-n1", plugins=plugins)
+    third = project.run(*kind.arguments, *ONE_WORKER, plugins=plugins)
     assert (third.exit, third.executed) == (0, kind.run), third.text
     assert project.run(*kind.arguments, plugins=plugins).executed == set()

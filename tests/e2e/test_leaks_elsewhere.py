@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from harness import Project, Run
+from harness import TWO_WORKERS, Project, Run
 from servers import Server
 
 SETTINGS = """
@@ -156,7 +156,7 @@ def test_reads(): assert settings.LAZY or settings.COUNT >= 0 or settings.NAMES
 """
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["here", "workers"])
+@pytest.mark.parametrize("workers", [(), TWO_WORKERS], ids=["here", "workers"])
 def test_results_of_one_run_of_all_agree(team: Team, workers: tuple[str, ...]) -> None:
     """Whatever they leave and find, and wherever they ran: who takes them in runs nothing; nor after an edit."""
     source = team.checkout("source")

@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from harness import Project
+from harness import ONE_WORKER, TWO_WORKERS, Project
 
 CONFTEST = """
 import os
@@ -67,7 +67,7 @@ def test_each_test_is_reported_once_wherever_a_worker_dies(project: Project, see
     pids, done = project.path.parent / "pids", project.path.parent / "done"
     killer = Killer(pids, seed, KILLS)
     killer.start()
-    run = project.run("-n2", "--max-worker-restart=20", env={"PIDS": str(pids), "DONE": str(done)})
+    run = project.run(*TWO_WORKERS, "--max-worker-restart=20", env={"PIDS": str(pids), "DONE": str(done)})
     killer.over.set()
     killer.join()
     assert killer.killed, "no worker lived long enough"
@@ -80,7 +80,7 @@ def test_each_test_is_reported_once_wherever_a_worker_dies(project: Project, see
     ends = Counter(e["nodeid"] for e in events if e["event"] == "report" and e["when"] not in ("setup", "call"))
     assert {node: count for node, count in ends.items() if count != 1} == {}
 
-    again = project.run("-n2", "--max-worker-restart=20", env={"PIDS": str(pids), "DONE": str(done)})
+    again = project.run(*TWO_WORKERS, "--max-worker-restart=20", env={"PIDS": str(pids), "DONE": str(done)})
     assert (again.exit, set(again.outcomes)) == (0, every)
     assert blamed <= again.executed
 
@@ -90,13 +90,13 @@ def test_a_test_that_kills_its_worker_is_a_failure_also_if_it_had_passed(project
 
     project.write("test_flaky.py", FLAKY)
     flag = project.path.parent / "flag"
-    assert project.run("-n1", env={"FLAG": str(flag)}).exit == 0
+    assert project.run(*ONE_WORKER, env={"FLAG": str(flag)}).exit == 0
     flag.touch()
-    crashed = project.run("--cached=verify", "-n1", env={"FLAG": str(flag)})
+    crashed = project.run("--cached=verify", *ONE_WORKER, env={"FLAG": str(flag)})
     assert crashed.exit == 1
     assert "test_flaky.py::test_flaky: WRONG HIT" in crashed.text
     flag.unlink()
-    assert "test_flaky.py::test_flaky" in project.run("-n1", env={"FLAG": str(flag)}).executed
+    assert "test_flaky.py::test_flaky" in project.run(*ONE_WORKER, env={"FLAG": str(flag)}).executed
 
 
 FLAKY = """
@@ -113,7 +113,7 @@ def test_when_workers_may_not_be_replaced_the_rest_is_reported(project: Project)
     project.write("test_0.py", "import os, time\ndef test_crash():\n    time.sleep(0.3)\n    os._exit(3)\n")
     project.write("test_1.py", "import pytest\n@pytest.mark.parametrize('n', range(50))\ndef test_it(n): pass\n")
     start = time.monotonic()
-    run = project.run("-n1", "--max-worker-restart=0")
+    run = project.run(*ONE_WORKER, "--max-worker-restart=0")
     assert run.exit == 1
     assert len(run.outcomes) == 51, run.text
     assert run.outcomes["test_0.py::test_crash"] == "error"
@@ -133,7 +133,7 @@ def test_when_the_worker_that_follows_finds_other_tests_the_rest_is_reported(pro
     project.write("conftest.py", FEWER)
     project.write("test_0.py", "import os\ndef test_crash(): os._exit(3)\n")
     project.write("test_1.py", "import pytest\n@pytest.mark.parametrize('n', range(5))\ndef test_it(n): pass\n")
-    run = project.run("-n1")
+    run = project.run(*ONE_WORKER)
     assert (run.exit, len(run.outcomes), set(run.outcomes.values())) == (1, 6, {"error"}), run.text
     assert "INTERNALERROR" not in run.text
 
@@ -141,7 +141,7 @@ def test_when_the_worker_that_follows_finds_other_tests_the_rest_is_reported(pro
 def test_what_crashed_runs_in_a_worker_again(project: Project) -> None:
     """`-n auto` would run one short test in pytest's own process: not one that takes it along."""
     project.write("test_0.py", "import os\ndef test_crash(): os._exit(3)\ndef test_other(): pass\n")
-    assert project.run("-n2").exit == 1
+    assert project.run(*TWO_WORKERS).exit == 1
     for _ in range(2):
         run = project.run("-n", "auto")
         assert (run.exit, run.outcomes["test_0.py::test_crash"], len(run.outcomes)) == (1, "error", 2), run.text

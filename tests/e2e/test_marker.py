@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from harness import Project
+from harness import TWO_WORKERS, Project
 
 TESTS = """
 import pytest
@@ -52,7 +52,7 @@ def marked(project: Project) -> Project:
 
 def test_what_is_declared_counts(marked: Project) -> None:
     """Declared files, globs and variables run their tests when they change, appear or go."""
-    assert marked.run("-n2").executed == ALWAYS
+    assert marked.run(*TWO_WORKERS).executed == ALWAYS
     marked.write("data.bin", "2")
     assert marked.run().executed == ALWAYS | {INPUTS, BOTH}
     marked.write("more/two.txt", "2")
@@ -115,7 +115,7 @@ def test_settings_declare_the_same(project: Project) -> None:
 def test_a_typo_is_a_usage_error(project: Project, mark: str, said: str) -> None:
     """A declaration that is not understood stops the run before any test, and names the test."""
     project.write("test_it.py", f"import pytest\n@pytest.mark.testcache({mark})\ndef test_one(): pass\n")
-    run = project.run("-n2")
+    run = project.run(*TWO_WORKERS)
     assert (run.exit, run.executed) == (4, set()), run.text
     (line,) = [line for line in run.text.splitlines() if "[marker]" in line]
     assert "test_it.py::test_one" in line

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from harness import Project
+from harness import ONE_WORKER, TWO_WORKERS, Project
 
 TESTS = """
 import pytest
@@ -38,7 +38,7 @@ def test_read_replays_but_records_nothing(three: Project) -> None:
     three.run("-k", "test_a")
     before = {path: path.read_bytes() for path in (three.path / ".testcache").rglob("*") if path.is_file()}
     for _ in range(2):
-        run = three.run("--cached=read", "-n1")
+        run = three.run("--cached=read", *ONE_WORKER)
         assert (run.exit, run.executed, run.replayed) == (0, {B, C}, {A})
     assert before == {path: path.read_bytes() for path in before}
 
@@ -52,21 +52,21 @@ def test_refresh_runs_everything_and_records_it(three: Project) -> None:
     assert three.run().executed == set()
 
 
-@pytest.mark.parametrize("workers", ["-n0", "-n2"])
-def test_verify_reports_each_wrong_hit(project: Project, workers: str) -> None:
+@pytest.mark.parametrize("workers", [("-n0",), TWO_WORKERS], ids=" ".join)
+def test_verify_reports_each_wrong_hit(project: Project, workers: tuple[str, ...]) -> None:
     """--cached=verify runs everything and names each test whose replay would have been wrong, no other."""
     state = project.path.parent / "state"
     project.write("test_it.py", f"import ctypes\ndef test_lies(): assert {unseen(state)}\ndef test_good(): pass\n")
     project.write("test_bad.py", "def test_always(): assert False\n")
     project.run()
-    assert "WRONG HIT" not in project.run("--cached=verify", workers).text
+    assert "WRONG HIT" not in project.run("--cached=verify", *workers).text
     state.touch()
-    assert project.run(workers).outcomes["test_it.py::test_lies"] == "passed"  # what verify is there to find
-    run = project.run("--cached=verify", workers)
+    assert project.run(*workers).outcomes["test_it.py::test_lies"] == "passed"  # what verify is there to find
+    run = project.run("--cached=verify", *workers)
     assert (run.exit, len(run.executed)) == (1, 3)
     assert "testcache: test_it.py::test_lies: WRONG HIT: stored as passed, failed when run" in run.text
     assert run.text.count("WRONG HIT") == 1
-    assert project.run(workers).outcomes["test_it.py::test_lies"] == "failed"
+    assert project.run(*workers).outcomes["test_it.py::test_lies"] == "failed"
 
 
 def test_off_is_as_if_testcache_were_not_there(three: Project) -> None:
@@ -156,7 +156,7 @@ def test_options_that_watch_tests_run_them(three: Project) -> None:
 def test_an_option_that_may_change_outcomes_is_another_environment(three: Project) -> None:
     """--runxfail does not replay what was recorded without it; -v, --tb and --durations do."""
     three.run()
-    assert three.run("-v", "--tb=short", "--durations=3", "-ra", "--color=yes", "-n2").executed == set()
+    assert three.run("-v", "--tb=short", "--durations=3", "-ra", "--color=yes", *TWO_WORKERS).executed == set()
     assert three.run("--runxfail").executed == ALL
     assert three.run().executed == set()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from harness import Project
+from harness import ONE_WORKER, Project
 
 A, B, C = "test_pair.py::test_a", "test_pair.py::test_b", "test_pair.py::test_c"
 
@@ -46,15 +46,15 @@ def test_a_test_that_needs_its_neighbour_is_reported_as_in_a_full_run(
     assert "[needs-neighbours]" not in again.text
 
 
-@pytest.mark.parametrize("workers", ["-n0", "-n1"])
-def test_a_real_failure_stays_one(pair: Project, workers: str) -> None:
+@pytest.mark.parametrize("workers", [("-n0",), ONE_WORKER], ids=" ".join)
+def test_a_real_failure_stays_one(pair: Project, workers: tuple[str, ...]) -> None:
     """A test that also fails after its neighbours ran is reported once, with its own first failure."""
     pair.edit("price.py", "return 3", "return 30")
-    run = pair.run(workers)
+    run = pair.run(*workers)
     assert (run.exit, run.outcomes[A], run.outcomes[B]) == (1, "passed", "failed")
     assert run.text.count("FAILED test_pair.py::test_b") == 1
     assert "[needs-neighbours]" not in run.text
-    assert pair.run(workers).executed >= {B}
+    assert pair.run(*workers).executed >= {B}
 
 
 ONE_BUG = """

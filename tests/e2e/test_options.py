@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from harness import Project
+from harness import TWO_WORKERS, Project
 
 ADDED = """
 import shop
@@ -21,7 +21,7 @@ SHOWN = """
 def pytest_report_header(config): return "more" if config.option.verbose else "less"
 def pytest_report_teststatus(report, config): config.getoption("verbose")
 """
-WORKERS = pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["here", "workers"])
+WORKERS = pytest.mark.parametrize("workers", [(), TWO_WORKERS], ids=["here", "workers"])
 
 
 @WORKERS

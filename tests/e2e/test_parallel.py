@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from harness import Project
+from harness import ONE_WORKER, TWO_WORKERS, Project
 
 MANY = "import pytest\n@pytest.mark.parametrize('number', range({count}))\ndef test_it(number): pass\n"
 SLEEPS = """
@@ -32,13 +32,14 @@ def started(text: str) -> int:
     return int(found[1]) if found else 0
 
 
-def test_auto_starts_no_worker_for_cheap_misses(project: Project) -> None:
+@pytest.mark.parametrize("asked", ["auto", "2"])
+def test_no_worker_starts_for_cheap_misses(project: Project, asked: str) -> None:
     """A handful of cheap tests run in pytest's own process, as if -n was not there, and -v says why."""
     project.write("test_many.py", MANY.format(count=50))
     project.write("test_one.py", "def test_one(): pass\n")
     project.run("-n0")
     project.edit("test_one.py", "pass", "assert True")
-    run = project.run("-n", "auto", "-v")
+    run = project.run("-n", asked, "-v")
     assert (run.exit, run.executed, len(run.outcomes)) == (0, {"test_one.py::test_one"}, 51)
     assert started(run.text) == 0
     assert re.search(r"testcache: 0 workers: 1 test, about \d+ ms; a worker takes about .* to start; ", run.text)
@@ -72,12 +73,32 @@ def test_tests_in_this_process_do_not_see_xdist(project: Project) -> None:
 
 
 def test_a_number_is_respected_but_not_more_than_tests(project: Project) -> None:
-    """-n 2 starts two workers for cheap tests, too, and -n 8 starts three for three."""
+    """-n 2 starts two workers for tests of which nothing is known, and -n 8 starts three for three."""
     project.write("test_it.py", MANY.format(count=3))
     for asked, expected in (("2", 2), ("8", 3)):
-        run = project.run("--cached=refresh", "-n", asked, "-v")
+        project.cli("clear")
+        run = project.run("-n", asked, "-v")
         assert (run.exit, len(run.executed), started(run.text)) == (0, 3, expected)
         assert f"testcache: {expected} workers: {asked} asked for, 3 to run" in run.text
+
+
+def test_a_number_is_respected_for_long_tests(project: Project) -> None:
+    """Whatever two workers may be worth, they start if pytest's own process is not done sooner."""
+    project.write("conftest.py", CLAIMS)
+    project.write("test_sleeps.py", SLEEPS.format(seconds=0))
+    project.run("-n0")
+    assert started(project.run("--cached=refresh", "-n", "2").text) == 2
+
+
+@pytest.mark.parametrize("how", ["addresses", "max-memory"])
+def test_workers_that_are_asked_for_otherwise_start(project: Project, how: str) -> None:
+    """By address, or to be held below a limit: that is not about time alone."""
+    project.write("test_it.py", MANY.format(count=3))
+    project.run("-n0")
+    if how == "max-memory":
+        project.write(".testcache.toml", '[parallel]\nmax-memory = "2GiB"\n')
+    asked = TWO_WORKERS if how == "addresses" else ("-n", "2")
+    assert started(project.run("--cached=refresh", *asked).text) == 2
 
 
 def test_the_projects_own_number_is_the_most(project: Project) -> None:
@@ -101,7 +122,7 @@ def test_the_longest_test_goes_first(project: Project) -> None:
     order = project.path.parent / "order"
     project.run("-n0", env={"ORDER": str(order)})
     order.unlink()
-    run = project.run("--cached=refresh", "-n2", "-v", env={"ORDER": str(order)})
+    run = project.run("--cached=refresh", *TWO_WORKERS, "-v", env={"ORDER": str(order)})
     assert (run.exit, len(run.executed)) == (0, 7)
     assert order.read_text().split()[0] == "long"
     assert "scheduling tests via CostScheduling" in run.text
@@ -121,7 +142,7 @@ def test_what_failed_goes_first_when_asked(project: Project, asked: str) -> None
     args = ["--cached=on", "--ff"] if asked == "option" else ["--cached=on"]
     project.edit("test_it.py", "0.3", "0.31")
     order.unlink()
-    project.run("-n1", *args, env={"ORDER": str(order)})
+    project.run(*ONE_WORKER, *args, env={"ORDER": str(order)})
     assert order.read_text().split() == ["bad", "long"]
 
 
@@ -138,7 +159,7 @@ def test_what_is_new_goes_first_when_asked(project: Project, asked: str) -> None
     project.edit("test_it.py", "0.3", "0.31")
     project.write("test_new.py", f"import os\ndef test_new(): {note}('new ')\n")
     order.unlink()
-    project.run("-n1", *args, env={"ORDER": str(order)})
+    project.run(*ONE_WORKER, *args, env={"ORDER": str(order)})
     assert order.read_text().split() == ["new", "long"]
 
 
@@ -161,7 +182,7 @@ def test_an_expensive_setup_is_made_once(project: Project) -> None:
     order = project.path.parent / "order"
     project.run("-n0", env={"ORDER": str(order)})
     order.unlink()
-    run = project.run("--cached=refresh", "-n2", env={"ORDER": str(order)})
+    run = project.run("--cached=refresh", *TWO_WORKERS, env={"ORDER": str(order)})
     assert (run.exit, len(run.executed)) == (0, 12)
     assert order.read_text().split() == ["setup", "setup"]
 
@@ -182,7 +203,7 @@ def test_a_test_that_no_worker_has_runs_here(project: Project) -> None:
         "import os, pytest\n@pytest.mark.parametrize('pid', [os.getpid()])\ndef test_it(pid): pass\n"
         "def test_other(): pass\n",
     )
-    run = project.run("-n1")
+    run = project.run(*ONE_WORKER)
     assert (run.exit, len(run.outcomes), len(run.executed)) == (0, 2, 2), run.text
     assert set(run.outcomes.values()) == {"passed"}
 
@@ -254,7 +275,7 @@ def test_shards_distribute_over_workers(project: Project) -> None:
     project.write("test_many.py", MANY.format(count=10))
     project.run()
     project.edit("test_many.py", "pass", "assert True")
-    runs = [project.run("--cached=read", f"--shard={number}/2", "-n2") for number in (1, 2)]
+    runs = [project.run("--cached=read", f"--shard={number}/2", *TWO_WORKERS) for number in (1, 2)]
     assert [run.exit for run in runs] == [0, 0]
     assert sorted(test for run in runs for test in run.executed) == sorted(
         f"test_many.py::test_it[{number}]" for number in range(10)
@@ -288,7 +309,7 @@ def test_a_plan_needs_a_number_and_a_run(project: Project) -> None:
 def test_stats_tell_what_workers_cost(project: Project) -> None:
     """Efficiency, waiting and start are kept with each run."""
     project.write("test_many.py", MANY.format(count=6))
-    project.run("-n2")
+    project.run(*TWO_WORKERS)
     project.run("-n0", "--cached=refresh")
     shown = project.cli("stats").stdout
     assert re.search(r"workers +in 1 run: \d+% efficient, .* idle, .* to start", shown)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from harness import Project, Run
+from harness import TWO_WORKERS, Project, Run
 
 SHELF = """
 import pytest
@@ -113,7 +113,7 @@ def test_its_verdict_is_that_of_a_full_run(judged: Project) -> None:
     assert run(judged).exit == 1
 
 
-@pytest.mark.parametrize("args", [(), ("-n2",)], ids=["alone", "xdist"])
+@pytest.mark.parametrize("args", [(), TWO_WORKERS], ids=["alone", "xdist"])
 def test_who_may_run_if_others_have_passed(gated: Project, args: tuple[str, ...]) -> None:
     """They are replayed, and have passed; also those that stand behind a test that runs."""
     gated.edit("shop.py", "def buy(): return True", "def buy(): return False")

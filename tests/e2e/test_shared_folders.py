@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from harness import Project
+from harness import TWO_WORKERS, Project
 
 HEAD = """
 import os, sqlite3, sys, tempfile
@@ -102,9 +102,9 @@ def test_workers_run_them_together(project: Project, way: str) -> None:
     """With --dist=loadfile a test may rely on those before it in its file, which are on the same worker."""
     filler, finder = WAYS[way]
     write(project, filler, finder.replace("== '1'", "in '12'"))
-    run = project.run("-n2", "--dist=loadfile")
+    run = project.run(*TWO_WORKERS, "--dist=loadfile")
     assert (run.exit, run.executed) == (0, {"test_it.py::test_1", "test_it.py::test_2"}), run.text
-    assert project.run("-n2", "--dist=loadfile").executed == set()
+    assert project.run(*TWO_WORKERS, "--dist=loadfile").executed == set()
 
 
 def test_who_waits_for_the_same_is_replayed(project: Project) -> None:

@@ -6,7 +6,7 @@ import shutil
 import time
 
 import pytest
-from harness import Project
+from harness import TWO_WORKERS, Project
 
 CONFIG = """
 LOADED = {}
@@ -59,7 +59,7 @@ def shop(project: Project) -> Project:
     return project
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["here", "workers"])
+@pytest.mark.parametrize("workers", [(), TWO_WORKERS], ids=["here", "workers"])
 def test_the_same_again_is_replayed(shop: Project, workers: tuple[str, ...]) -> None:
     """Only the test that fills runs; once it has, nothing is left to run."""
     shop.edit("config.py", *SAME)
@@ -69,7 +69,7 @@ def test_the_same_again_is_replayed(shop: Project, workers: tuple[str, ...]) -> 
     assert shop.run(*workers).executed == set()
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["here", "workers"])
+@pytest.mark.parametrize("workers", [(), TWO_WORKERS], ids=["here", "workers"])
 def test_something_else_is_read_anew(shop: Project, workers: tuple[str, ...]) -> None:
     """All that read it run behind the one that fills it, each once."""
     shop.edit("config.py", *OTHER)

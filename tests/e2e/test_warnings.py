@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from harness import Project, Run
+from harness import TWO_WORKERS, Project, Run
 
 OLD = """
 import warnings
@@ -107,7 +107,7 @@ def _count(run: Run) -> int:
     return int(found[1]) if found else 0
 
 
-@pytest.mark.parametrize("options", [(), ("-n", "2"), ("-n", "2", "--dist", "loadgroup")], ids=" ".join)
+@pytest.mark.parametrize("options", [(), TWO_WORKERS, (*TWO_WORKERS, "--dist", "loadgroup")], ids=" ".join)
 def test_a_replay_shows_the_warnings_of_the_test(project: Project, options: tuple[str, ...]) -> None:
     """Each with its class, its place and its tests, whoever ran them; and `--max-warnings` counts them."""
     project.write("test_a.py", GIVEN)
