@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterator
 
+from testcache.code.source import Source
 from testcache.inputs.variables import Variables
 from testcache.model import EVERY, Input, Kind
 from testcache.recording import surroundings
 from testcache.recording.anatomy import MISSING
 from testcache.recording.change import Change
+from testcache.recording.dials import SETTERS
 from testcache.recording.surroundings import Surroundings
 
 HOLDER = "environ"
@@ -33,6 +35,12 @@ class Ambience:
         """Take all for what it is before all tests."""
         self._surroundings.adopt()
         self._base = self._last = _environment()
+
+    def hear(self, code: Source) -> None:
+        """A file is about to be executed: what it may set is watched from now on. Cost: 0.1 us a function."""
+        for words in code.mentions.values():
+            if not words.isdisjoint(SETTERS):
+                self._surroundings.hear(words)
 
     def asked(self, reads: Collection[Input]) -> Iterator[str]:
         """The names by which those come upon what has changed here who have these reads. Cost: 0.1 us a read."""

@@ -263,6 +263,7 @@ class Leftovers:
 
     def import_begins(self, path: str, context: Context, module: ModuleType) -> None:
         """A module is imported: what has changed up to now is not its doing."""
+        self._safely(lambda: self._ambience.hear(self._tape.loaded[path].source))
         if self._before_tests:
             self._safely(lambda: self.importing.begins(path, context, module))
             return

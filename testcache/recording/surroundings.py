@@ -2,7 +2,7 @@
 
 Only where something has changed does anybody rest on it: on the working directory who reads files, on `sys.path` who
 looks for modules; on what every piece of code may feel, such as the limit of recursion, everybody.
-Does not see: the umask, handlers of signals, the state of random numbers, traps of the decimal context.
+What few projects set is read only where code says so (`testcache.recording.dials`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from testcache.model import Kind
 from testcache.recording.change import Change
+from testcache.recording.dials import DIALS
 
 HOLDER: Final = "process"
 
@@ -25,6 +26,7 @@ _NAMES: Final = {
     "path": frozenset(("path", "meta_path", "import_module", "find_spec")),
     "decimal": frozenset(("decimal", "Decimal", "getcontext", "localcontext", "setcontext")),
 }
+_ASKED: Final = _NAMES | {state: dial.names for state, dial in DIALS.items() if dial.names}
 """By which names code asks for a state; for the others nobody has to ask."""
 
 _KINDS: Final = {"cwd": _FILES, "path": frozenset((Kind.MODULE,))}
@@ -42,14 +44,14 @@ def slot(state: str) -> str:
 def asked(kinds: Set[Kind]) -> frozenset[str]:
     """The names by which a test comes upon states that reads of these kinds depend on, and upon those of everybody."""
     return frozenset(
-        slot(state) for state in _READERS if state not in _NAMES or not kinds.isdisjoint(_KINDS.get(state, ()))
+        slot(state) for state in _STATES if state not in _ASKED or not kinds.isdisjoint(_KINDS.get(state, ()))
     )
 
 
 def is_for_all(place: str) -> bool:
     """Whether everybody comes upon a state."""
     state = _state_at(place)
-    return bool(state) and state not in _NAMES
+    return bool(state) and state not in _ASKED
 
 
 def kinds_of(place: str) -> frozenset[Kind]:
@@ -75,36 +77,45 @@ class Surroundings:
     def __init__(self, name: Callable[[str], str]) -> None:
         self._name = name
         self.differ = False
+        self._readers = dict(_READERS)
         self._last: tuple[Any, ...] = (None,) * len(_READERS)
         self._base = self._last = self._now()
+
+    def hear(self, words: Set[str]) -> None:
+        """Code says these words that is about to be executed for the first time: it may turn dials."""
+        for state, dial in DIALS.items():
+            if state not in self._readers and not words.isdisjoint(dial.setters):
+                self._readers[state] = dial.read
+                value = (dial.read(),)
+                self._last, self._base = self._last + value, self._base + value
 
     def adopt(self) -> None:
         """Take the state for what it is before all tests."""
         self._base = self._last = self._now()
 
     def changes(self) -> Iterator[Change]:
-        """What has changed since the last look. Cost: 2 us."""
+        """What has changed since the last look. Cost: 2 us, and those of the dials."""
         now, last = self._now(), self._last
         if now == last:
             return
         self._last = now
         self.differ = True
-        for state, value, before, base in zip(_READERS, now, last, self._base, strict=True):
+        for state, value, before, base in zip(self._readers, now, last, self._base, strict=True):
             if value != before:
                 place = slot(state)
-                names = _NAMES.get(state, frozenset()) | {place}
+                names = _ASKED.get(state, frozenset()) | {place}
                 told = (self._told(before), self._told(value))
                 yield Change(HOLDER, place, *told, names, frozenset(), restored=value == base, added=False)
 
     def _now(self) -> tuple[Any, ...]:
-        now = [read() for read in _READERS.values()]
+        now = [read() for read in self._readers.values()]
         if now[_LOGGING] is None:
             now[_LOGGING] = self._last[_LOGGING]
         return tuple(now)
 
     def _told(self, value: Any) -> object:
         """A value as it is on another machine, too."""
-        if isinstance(value, tuple):
+        if isinstance(value, tuple) and all(type(part) is str for part in value):
             return ":".join(self._name(part) if isabs(part) else part for part in value)
         return value
 
@@ -157,3 +168,4 @@ _READERS: Final[dict[str, Callable[[], Any]]] = {
     "socket": _timeout,
 }
 _LOGGING: Final = [*_READERS].index("logging")
+_STATES: Final = (*_READERS, *DIALS)

@@ -42,7 +42,129 @@ STATES = {
         "import socket\ndef test_b(): assert socket.getdefaulttimeout() == 5\n",
     ),
 }
+DIALS = {
+    "rights of new files": (
+        "import os",
+        "os.umask(0o077)",
+        "def test_b(tmp_path):\n    path = tmp_path / 'x'\n    path.touch()\n"
+        "    assert path.stat().st_mode & 0o777 == 0o600\n",
+    ),
+    "random numbers": (
+        "import random",
+        "random.seed(42)",
+        "from random import randint\ndef test_b(): assert randint(0, 10**9) == 686579303\n",
+    ),
+    "signals": (
+        "import signal",
+        "signal.signal(signal.SIGUSR1, signal.SIG_IGN)",
+        "import signal\ndef test_b(): assert signal.getsignal(signal.SIGUSR1) == signal.SIG_IGN\n",
+    ),
+    "garbage": ("import gc", "gc.disable()", "import gc\ndef test_b(): assert not gc.isenabled()\n"),
+    "weeks": (
+        "import calendar",
+        "calendar.setfirstweekday(6)",
+        "import calendar\ndef test_b(): assert calendar.weekheader(2).startswith('Su')\n",
+    ),
+    "dialects": (
+        "import csv",
+        "csv.register_dialect('semi', delimiter=';')",
+        "import csv\ndef test_b(): assert next(csv.reader(['a;b'], 'semi')) == ['a', 'b']\n",
+    ),
+    "types of files": (
+        "import mimetypes",
+        "mimetypes.add_type('x/y', '.xyz')",
+        "from mimetypes import guess_type\ndef test_b(): assert guess_type('a.xyz')[0] == 'x/y'\n",
+    ),
+    "how to pickle": (
+        "import copyreg",
+        "copyreg.pickle(range, repr)",
+        "import copyreg\ndef test_b(): assert copyreg.dispatch_table[range] is repr\n",
+    ),
+    "who opens addresses": (
+        "import urllib.request",
+        "urllib.request.install_opener(urllib.request.build_opener(urllib.request.HTTPHandler))",
+        "import urllib.request as found\ndef test_b(): assert found._opener\n",
+    ),
+    "loops": (
+        "import asyncio",
+        "asyncio.set_event_loop_policy(asyncio.DefaultEventLoopPolicy())",
+        "from asyncio import events\ndef test_b(): assert events._event_loop_policy\n",
+    ),
+    "what a database takes": (
+        "import sqlite3",
+        "sqlite3.register_adapter(complex, str)",
+        "import sqlite3\ndef test_b():\n    db = sqlite3.connect(':memory:')\n"
+        "    assert db.execute('select ?', (1j,)).fetchone() == ('1j',)\n",
+    ),
+    "names of levels": (
+        "import logging",
+        "logging.addLevelName(5, 'TRACE')",
+        "import logging\ndef test_b(): assert logging.getLevelName(5) == 'TRACE'\n",
+    ),
+    "traps": (
+        "import decimal",
+        "decimal.getcontext().traps[decimal.DivisionByZero] = False",
+        "from decimal import Decimal\ndef test_b(): assert Decimal(1) / 0 == Decimal('inf')\n",
+    ),
+    "long numbers": (
+        "import sys",
+        "sys.set_int_max_str_digits(10_000)",
+        "def test_b(): assert len(str(10**9_000)) == 9_001\n",
+    ),
+    "turns of threads": (
+        "import sys",
+        "sys.setswitchinterval(0.5)",
+        "import sys\ndef test_b(): assert sys.getswitchinterval() == 0.5\n",
+    ),
+    "the time zone": (
+        "import os, time",
+        "os.environ['TZ'] = 'Asia/Tokyo'; time.tzset()",
+        "from datetime import datetime\ndef test_b(): assert datetime.fromtimestamp(0).hour == 9\n",
+    ),
+}
 B = "test_b.py::test_b"
+
+
+@pytest.mark.parametrize("dial", DIALS)
+def test_who_feels_a_dial_rests_on_it(project: Project, dial: str) -> None:
+    """Replayed as long as an earlier test turns it, run if that leaves it alone, or turns it for the first time."""
+    imports, turns, asks = DIALS[dial]
+    project.write("test_a.py", f"{imports}\ndef test_a():\n    {turns}\n    assert True\n")
+    project.write("test_b.py", asks)
+    first = project.run()
+    assert set(first.outcomes.values()) == {"passed"}, first.text
+    assert project.run().executed == set()
+    project.edit("test_a.py", "assert True", "assert 1")
+    same = project.run()
+    assert (same.exit, same.executed) == (0, {"test_a.py::test_a"}), same.text
+    project.edit("test_a.py", turns, "pass")
+    assert project.run().outcomes[B] == "failed"
+    project.edit("test_a.py", "pass", turns)
+    assert project.run().outcomes[B] == "passed"
+
+
+@pytest.mark.parametrize("dial", ["random numbers", "weeks", "what a database takes"])
+def test_an_import_may_turn_a_dial(project: Project, dial: str) -> None:
+    """As a test may."""
+    imports, turns, asks = DIALS[dial]
+    project.write("helper.py", f"{imports}\n{turns}\n")
+    project.write("test_a.py", "import helper\ndef test_a(): pass\n")
+    project.write("test_b.py", asks)
+    first = project.run()
+    assert set(first.outcomes.values()) == {"passed"}, first.text
+    assert project.run().executed == set()
+    project.edit("helper.py", turns, "")
+    assert project.run().outcomes[B] == "failed"
+
+
+def test_who_seeds_for_each_test_has_no_other_run(project: Project) -> None:
+    """What a test leaves of the same seed is the same, whatever else is edited in it."""
+    project.write("conftest.py", "import pytest, random\n@pytest.fixture(autouse=True)\ndef seeds(): random.seed(0)\n")
+    for name in "abc":
+        project.write(f"test_{name}.py", f"import random\ndef test_{name}(): assert random.random() < 1\n")
+    assert project.run().exit == 0
+    project.edit("test_a.py", "assert random", "assert 1 and random")
+    assert project.run().executed == {"test_a.py::test_a"}
 
 
 @pytest.mark.parametrize("by", ["a test", "an import"])
