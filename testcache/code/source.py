@@ -7,7 +7,7 @@ import warnings
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 
-from testcache.code import definitions, effects, outline, reflection, separable, settled
+from testcache.code import borrowed, definitions, effects, outline, reflection, separable, settled
 from testcache.code.definitions import IDLE, IMPORT, PROGRAM, Split
 from testcache.code.looks import ANY, HELD, SOME, TAKEN, Imported, Look
 from testcache.code.nodes import last_name
@@ -61,6 +61,7 @@ class Source(Struct, frozen=True):
         ambiguous: names of its definitions that it mentions also in other ways than by a plain read: as an
             attribute or in a text it may be another file's that is meant.
         acts: for a collected file, whether importing it changes what other test files see.
+        borrowed: what its code sets or fills in other modules, as `testcache.code.borrowed` writes it.
     """
 
     body: Digest
@@ -75,6 +76,7 @@ class Source(Struct, frozen=True):
     imports: dict[str, str] = field(default_factory=dict)
     ambiguous: frozenset[str] = frozenset()
     acts: bool = False
+    borrowed: frozenset[str] = frozenset()
 
     @property
     def whole(self) -> Digest:
@@ -172,6 +174,7 @@ def _source(tree: ast.Module, collected: bool) -> Source:
         imports={name: place for name, place in parts.imports.items() if name != name.lower()},
         ambiguous=frozenset(found.keys() & reach.elsewhere),
         acts=collected and effects.find(cut, tree),
+        borrowed=borrowed.find(cut),
     )
 
 

@@ -10,11 +10,13 @@ from testcache.inputs.variables import Variables
 from testcache.model import EVERY, Input, Kind
 from testcache.recording import surroundings
 from testcache.recording.anatomy import MISSING
+from testcache.recording.borrowed import Borrowed
 from testcache.recording.change import Change
 from testcache.recording.dials import SETTERS
-from testcache.recording.surroundings import Surroundings
+from testcache.recording.surroundings import EVERYBODY, Surroundings
 
 HOLDER = "environ"
+_ALL = frozenset((EVERYBODY,))
 
 
 def slot(name: str) -> str:
@@ -25,15 +27,18 @@ def slot(name: str) -> str:
 class Ambience:
     """Compares that with what it was; values of variables are only known by keyed digests."""
 
-    def __init__(self, variables: Variables, name: Callable[[str], str]) -> None:
-        """Begin; `name` gives the stored name of a path."""
+    def __init__(self, variables: Variables, name: Callable[[str], str], is_project: Callable[[str], bool]) -> None:
+        """Begin; `name` gives the stored name of a path, `is_project` says whether a file is the project's own."""
         self._variables = variables
         self._surroundings = Surroundings(name)
+        self._borrowed = Borrowed(is_project)
+        self._has_borrowed = False
         self._base = self._last = _environment()
 
     def adopt(self) -> None:
         """Take all for what it is before all tests."""
         self._surroundings.adopt()
+        self._borrowed.adopt()
         self._base = self._last = _environment()
 
     def hear(self, code: Source) -> None:
@@ -41,16 +46,25 @@ class Ambience:
         for words in code.mentions.values():
             if not words.isdisjoint(SETTERS):
                 self._surroundings.hear(words)
+        if code.borrowed:
+            self._borrowed.hear(code.borrowed)
 
     def asked(self, reads: Collection[Input]) -> Iterator[str]:
         """The names by which those come upon what has changed here who have these reads. Cost: 0.1 us a read."""
         yield from (EVERY if "*" in name else slot(name) for kind, name in reads if kind is Kind.VARIABLE)
         if self._surroundings.differ:
             yield from surroundings.asked({kind for kind, _ in reads})
+        if self._has_borrowed:
+            yield EVERYBODY
 
     def changes(self) -> Iterator[Change]:
         """What has changed since the last look. Cost: 4 us."""
         yield from self._surroundings.changes()
+        for path, before, value, restored in self._borrowed.changes():
+            self._has_borrowed = True
+            yield Change(
+                surroundings.HOLDER, surroundings.slot(path), before, value, _ALL, frozenset(), restored, False
+            )
         now, last = _environment(), self._last
         if now == last:
             return

@@ -7,6 +7,7 @@ Does not see: dials that are not in this table, or that only a library sets.
 
 from __future__ import annotations
 
+import builtins
 import gc
 import sys
 import time
@@ -25,6 +26,10 @@ _OF_RUNNERS: Final = ("pytest_timeout", "_pytest", "faulthandler")
 _OF_A_DIALECT: Final = (
     "delimiter", "doublequote", "escapechar", "lineterminator", "quotechar", "quoting", "skipinitialspace", "strict",
 )  # fmt: skip
+
+
+_STANDARD: Final = frozenset(vars(builtins))
+"""What is there when this is imported."""
 
 
 class Dial(Struct, frozen=True):
@@ -136,6 +141,11 @@ def _logging() -> tuple[object, ...]:
     return *classes, captures, tuple(logging._levelToName.items())
 
 
+def _builtins() -> frozenset[tuple[str, str]]:
+    found = {name: value for name, value in vars(builtins).items() if name not in _STANDARD}
+    return frozenset((name, _told(value)) for name, value in found.items())
+
+
 def _traps() -> tuple[bool, ...]:
     import decimal
 
@@ -169,6 +179,7 @@ DIALS: Final[dict[str, Dial]] = {
     "traps": _dial(_traps, "traps", "decimal Decimal getcontext localcontext setcontext"),
     "digits": _dial(sys.get_int_max_str_digits, "set_int_max_str_digits"),
     "switches": _dial(sys.getswitchinterval, "setswitchinterval"),
+    "builtins": _dial(_builtins, "install builtins"),
     "zone": _dial(lambda: (time.timezone, time.daylight, time.tzname), "tzset"),
 }
 

@@ -44,7 +44,7 @@ class Observer:
             self.tape,
             self.ledger,
             self.is_project,
-            Ambience(world.variables, self.tape.place_name),
+            Ambience(world.variables, self.tape.place_name, self.is_project),
             by_content=watched.by_content,
         )
         self.origin = Origin(world.roots)

@@ -41,6 +41,10 @@ def slot(state: str) -> str:
     return f"{HOLDER}[{state}]"
 
 
+EVERYBODY: Final = slot("*")
+"""The name by which everybody comes upon what is in no table of ours."""
+
+
 def asked(kinds: Set[Kind]) -> frozenset[str]:
     """The names by which a test comes upon states that reads of these kinds depend on, and upon those of everybody."""
     return frozenset(

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from testcache.code.source import Source
 
 MANIFEST_FORMAT = 4
-SOURCE_FORMAT = 16
+SOURCE_FORMAT = 17
 MAX_RECORD_BYTES = 64 << 20
 
 _Fields = tuple[str | bytes | int | None, ...]

@@ -54,10 +54,14 @@ class Played:
         self.tape = Tape(Roots(str(folder)), Files(), Sources(lambda _: None))
         variables = Variables({}, self.tape.roots, b"salt")
         self.ledger = Ledger(self.tape, variables)
-        ambience = Ambience(variables, self.tape.place_name)
-        self.leftovers = Leftovers(self.tape, self.ledger, lambda path: path.startswith(str(folder)), ambience)
+        ambience = Ambience(variables, self.tape.place_name, self.is_project)
+        self.leftovers = Leftovers(self.tape, self.ledger, self.is_project, ambience)
         self.leftovers.watch()
         self.files: dict[str, str] = {}
+
+    def is_project(self, path: str) -> bool:
+        """Whether it lies in the folder."""
+        return path.startswith(str(self.folder))
 
     def load(self, text: str) -> Any:
         """A real module of the project, registered as the import of it would."""

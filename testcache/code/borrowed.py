@@ -1,0 +1,105 @@
+"""What code sets or fills in modules and classes that its file imports: `json.MODE = 1`, `sys.meta_path.append(...)`.
+
+Such *borrowed* places are written as paths from the root module on, whatever the file calls it: `json.MODE`, with a
+key `sys.modules[toml]`, and `sys.meta_path[]` for all that a container holds. A `!` before it says that the body of the
+file sets it. Which of them are the project's own, and which are containers at all, is known when the file runs.
+
+Does not see: what is set through a variable or a parameter, keys that are worked out, `del` but for one item.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Final
+
+from testcache.code.outline import Outline
+
+BY_IMPORT: Final = "!"
+_IMPORT: Final = "(Import"
+WHOLE: Final = "[]"
+
+_SETTERS: Final = ("!setattr", "!delattr", "!.object")
+_STARTS: Final = "!.start"
+"""`mock.patch("json.dumps").start()`; whoever uses it as a context or a decorator puts things back."""
+
+_FILLERS: Final = frozenset(
+    f"!.{name}"
+    for name in (
+        "append", "add", "update", "insert", "extend", "pop", "popitem", "remove", "clear", "setdefault", "discard",
+        "register", "appendleft", "extendleft", "popleft", "sort", "reverse", "difference_update",
+    )
+) | {"(Subscript>", "(Delete", "(AugAssign"}  # fmt: skip
+"""Who says none of this in a function fills no container there."""
+
+_TEXT: Final = '"'
+
+
+def find(outline: Outline) -> frozenset[str]:
+    """All such places of a file. Cost: 50 ns a token."""
+    suites = [outline.body, *(function.tokens for function in outline.functions)]
+    imported: dict[str, set[str]] = {}
+    for tokens in suites:
+        if _IMPORT in tokens or any(map(_is_import_from, tokens)):
+            for name, origin in _imports(tokens):
+                imported.setdefault(name, set()).add(origin)
+    found: set[str] = set()
+    for tokens in suites:
+        mark = BY_IMPORT if tokens is outline.body else ""
+        for root, rest, is_set in _places(tokens, imported):
+            found.update(f"{mark if is_set else ''}{origin}{rest}" for origin in imported[root])
+        if _STARTS in tokens:
+            found.update(text for text in map(_text, tokens) if "." in text and text.replace(".", "_").isidentifier())
+    return frozenset(found)
+
+
+def _is_import_from(token: str) -> bool:
+    return token.startswith("(ImportFrom ")
+
+
+def _imports(tokens: list[str]) -> Iterator[tuple[str, str]]:
+    """Each imported name and where it is from; what is imported relatively is the project's own."""
+    module: str | None = ""
+    for token, following in pairwise(tokens):
+        if _is_import_from(token):
+            module = following[2:] + "." if token.endswith(" 0") else None
+        elif token == _IMPORT:
+            module = ""
+        elif token.startswith("(alias ") and module is not None:
+            name, own = following[2:], token[len("(alias ") :]
+            if module or own:
+                yield own or name, module + name
+            else:
+                first = name.partition(".")[0]
+                yield first, first
+
+
+def _places(tokens: list[str], imported: dict[str, set[str]]) -> Iterator[tuple[str, str, bool]]:
+    """A name, what is reached from it, and whether that is set for sure. An expression is written from its end."""
+    sets, fills = any(setter in tokens for setter in _SETTERS), not _FILLERS.isdisjoint(tokens)
+    for at, token in enumerate(tokens):
+        if token not in imported:
+            continue
+        top = at
+        while top and tokens[top - 1][0] == "." and tokens[top - 1] != ".":
+            top -= 1
+        rest = "".join(reversed(tokens[top:at]))
+        before = tokens[top - 1] if top else ""
+        if before.startswith(">."):
+            yield token, rest + before[1:], True
+        elif top > 1 and _is_item(tokens, top):
+            yield token, f"{rest}[{_text(before)}]", True
+        elif sets and _text(before).isidentifier():
+            yield token, f"{rest}.{_text(before)}", True
+        elif rest and fills:
+            yield token, rest + WHOLE, False
+
+
+def _is_item(tokens: list[str], top: int) -> bool:
+    """Whether an item is set or deleted whose key is one token, right before the container."""
+    opening = tokens[top - 2]
+    return opening == "(Subscript>" or (opening == "(Subscript" and top > 3 and tokens[top - 4] == "(Delete")
+
+
+def _text(token: str) -> str:
+    return token.partition(":")[2] if token[:1] == _TEXT else ""
