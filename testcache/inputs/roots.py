@@ -36,8 +36,19 @@ class Roots:
     environment and the interpreter; `~/x` below the home folder; the absolute path for the rest.
     """
 
-    def __init__(self, rootdir: str, *, own: Iterable[str] = (), owned: Callable[[str], bool] | None = None) -> None:
-        """Take the rootdir, more first-party folders, and a test whether a distribution owns a file."""
+    def __init__(
+        self,
+        rootdir: str,
+        *,
+        own: Iterable[str] = (),
+        owned: Callable[[str], bool] | None = None,
+        home: str = "",
+        temporary: str = "",
+    ) -> None:
+        """Take the rootdir, more first-party folders, and a test whether a distribution owns a file.
+
+        `home` and `temporary` are the folders of that name, if not this process's own: a child may be told of others.
+        """
         self.rootdir = os.path.abspath(rootdir)
         self.own = tuple(os.path.abspath(folder) for folder in own)
         self._owned = owned or (lambda _path: True)
@@ -45,9 +56,10 @@ class Roots:
         self._ignore: Callable[[str], bool] | None = None
         self._names: dict[str, str] = {}
         self.stdlib = (os.path.dirname(os.path.abspath(os.__file__)),)
-        home = os.path.expanduser("~")
-        tags = [("<tmp>", os.path.realpath(tempfile.gettempdir())), ("<tmp>", tempfile.gettempdir())]
-        tags += [("<env>", sys.prefix), ("<base>", sys.base_prefix), ("~", home)]
+        self.home = home or os.path.expanduser("~")
+        self.temporary = temporary or tempfile.gettempdir()
+        tags = [("<tmp>", os.path.realpath(self.temporary)), ("<tmp>", self.temporary)]
+        tags += [("<env>", sys.prefix), ("<base>", sys.base_prefix), ("~", self.home)]
         # The longest first: with a home or an environment below /tmp, a path is named by the nearer one.
         named = [(tag, folder) for tag, folder in tags if len(folder) > 1]
         self._tags = tuple(sorted(named, key=lambda pair: len(pair[1]), reverse=True))

@@ -28,7 +28,13 @@ def start() -> None:
     told = orders(folder)
     files = Files()
     distributions = Distributions(files, told.rootdir)
-    roots = Roots(told.rootdir, own=told.own, owned=lambda path: distributions.owner(path) is not None)
+    roots = Roots(
+        told.rootdir,
+        own=told.own,
+        owned=lambda path: distributions.owner(path) is not None,
+        home=told.home,
+        temporary=told.temporary,
+    )
     inherited = {name: Digest(bytes.fromhex(value)) for name, value in told.variables.items()}
     variables = InheritedVariables(os.environ, roots, bytes.fromhex(told.salt), inherited)
     world = World(roots, files, Sources(lambda _key: None), variables, distributions)

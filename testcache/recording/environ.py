@@ -80,6 +80,8 @@ class Environ:
         @unseen
         def assign(environ: Any, key: Any, *value: Any) -> None:
             __tracebackhide__ = True
+            if not value:  # to delete what is not there is an error
+                self._read(key)
             with aside:
                 original(environ, key, *value)
             if key == "PYTEST_CURRENT_TEST":  # three times a test

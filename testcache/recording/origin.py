@@ -27,6 +27,21 @@ METADATA = os.path.join("importlib", "metadata")
 """Stands for any function of `importlib.metadata` among the names: it searches all of `sys.path`, which
 the inputs "distribution" and "which distributions are installed" say better."""
 
+_SHARED = frozenset({"pluggy", "execnet", "iniconfig"})
+"""Of these, the ones that projects use for themselves, too: it counts who called them."""
+
+_OF_TESTS = tuple(os.sep + os.path.join("_pytest", name) for name in ("pytester.py", "legacypath.py"))
+"""Helpers of tests, which they call: what these read and start is for the test."""
+
+_HANDING = frozenset({
+    "raises", "warns", "deprecated_call",
+    "MonkeyPatch.setenv", "MonkeyPatch.delitem",
+    "FixtureDef.finish", "SetupState.teardown_exact", "call_fixture_func", "pytest_pyfunc_call",
+    "TestCaseFunction.runtest", "UnitTestCase._register_unittest_setup_class_fixture",
+    "ParameterSet._parse_parametrize_parameters", "fixture", "IdMaker._idval_from_function",
+})  # fmt: skip
+"""Functions of pytest that call what code has handed to them, such as `open`, or go through an iterator of it."""
+
 _OTHER, _LIBRARY, _ENGINE, _IMPORT = range(4)
 
 
@@ -45,6 +60,8 @@ class Origin:
                 known = _LIBRARY
             elif filename.startswith("<"):  # a text that is run: a condition of `skipif`, an example of a doctest
                 known = _OTHER
+            elif self._package(filename) in _SHARED or filename.endswith(_OF_TESTS):
+                known = _LIBRARY
             elif filename.startswith(self.own) or self._package(filename) in ENGINE or filename.endswith(_CHANCE):
                 known = _ENGINE
             else:
@@ -73,13 +90,16 @@ class Origin:
         while frame is not None and frame.f_code.co_filename.startswith(_OBSERVERS):
             frame = frame.f_back
         names: list[str] = []
+        handed = False
         while frame is not None:
             code = frame.f_code
             sort = self._classify(code.co_filename)
             if sort == _OTHER:
                 return frame, True, tuple(names)
             if sort == _ENGINE:
-                return None, False, tuple(names)
+                if not _hands_over(frame):
+                    return None, handed, tuple(names)
+                handed = True
             if sort == _IMPORT and not self._is_resource_read(frame):
                 return None, False, tuple(names)
             names.append(code.co_name if METADATA not in code.co_filename else METADATA)
@@ -106,3 +126,12 @@ class Origin:
         """`path:line` of the nearest first-party frame, for messages; of a plugin if that asked for itself."""
         shown = self.first_party(frame) or frame
         return f"{self._roots.name(shown.f_code.co_filename)}:{shown.f_lineno}" if shown is not None else "?"
+
+
+def _hands_over(frame: FrameType) -> bool:
+    """Whether a function of pytest calls, or goes through, what code has handed to it.
+
+    `monkeypatch.delenv(name)` asks for the code whether there is such a variable; but for `raising=False` it does not.
+    """
+    name = frame.f_code.co_qualname.partition(".<locals>")[0]
+    return name in _HANDING and frame.f_locals.get("raising") is not False

@@ -34,7 +34,7 @@ class Orders(Struct, frozen=True):
     """What a child must know to record like its parent does.
 
     Attributes:
-        rootdir, own: as for `Roots`.
+        rootdir, own, home, temporary: as for `Roots`.
         recorder, hosts, programs: as in the settings.
         salt: hex; keys the digests of variables.
         variables: hex digests of the variables at the start of the run.
@@ -42,6 +42,8 @@ class Orders(Struct, frozen=True):
 
     rootdir: str
     own: list[str]
+    home: str
+    temporary: str
     recorder: str
     hosts: dict[str, float]
     programs: list[str]

@@ -37,6 +37,8 @@ def prepare_spool(world: World, watched: Watched, salt: bytes) -> str:
     orders = Orders(
         rootdir=world.roots.rootdir,
         own=list(world.roots.own),
+        home=world.roots.home,
+        temporary=world.roots.temporary,
         recorder=watched.recorder,
         hosts=dict(watched.hosts or {}),
         programs=list(watched.programs),
