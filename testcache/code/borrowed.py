@@ -19,9 +19,13 @@ BY_IMPORT: Final = "!"
 _IMPORT: Final = "(Import"
 WHOLE: Final = "[]"
 
-_SETTERS: Final = ("!setattr", "!delattr", "!.object")
-_STARTS: Final = "!.start"
-"""`mock.patch("json.dumps").start()`; whoever uses it as a context or a decorator puts things back."""
+_SETTERS: Final = ("!setattr", "!delattr", "!.object", "!.setattr", "!.delattr")
+_ITEMS: Final = ("!.setitem", "!.delitem")
+_PATCHED: Final = "!.dict"
+"""`mock.patch.dict(sys.modules, {"toml": None})`."""
+
+_BY_TEXT: Final = frozenset({"!patch", "!.patch", "!.start", "!.setattr"})
+"""Who says one of these may give a place by a text: `patch("json.dumps")`."""
 
 _FILLERS: Final = frozenset(
     f"!.{name}"
@@ -48,7 +52,7 @@ def find(outline: Outline) -> frozenset[str]:
         mark = BY_IMPORT if tokens is outline.body else ""
         for root, rest, is_set in _places(tokens, imported):
             found.update(f"{mark if is_set else ''}{origin}{rest}" for origin in imported[root])
-        if _STARTS in tokens:
+        if not _BY_TEXT.isdisjoint(tokens):
             found.update(text for text in map(_text, tokens) if "." in text and text.replace(".", "_").isidentifier())
     return frozenset(found)
 
@@ -77,6 +81,7 @@ def _imports(tokens: list[str]) -> Iterator[tuple[str, str]]:
 def _places(tokens: list[str], imported: dict[str, set[str]]) -> Iterator[tuple[str, str, bool]]:
     """A name, what is reached from it, and whether that is set for sure. An expression is written from its end."""
     sets, fills = any(setter in tokens for setter in _SETTERS), not _FILLERS.isdisjoint(tokens)
+    puts, patches = any(putter in tokens for putter in _ITEMS), _PATCHED in tokens
     for at, token in enumerate(tokens):
         if token not in imported:
             continue
@@ -89,10 +94,24 @@ def _places(tokens: list[str], imported: dict[str, set[str]]) -> Iterator[tuple[
             yield token, rest + before[1:], True
         elif top > 1 and _is_item(tokens, top):
             yield token, f"{rest}[{_text(before)}]", True
-        elif sets and _text(before).isidentifier():
-            yield token, f"{rest}.{_text(before)}", True
+        elif (sets or puts) and _text(before):
+            if sets and _text(before).isidentifier():
+                yield token, f"{rest}.{_text(before)}", True
+            if puts:
+                yield token, f"{rest}[{_text(before)}]", True
         elif rest and fills:
             yield token, rest + WHOLE, False
+        if patches and rest:
+            yield from ((token, f"{rest}[{key}]", True) for key in _keys(tokens, top))
+
+
+def _keys(tokens: list[str], end: int) -> Iterator[str]:
+    """The texts of a table that is put over a container."""
+    for at in range(end - 1, -1, -1):
+        if tokens[at] == _PATCHED:
+            return
+        if tokens[at][0] == _TEXT:
+            yield _text(tokens[at])
 
 
 def _is_item(tokens: list[str], top: int) -> bool:

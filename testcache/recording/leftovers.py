@@ -37,6 +37,7 @@ from testcache.recording.importing import Importing
 from testcache.recording.interiors import Interiors
 from testcache.recording.keepers import Found as Watched
 from testcache.recording.keepers import Names
+from testcache.recording.latecomers import Latecomers
 from testcache.recording.ledger import Account, Ledger
 from testcache.recording.portrait import portrait
 from testcache.recording.remains import Entry, Remains, is_within
@@ -100,7 +101,7 @@ class Leftovers:
         self._added: set[str] = set()
         self._imported: dict[str, frozenset[Found]] = {}
         self._within: list[str] = []
-        self._late: set[Context] = set()
+        self._latecomers = Latecomers(tape, ledger, ambience, self._remains)
         self._values: dict[object, Watched] = {}
         self._hits: dict[str, int] = {}
 
@@ -194,7 +195,8 @@ class Leftovers:
         """
         files = self._ledger.files(account.modules)
         found: set[Found] = set(self.importing.seen_by(account.modules))
-        for context in (*account.contexts, *(self._late & account.modules)):
+        found.update(self._latecomers.found(account.modules, account.contexts))
+        for context in (*account.contexts, *(self._latecomers.contexts & account.modules)):
             if context.found is None or context is test:
                 if context is not test:
                     own, reached = set(context.reachable()), self._reached(context)
@@ -278,9 +280,8 @@ class Leftovers:
             self._safely(lambda: self.importing.ends(module))
             return
         if module is not None:
-            loaded = self._tape.loaded.get(module.__file__ or "")
-            if loaded is not None:
-                self._late.add(loaded.context)
+            path, counted = module.__file__ or "", self._steps
+            self._safely(lambda: self._latecomers.arrives(path, self._test, counted, self._left, self._gone))
             self._safely(lambda: self._adopt([module]))
         file = self._within.pop()
         if not self._within:

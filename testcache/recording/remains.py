@@ -164,7 +164,7 @@ class Remains:
         olds = [old for old in self._before.values() if old is not None and old.holder not in silent]
         if olds:
             everywhere = [wanted, *map(mentions, places)]
-            reached.update(old for old in olds if any(_may_reach(names, old) for names in everywhere))
+            reached.update(old for old in olds if any(may_reach(names, old) for names in everywhere))
         return reached
 
     def _mentioned(self, names: Names) -> Iterable[_Group]:
@@ -191,7 +191,8 @@ def is_within(place: str, other: str) -> bool:
     return place.startswith(other) and (len(place) == len(other) or place[len(other)] in STEPS)
 
 
-def _may_reach(names: Names, entry: Entry) -> bool:
+def may_reach(names: Names, entry: Entry) -> bool:
+    """Whether code that mentions these names may come upon a place."""
     return not EVERYWHERE.isdisjoint(names) or not (
         entry.names.isdisjoint(names) and modules_of(entry.holder).isdisjoint(names)
     )

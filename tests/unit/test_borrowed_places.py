@@ -31,6 +31,14 @@ PLACES = {
     "an item that is worked out": ("import sys\ndef f(x): sys.modules[x.y] = 1", "sys.modules[]"),
     "an element": ("import sys\ndef f(): sys.meta_path.append(1)", "sys.meta_path[]"),
     "a patcher": ("from unittest.mock import patch\ndef f(): patch('json.dumps').start()", "json.dumps"),
+    "an item for as long as a test lasts": (
+        "import sys\ndef f(monkeypatch): monkeypatch.setitem(sys.modules, 'x', None)",
+        "sys.modules[x]",
+    ),
+    "a table for as long as a block lasts": (
+        "import sys\nfrom unittest.mock import patch\ndef f():\n    with patch.dict(sys.modules, {'x': 1}): pass",
+        "sys.modules[x]",
+    ),
     "a patcher of an object": (
         "import json\nfrom unittest.mock import patch\ndef f(): patch.object(json, 'dumps').start()",
         "json.dumps",
