@@ -8,13 +8,14 @@ That is a leftover of A like any other, in a place of its own: `config.py::DEBUG
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 
 from testcache.model import Access, Digest, Found, NodeId
 from testcache.recording.ambience import Ambience
 from testcache.recording.context import Context
 from testcache.recording.ledger import Ledger
 from testcache.recording.remains import Remains, may_reach
+from testcache.recording.steps import Step
 from testcache.recording.tape import Tape
 
 _AT = "@"
@@ -39,14 +40,15 @@ class Latecomers:
         self,
         path: str,
         test: NodeId | None,
-        counted: Collection[str],
+        steps: Mapping[str, Step],
         left: dict[str, Digest],
         gone: dict[str, Access],
     ) -> None:
         """A module has been executed: what it may have come upon of what the test had left up to then is left, too.
 
         That is added to `left` and `gone`, which are what the test leaves, and how others come upon what is not there
-        any more. What it has only `counted` does not matter: a registry to which the module adds itself. Cost: nothing where the test has left nothing, else 1 us a function that the import has run.
+        any more. A list that it has only added to by `steps` does not matter: a registry, to which modules add, too.
+        Cost: nothing where the test has left nothing, else 1 us a function that the import has run.
         """
         loaded = self._tape.loaded.get(path)
         if loaded is None:
@@ -55,7 +57,7 @@ class Latecomers:
         self.contexts.add(context)
         self._under.pop(context, None)
         known = self._remains.entries
-        entries = {place: known[place] for place in left if place in known and place not in counted}
+        entries = {at: known[at] for at in left if at in known and type(steps.get(at)) is not tuple}
         if test is None or not entries:
             return
         file = self._tape.place_name(path)

@@ -280,8 +280,8 @@ class Leftovers:
             self._safely(lambda: self.importing.ends(module))
             return
         if module is not None:
-            path, counted = module.__file__ or "", self._steps
-            self._safely(lambda: self._latecomers.arrives(path, self._test, counted, self._left, self._gone))
+            path, steps = module.__file__ or "", self._steps
+            self._safely(lambda: self._latecomers.arrives(path, self._test, steps, self._left, self._gone))
             self._safely(lambda: self._adopt([module]))
         file = self._within.pop()
         if not self._within:
