@@ -149,7 +149,7 @@ class Outlook:
     def _collected(self, path: str) -> list[NodeId]:
         """What a file held when it was last collected in full, here or elsewhere; else all that is known."""
         if (own := collected(self.store, self.environment, [path]).get(path)) is not None:
-            return own
+            return sorted(own)  # some plugins shuffle
         nodes = {*self.known(path)}
         lists = [collected(self.store, other, [path]).get(path) for other in self._others(path)]
         nodes.update(*(found for found in lists if found is not None))

@@ -26,6 +26,7 @@ from testcache.session.names import path_of
 from testcache.session.waiting import Carried
 from testcache.storage.codec import decode_manifest, encode_manifest, encode_source
 from testcache.storage.definitions import save_definitions
+from testcache.storage.history import collected
 from testcache.storage.journal import Journal, recover
 from testcache.storage.leaks import leaving
 from testcache.storage.manifests import MANIFEST, load_manifests, manifest_key, merged
@@ -119,6 +120,10 @@ class Cache:
     def traces(self, node: NodeId) -> Sequence[Trace]:
         """The recorded traces of a test, newest first."""
         return self.manifest(path_of(node)).traces.get(node, ())
+
+    def earlier(self, nodes: Iterable[NodeId]) -> Iterable[list[NodeId]]:
+        """The tests of the files of these in the order in which they were collected the last time."""
+        return collected(self._store, self._environment, {path_of(node) for node in nodes}).values()
 
     def decide(self, path: str, node: NodeId, *, everything: bool = False) -> Decision:
         """Hit or miss for one test, with the reason."""

@@ -166,7 +166,8 @@ class Neighbours:
         if node_id(item) in self._hits:
             return None  # it waited, and may be replayed after all
         before = self._before(item)
-        others = self._company.found(node_id(item))
+        here = self._position.get(node_id(item), 0)
+        others = {one for one in self._company.found(node_id(item)) if self._position.get(one, here) < here}
         if sum(self._hits[node].duration_s for node in (*map(node_id, before), *others)) > MOST_S:
             before, others = [], set()
         is_wanted = self._company.is_wanted(node_id(item)) and not self._is_in_company(item)

@@ -49,7 +49,7 @@ class Notes:
                 self._partial.add(
                     recording.world.roots.name(os.path.join(str(self._config.invocation_params.dir), path))
                 )
-        for node in sorted(node_id(item) for item in items):  # sorted: some plugins shuffle
+        for node in map(node_id, items):
             if path_of(node) not in self._partial and not self.deselected[path_of(node)]:
                 self.files.setdefault(path_of(node), []).append(node)
 

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from testcache.errors import StoreError
-from testcache.leaks import Leaks, came_upon, replayed_by
+from testcache.leaks import Leaks, replayed_by
 from testcache.model import STEP, Decision, Found, Hit, Miss, NodeId, Result, Trace
+from testcache.moved import Moved
 from testcache.reasons import Reason
 from testcache.session import replay
 from testcache.session.briefing import orders_of
@@ -28,7 +29,7 @@ from testcache.session.names import node_id, path_of
 from testcache.session.neighbours import Neighbours
 from testcache.session.outdated import outdated
 from testcache.session.selection import selects_all
-from testcache.session.waiting import recorded, settle, waiting
+from testcache.session.waiting import missed, recorded, settle, waiting
 from testcache.session.warm import CachedItem, imported
 from testcache.storage.leaks import Leak, forget_taken, marking, save_leaks
 
@@ -74,7 +75,7 @@ class Rounds:
         self._leaks = Leaks(
             order, known, before, self._with_imports, recovered, taken, self._traces_of, self._indifferent_to
         )
-        self.waiting = {node: miss for node, miss in waiting(runner.decisions).items() if node not in runner.hits}
+        self.waiting = waiting({n: d for n, d in runner.decisions.items() if n not in runner.hits}, self._order)
 
     def sort(self, items: list[pytest.Item]) -> None:
         """Put tests into the order of the rounds.
@@ -82,10 +83,16 @@ class Rounds:
         Interleaved with tests that run, replayed ones would break the set-up stack, which expects each test's
         neighbour to be torn down before it.
         """
-        self._disturb(items, [*self._leaks.of_hits(), *self._leaks.of_results(self._runner.imported.results)])
-        if self._runner.distribution.keeps_company:
+        runner = self._runner
+        known = {node: hit for node, hit in runner.hits.items() if isinstance(hit, Trace)}
+        moved = Moved(self._order, known, runner.cache.earlier(known) if runner.cache is not None else ())
+        gone = moved.deserted.items()
+        self._take_back(items, {node: missed(runner.decisions.get(node), left) for node, left in gone})
+        leaks = self._leaks.of_hits() + self._leaks.of_results(runner.imported.results)
+        self._disturb(items, leaks + moved.overtaking)
+        if runner.distribution.keeps_company:
             self._gather(items)
-        hits = self._runner.hits
+        hits = runner.hits
         first = next((at for at, node in enumerate(self._order) if node not in hits), len(self._order))
         self._early = set(self._order[:first])
         items.sort(key=self._round)
@@ -297,7 +304,7 @@ class Rounds:
         for node in {one.filler for left in found.values() for one in left}:
             if self._is_to_replay(node):
                 found.setdefault(node, ())
-        misses = {node: _miss(runner.decisions.get(node), left) for node, left in found.items()}
+        misses = {node: missed(runner.decisions.get(node), left) for node, left in found.items()}
         for node, decision in others.items():
             if isinstance(decision, Hit):
                 runner.hits[node], runner.decisions[node], self._written = decision.trace, decision, set()
@@ -329,7 +336,7 @@ class Rounds:
         fresh = {path for path in fresh if not path.startswith(own) and not name(path).startswith(elsewhere)}
         if not fresh or not any(map(self._is_to_replay, self._order)):
             return set()
-        found = {node: _miss(None, ()) for node in self._untraced()}
+        found = {node: missed(None, ()) for node in self._untraced()}
         waiting = {node: trace for node, trace in self._traces().items() if self._is_to_replay(node)}
         found |= outdated(waiting, fresh, world)
         return self._take_back(items, found)
@@ -346,7 +353,7 @@ class Rounds:
             if any(one.is_inside for one in gone):
                 gone = tuple(one for one in gone if one.place not in self._indifferent_to(node, trace))
             if gone and self._is_to_replay(node):
-                misses[node] = _miss(runner.decisions.get(node), gone)
+                misses[node] = missed(runner.decisions.get(node), gone)
         return self._take_back(items, misses)
 
     def _is_left_again(self, found: Found) -> bool:
@@ -388,8 +395,3 @@ class Rounds:
     def may_index(self, node: NodeId) -> bool:
         """Whether the next run may replay a test without a look at leaks; known when they are saved."""
         return node not in self._leaks.doubtful
-
-
-def _miss(decision: Decision | None, found: tuple[Found, ...]) -> Miss:
-    trace = decision.trace if isinstance(decision, Hit) else decision.nearest if decision is not None else None
-    return came_upon(trace, found)

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-from testcache.model import STEP, Decision, Digest, Found, Hit, Leftover, Miss, NodeId, Result, Trace, is_import
+from testcache.leaks import came_upon
+from testcache.model import STEP, Decision, Digest, Found, Hit, Leftover, Miss, NodeId, Result, Trace
 from testcache.structs import Struct, field, replace
 
 IsLeft = Callable[[Found], bool]
@@ -49,10 +50,28 @@ class Settled(Struct):
     carried: dict[NodeId, Carried] = field(default_factory=dict)
 
 
-def waiting(decisions: Mapping[NodeId, Decision]) -> dict[NodeId, Miss]:
-    """The tests that may be replayed when others have run; imports have come to their end before all tests."""
-    misses = ((node, one) for node, one in decisions.items() if isinstance(one, Miss) and one.waits_for)
-    return {node: miss for node, miss in misses if not any(is_import(one.filler) for one in miss.waits_for)}
+def missed(decision: Decision | None, found: tuple[Found, ...]) -> Miss:
+    """What becomes of a decision where a test would come upon something else, or leak."""
+    trace = decision.trace if isinstance(decision, Hit) else decision.nearest if decision is not None else None
+    return came_upon(trace, found)
+
+
+def waiting(decisions: Mapping[NodeId, Decision], order: Sequence[NodeId]) -> dict[NodeId, Miss]:
+    """The tests that may be replayed when others have run, which stand before them, or end before a wide fixture does.
+
+    Imports have come to their end before all tests; for who is gone, or stands behind, nobody waits.
+    """
+    misses = {node: one for node, one in decisions.items() if isinstance(one, Miss) and one.waits_for}
+    position = {node: at for at, node in enumerate(order)} if misses else {}
+    behind = len(order)
+    return {
+        node: miss
+        for node, miss in misses.items()
+        if all(
+            position.get(one.filler, behind) < (behind if one.late else position.get(node, behind))
+            for one in miss.waits_for
+        )
+    }
 
 
 def settle(

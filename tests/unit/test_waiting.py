@@ -44,7 +44,13 @@ def replayed(tests: dict[NodeId, Miss], *results: Result, order: tuple[NodeId, .
 def test_only_misses_that_wait_are_waiting() -> None:
     """Hits and other misses are not."""
     tests: dict[NodeId, Decision] = {A: Hit(trace()), B: Miss(Reason.NEW), C: waits(found(A, "P"))}
-    assert waiting(tests) == {C: tests[C]}
+    assert waiting(tests, [A, B, C]) == {C: tests[C]}
+
+
+@pytest.mark.parametrize("order", [[C, A, B], [B, C]], ids=["behind", "gone"])
+def test_nobody_waits_for_who_does_not_come_before(order: list[NodeId]) -> None:
+    """The test runs in its turn."""
+    assert waiting({C: waits(found(A, "P"))}, order) == {}
 
 
 @pytest.mark.parametrize(
