@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from testcache.code.looks import ANY
 from testcache.code.nodes import last_name, text_of
 
-PATCHERS = frozenset({"patch", "multiple", "setattr", "delattr", "create_autospec"})
+PATCHERS = frozenset({"patch", "multiple", "dict", "setattr", "delattr", "create_autospec"})
 
 _SPECS = frozenset({"autospec", "spec", "spec_set", "wraps"})
 _WORD = re.compile(r"[^\W\d]\w*")
@@ -27,6 +27,8 @@ def patched(node: ast.Call, name: str, *, plain: bool) -> Iterator[str]:
         yield ANY + text.rpartition(".")[2]
     if name == "patch":  # an HTTP client has a method of that name
         by_text = plain or last_name(getattr(node.func, "value", node)).endswith(("mock", "mocker"))
+    elif name == "dict":
+        by_text = not plain and last_name(getattr(node.func, "value", node)).endswith("patch")
     elif name in ("setattr", "delattr"):
         by_text = not plain and len(node.args) == (2 if name == "setattr" else 1)
     else:

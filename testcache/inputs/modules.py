@@ -36,6 +36,16 @@ def search_names(roots: Roots, path: list[str]) -> str:
     return ":".join(names)
 
 
+def extended(name: str, roots: Roots) -> str:
+    """A submodule, and where it is looked for: if its package has other folders than its own in `__path__`; else ""."""
+    parent, _, last = name.rpartition(".")
+    package = sys.modules.get(parent)
+    file, path = getattr(package, "__file__", None), getattr(package, "__path__", None)
+    if not isinstance(file, str) or type(path) is not list or path == [dirname(file)]:
+        return ""
+    return f"{last}@{':'.join(roots.name(abspath(folder)) for folder in path)}"
+
+
 class Modules:
     """Finds modules by look-ups in folder listings, the way the import system does, without importing.
 

@@ -23,7 +23,7 @@ from typing import Any
 from testcache.code.definitions import PROGRAM
 from testcache.inputs import files as fs
 from testcache.inputs.distributions import ALL, Distributions, canonical
-from testcache.inputs.modules import Modules, search_names
+from testcache.inputs.modules import Modules, extended, search_names
 from testcache.inputs.sources import is_collected
 from testcache.model import ABSENT, EVERY, Kind
 from testcache.reasons import Reason
@@ -214,7 +214,7 @@ class Imports:
             if isinstance(part, str) and f"{full}.{part}" in sys.modules:
                 self._edge(context, f"{full}.{part}")
             elif isinstance(part, str) and part != "*":
-                self._absent_submodule(context, full, part, found)
+                self._absent_submodule(context, full, part)
         if "*" in fromlist:
             file = getattr(sys.modules.get(full), "__file__", None)
             if isinstance(file, str) and self._tape.roots.is_first_party(file):
@@ -230,9 +230,10 @@ class Imports:
         else:
             self._tape.note(context, Kind.EXPORTS, self._tape.roots.name(file), loaded.source.defined)
 
-    def _absent_submodule(self, context: Context, full: str, part: str, found: bool) -> None:
-        """`from package import name` that failed: a submodule of that name may appear later."""
-        if not found and hasattr(sys.modules.get(full), "__path__"):
+    def _absent_submodule(self, context: Context, full: str, part: str) -> None:
+        """`from package import name` where that is neither: a submodule of that name may appear later."""
+        held = getattr(sys.modules.get(full), "__dict__", {})
+        if "__path__" in held and part not in held:
             self._note_location(context, f"{full}.{part}")
 
     def _import_module(self, original: Callable[..., ModuleType]) -> Callable[..., ModuleType]:
@@ -349,7 +350,7 @@ class Imports:
         if self._search[0] != path:
             self._search = (path, search_names(self._tape.roots, sys.path))
             self._modules.forget()
-        key = f"{name}@{self._search[1]}"
+        key = extended(name, self._tape.roots) or f"{name}@{self._search[1]}"
         file = getattr(sys.modules.get(name), "__file__", None)
         found = self._modules.places(key) if not isinstance(file, str) else (file,)
         if any(map(self._tape.is_made, found)):  # an output: it counts whether there is another one

@@ -30,6 +30,7 @@ from testcache.recording.kinds import (
     ELEMENTS,
     FUNCTION,
     GENERATOR,
+    ITERATOR,
     LOGGER,
     PAIRS,
     PARTS,
@@ -55,11 +56,21 @@ _OPAQUE: Final = Types(
 _ALIASES: Final = (types.GenericAlias, types.UnionType)
 """Such as `list[int]` and `int | None`: they find out their parameters when they are first asked for them."""
 
+_EXAMPLES: Final[tuple[Any, ...]] = (
+    [], (), "", "\u20ac", b"", bytearray(), {}, {}.values(), {}.items(), set(), range(1), range(1 << 70),
+)  # fmt: skip
+_TURNED: Final[tuple[Any, ...]] = ([], (), {}, range(1))
+_ITERATORS: Final = Types(*(type(iter(one)) for one in _EXAMPLES), *(type(reversed(one)) for one in _TURNED))
+"""Types that go on in place and tell how much is left."""
+
 _FOREIGN: Final = frozenset(
-    {"_pytest", "pytest", "pluggy", "xdist", "testcache", "hypothesis", "os", "logging", "pathlib", "typing"}
+    {"_pytest", "pytest", "pluggy", "xdist", "testcache", "hypothesis", "os", "pathlib", "typing"}
 )
 """Packages whose objects are not entered: pytest's change with every test, and those of the standard library
 keep nothing but caches, or what is watched otherwise, such as the environment."""
+
+_TABLES: Final = Types(logging.Manager, logging.PlaceHolder)
+"""The ways from one logger to all others, which libraries have made."""
 
 
 class Keeper(Struct, eq=False):
@@ -176,6 +187,11 @@ def expand(
         return [_keeper(found, thing, VARIABLE, thing), *default]
     if kind is types.BuiltinFunctionType or kind is types.MethodWrapperType:
         return [replace(found, thing=thing.__self__)]
+    if kind in _ITERATORS:
+        return [
+            _keeper(found, thing, ITERATOR, thing),
+            *(replace(found, thing=part) for part in gc.get_referents(thing)),
+        ]
     if kind is types.GeneratorType:
         return [_keeper(found, thing, GENERATOR, thing)]
     if kind is itertools.count:
@@ -195,7 +211,7 @@ def expand(
 
 def is_foreign(kind: type) -> bool:
     """Whether objects of a class are not entered."""
-    return anatomy.names_of(kind)[0].partition(".")[0] in _FOREIGN
+    return anatomy.names_of(kind)[0].partition(".")[0] in _FOREIGN or kind in _TABLES
 
 
 def _keeper(found: Found, thing: object, kind: Kind, owner: object) -> Keeper:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextvars
 import gc
 from collections.abc import Callable
+from operator import length_hint
 from typing import Any, Final
 
 from testcache.recording import anatomy
@@ -25,8 +26,8 @@ _NOT_ATTRIBUTES: Final = frozenset(
 )  # fmt: skip
 """What Python, pytest and unittest keep in modules and classes for themselves."""
 
-_OF_A_LOGGER: Final = ("level", "disabled", "propagate", "handlers", "filters")
-"""What tests set; the rest is a cache, and the way to all other loggers."""
+_NOT_OF_A_LOGGER: Final = frozenset({"_cache", "parent", "manager", "name"})
+"""A cache, and the way to all other loggers; the rest is what tests set."""
 
 _RUNNER: Final = "_pytest.logging"
 """Whose handlers hang in loggers while a test runs, emptied before each phase of it."""
@@ -152,7 +153,7 @@ def _cache(cached: object) -> dict[Any, object]:
 def _logger(logger: object) -> dict[Any, object]:
     """But not the handlers of pytest: who puts back the list that was there in a fixture leaves those in it or not."""
     held = anatomy.dict_of(logger) or {}
-    found: dict[Any, object] = {name: held[name] for name in _OF_A_LOGGER if name in held}
+    found: dict[Any, object] = {name: value for name, value in held.items() if name not in _NOT_OF_A_LOGGER}
     handlers = found.get("handlers")
     if type(handlers) is list:
         found["handlers"] = tuple(one for one in handlers if anatomy.names_of(type(one))[0] != _RUNNER)
@@ -166,6 +167,11 @@ def _variable(variable: Any) -> dict[Any, object]:
 
 def _bytes(thing: Any) -> dict[Any, object]:
     return {WHOLE: bytes(thing)}
+
+
+def _remaining(owner: Any) -> dict[Any, object]:
+    """How much is left of an iterator of the interpreter, and what it goes through."""
+    return {WHOLE: length_hint(owner)}
 
 
 def _count(counter: object) -> dict[Any, object]:
@@ -230,5 +236,6 @@ PARTS: Final = Kind(_parts, _nothing)
 TUPLE: Final = Kind(_tuple, _subscript, fixed=True)
 VARIABLE: Final = Kind(_variable, _nothing, told=False)
 COUNT: Final = Kind(_count, _nothing, told=False)
+ITERATOR: Final = Kind(_remaining, _nothing, told=False)
 GENERATOR: Final = Kind(_generator, _nothing, told=False)
 BYTES: Final = Kind(_bytes, _nothing, told=False)

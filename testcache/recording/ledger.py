@@ -28,10 +28,13 @@ _ANYTHING = Read(Input(Kind.DEFINITIONS, EVERY), ABSENT)
 _WHOLE_ENVIRONMENT = Read(Input(Kind.VARIABLE, EVERY_VARIABLE), ABSENT)
 _LARGEST_TEMPLATE = 1 << 16
 
-_LINES = frozenset({"f_lineno", "co_firstlineno", "tb_lineno", "co_lines", "co_positions", "currentframe"})
+_LINES = frozenset(
+    {"f_lineno", "co_firstlineno", "tb_lineno", "co_lines", "co_positions", "currentframe", "findCaller", "walk_tb",
+     "walk_stack", "extract_tb", "extract_stack", "getframeinfo"}
+)  # fmt: skip
 """Names by which code finds out in which line other code stands; a test does so by `lineno`, too, of a log record."""
 
-_CODE = frozenset({"co_code", "co_consts", "co_names", "get_instructions", "getclosurevars"})
+_CODE = frozenset({"co_code", "co_consts", "co_names", "co_nlocals", "dis", "get_instructions", "getclosurevars"})
 """Names by which code looks into functions that it does not call."""
 
 _TEXTS = _LINES | _CODE
