@@ -8,8 +8,8 @@ A test that runs alone fills what a replayed one would have filled for it: that 
 Leaks are stored, as B may have no turn in the run in which A began to leak. A result of A that was recorded elsewhere
 leaks what it left, as seen by those that were recorded before that run began: of others it is known that they ran with
 it, or after it.
-Does not see: keys that are added to a dict or set to which other tests add keys, too; results of an `lru_cache`;
-who looks into memory only from a lambda in a table, or from the body of a module.
+Does not see: keys that are added to a dict or set to which other tests add keys, too, and results of an `lru_cache`,
+but for who has added the same; who looks into memory only from a lambda in a table, or from the body of a module.
 """
 
 from __future__ import annotations
@@ -20,17 +20,10 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import accumulate
 
-from testcache.code.looks import EVERYWHERE
-from testcache.code.source import Source
-from testcache.model import EVERY, STEP, Decision, Found, Hit, Input, Kind, Leftover, Miss, NodeId, Result, Trace
+from testcache.model import STEP, Decision, Found, Hit, Leftover, Miss, NodeId, Result, Trace
+from testcache.readers import Readers, SourceOf
 from testcache.reasons import Reason
-from testcache.recording import surroundings
-from testcache.recording.ambience import HOLDER
-from testcache.recording.remains import modules_of
 from testcache.storage.leaks import Leak
-
-SourceOf = Callable[[str], Source | None]
-"""What is known of a Python file by its stored name."""
 
 TracesOf = Callable[[NodeId], Sequence[Trace]]
 """The past traces of any test."""
@@ -78,6 +71,7 @@ class Leaks:
         self._tables: set[str] = set()
         self._leaking: dict[NodeId, list[Leak]] = {}
         self._fresh_ones: set[Leak] = set()
+        self._shared: set[Leak] = set()  # one more entry of a table to which others add, too
         self._readers: defaultdict[Leak, set[NodeId]] = defaultdict(set)
         self._seen: set[NodeId] = set()
         self.doubtful: set[NodeId] = set()
@@ -179,7 +173,7 @@ class Leaks:
         return [leak for leak in leaks if leak is not None and not _leaves(leak, left_before)]
 
     def _leak(self, place: str, result: Result, values: Mapping[str, Leftover]) -> Leak | None:
-        """What a test has left in one place, unless it is known, or one more entry of a table to which all add."""
+        """What a test has left in one place, unless it is known."""
         node, access = result.node_id, result.access[place]
         left = tuple(Found(node, *values[one]) for one in (place, place + STEP) if one in values)
         leak = Leak(left, access, result.recorded_at)
@@ -188,7 +182,7 @@ class Leaks:
             return None
         self._look_at_hits()
         if access.added and (place.endswith(")") or _table(place) in self._tables):
-            return None
+            self._shared.add(leak)
         return leak
 
     def _look_at_hits(self) -> None:
@@ -211,12 +205,13 @@ class Leaks:
 
         `is_text` says that the code of a test is in no Python file, as that of a doctest.
         """
-        if not leaks:
+        traces = self._traces() if traces is None and leaks else traces
+        if not leaks or not traces:
             return {}
-        reached = _Reached(leaks, source_of)
+        reached = Readers(leaks, source_of)
         late = _Late(leaks, self._fresh_ones, self._position)
         found = {}
-        for node, trace in (self._traces() if traces is None else traces).items():
+        for node, trace in traces.items():
             if not late.precede(node, trace):
                 continue
             mine = leaks if is_text(node) else reached.by(trace)
@@ -253,7 +248,7 @@ class Leaks:
         Clocks of several machines are only asked about leaks of earlier runs.
         """
         position = self._position[leak.node]
-        if self._position[node] <= position:
+        if self._position[node] <= position or (leak in self._shared and not _adds(leak, trace)):
             return False
         if trace.recorded_at > leak.at and not (self._fresh_ones and leak in self._fresh_ones):
             return False  # most often, and without a look at a dozen texts
@@ -294,7 +289,7 @@ def fillers_of(trace: Trace, hits: Mapping[NodeId, Trace], source_of: SourceOf) 
         if one.place in hit.access and not hit.access[one.place].wide
     ]
     known = {one.leftover for one in trace.found} | trace.left
-    return {leak.node for leak in _Reached(leaks, source_of).by(trace) if leak.left[0].leftover not in known}
+    return {leak.node for leak in Readers(leaks, source_of).by(trace) if leak.left[0].leftover not in known}
 
 
 class _Late:
@@ -311,62 +306,6 @@ class _Late:
     def precede(self, node: NodeId, trace: Trace) -> bool:
         first = min(self._first_fresh, self._first_since[bisect_left(self._at, trace.recorded_at)])
         return first < self._position[node]
-
-
-class _Reached:
-    """Which leaks the code that a trace names comes upon."""
-
-    def __init__(self, leaks: Sequence[Leak], source_of: SourceOf) -> None:
-        self._leaks = leaks
-        self._source_of = source_of
-        self._by_block: dict[Input, frozenset[int]] = {}
-        self._by_variable: defaultdict[str, list[int]] = defaultdict(list)
-        self._by_name: defaultdict[str, set[int]] = defaultdict(set)
-        self._by_kind: defaultdict[Kind, set[int]] = defaultdict(set)
-        self._by_all: set[int] = set()  # such as what an import has come upon, by all who rest on its file
-        for number, leak in enumerate(leaks):
-            place = leak.place
-            if place.startswith(HOLDER):
-                self._by_variable[place[len(HOLDER) + 1 : -1]].append(number)
-            for name in leak.access.names | modules_of(place):
-                self._by_name[name].add(number)
-            for kind in surroundings.kinds_of(place):
-                self._by_kind[kind].add(number)
-            if not leak.access.names or surroundings.is_for_all(place):
-                self._by_all.add(number)
-
-    def by(self, trace: Trace) -> list[Leak]:
-        files: set[str] = set()
-        reached = set(self._by_all)
-        for read in trace.parts[0]:  # the rest was read when modules were imported
-            kind = read.input.kind
-            if kind in self._by_kind:
-                reached |= self._by_kind[kind]
-            if kind is Kind.BLOCK:
-                reached |= self._block(read.input)
-            elif kind is Kind.VARIABLE:
-                reached.update(self._by_variable.get(read.input.name, ()))
-            elif kind is Kind.DEFINITIONS and read.input.name == EVERY:
-                return [*self._leaks]
-        for part in trace.parts:
-            files.update(read.input.name for read in part if read.input.kind is Kind.BODY)
-        leaks = (self._leaks[number] for number in sorted(reached))
-        return [leak for leak in leaks if not leak.access.files or not leak.access.files.isdisjoint(files)]
-
-    def _block(self, block: Input) -> frozenset[int]:
-        """The leaks, by their numbers, that the code of a block comes upon."""
-        known = self._by_block.get(block)
-        if known is None:
-            path, _, name = block.name.partition("::")
-            source = self._source_of(path)
-            # A class of tests whose header counts in a block of its own mentions nothing: it runs with the import.
-            names = source.mentions.get(name, frozenset()) if source is not None else frozenset((EVERY,))
-            if not EVERYWHERE.isdisjoint(names):
-                known = frozenset(range(len(self._leaks)))
-            else:
-                known = frozenset().union(*(self._by_name[name] for name in self._by_name.keys() & names))
-            self._by_block[block] = known
-        return known
 
 
 def _begun(trace: Trace) -> float:
@@ -387,6 +326,12 @@ def _leaves(leak: Leak, left: frozenset[Leftover]) -> bool:
     """Whether it is still left: a counter by its step."""
     steps = [one for one in leak.left if one.place.endswith(STEP)]
     return any(one.leftover in left for one in steps or leak.left)
+
+
+def _adds(leak: Leak, trace: Trace) -> bool:
+    """Whether a test has added the same key itself: it was not there. For a result that is the same nobody cares."""
+    mine = (one for one in trace.left if one.place == leak.place)
+    return any(one != leak.left[0].leftover or not one.place.endswith(")") for one in mine)
 
 
 def _comes_upon(trace: Trace | None, leak: Leak) -> bool:

@@ -96,6 +96,7 @@ READ = "def test_it(): assert sqlite3.connect({}, uri=True).execute('select n fr
 LOOKS = "import inspect\nfound = {}\n"
 LOOKS += "def look(f): found[f.__name__] = inspect.isgeneratorfunction(f)\n@look\n"
 
+EXTENDS = "import os\n__path__.insert(0, os.path.join(os.path.dirname(__file__), 'more'))\n"
 FLIPS = {
     "a variable by its prefix": Flip(
         HERE + PREFIX + "def test_it(): assert load('SHOP_') == {'SHOP_PORT': '80'}\n",
@@ -188,6 +189,30 @@ FLIPS = {
     "a module, at import": Flip(
         "import importlib.util\nHAS = importlib.util.find_spec('late') is not None\ndef test_it(): assert not HAS\n",
         edit=writes("late.py", ""),
+    ),
+    "a module in a folder that a package adds to its own": Flip(
+        "import importlib\ndef test_it():\n"
+        "    try: found = importlib.import_module('pack.later')\n    except ImportError: found = None\n"
+        "    assert found is None\n",
+        files={"pack/__init__.py": EXTENDS, "pack/more/here.py": ""},
+        edit=writes("pack/more/later.py", ""),
+    ),
+    "a module that hides another one of its package": Flip(
+        "def test_it():\n    from pack.kept import X\n    assert X == 1\n",
+        files={"pack/__init__.py": EXTENDS, "pack/more/here.py": "", "pack/kept.py": "X = 1\n"},
+        edit=writes("pack/more/kept.py", "X = 2\n"),
+    ),
+    "a module that a package has not, nor an attribute of that name": Flip(
+        "def test_it():\n    try:\n        from pack import later\n    except ImportError:\n        later = None\n"
+        "    assert later is None\n",
+        files={"pack/__init__.py": EXTENDS, "pack/more/here.py": ""},
+        edit=writes("pack/more/later.py", ""),
+    ),
+    "a name that is patched by a text": Flip(
+        "from unittest import mock\nimport shop\n"
+        "def test_it():\n    with mock.patch.dict('%s.SETTINGS' % shop.__name__, a=1): assert shop\n",
+        files={"shop.py": "SETTINGS = {}\n"},
+        edit=writes("shop.py", "OPTIONS = {}\n"),
     ),
     "a module that a test would skip for": Flip(
         "import pytest\ndef test_it():\n    pytest.importorskip('late')\n    assert False\n", edit=writes("late.py", "")
