@@ -14,7 +14,6 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from testcache.errors import SettingError
@@ -97,6 +96,8 @@ def check(machines: Iterable[Machine], search: list[str]) -> list[str]:
     # A module's docstring and its __future__ imports must stand first.
     head, marker, tail = lines.partition("\nimport hashlib\n")
     script = f"{head}\nASKED = {question!r}{marker}{tail}"
+    from concurrent.futures import ThreadPoolExecutor  # 3 ms, for few runs
+
     with ThreadPoolExecutor(max_workers=min(16, len(asked))) as pool:
         answers = pool.map(lambda machine: _problem(machine, script, here), asked)
         return [f"host {machine.name}: {problem}" for machine, problem in zip(asked, answers, strict=True) if problem]

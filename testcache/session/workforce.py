@@ -10,7 +10,7 @@ import pytest
 
 from testcache.errors import SettingError, StoreError
 from testcache.model import Decision, Hit, Miss, NodeId
-from testcache.parallel.costs import Costs
+from testcache.parallel.costs import Costs, median
 from testcache.parallel.machine import Watch
 from testcache.parallel.plan import Plan, Start, choose
 from testcache.parallel.shard import Shard, ShardPlan, plan
@@ -157,7 +157,7 @@ class Workforce:
         if not efforts:
             return Start(self._loaded_s + BOOTSTRAP_S, self.collect_s)
         collect_s = max(self.collect_s, efforts[-1].collect_s) if skipped else self.collect_s
-        return Start(_median(e.spawn_s for e in efforts), collect_s, _median(e.stop_s for e in efforts))
+        return Start(median(e.spawn_s for e in efforts), collect_s, median(e.stop_s for e in efforts))
 
 
 def effort_line(effort: Effort) -> str:
@@ -192,8 +192,3 @@ def _efforts(store: Store | None) -> list[Effort]:
 
 def _reason(decision: Decision | None) -> Reason | None:
     return decision.reason if isinstance(decision, Miss) else None
-
-
-def _median(values: Iterable[float]) -> float:
-    ranked = sorted(values)
-    return ranked[len(ranked) // 2]

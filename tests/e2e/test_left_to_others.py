@@ -1,4 +1,4 @@
-"""What a test leaves counts for a test of another file that comes upon just that: it runs, and fails, once it is not so."""
+"""What a test leaves counts for a test of another file that comes upon just that."""
 
 from __future__ import annotations
 

@@ -167,3 +167,14 @@ def test_each_file_name_is_the_same_from_any_folder(three: Project) -> None:
     three.run()
     assert three.run(cwd="sub").executed == set()
     assert three.run(str(three.path / "test_it.py")).executed == set()
+
+
+def test_a_project_may_call_its_modules_as_it_likes(project: Project) -> None:
+    """Also like a module of the standard library that pytest does without."""
+    for name in ("statistics", "concurrent"):
+        project.write(f"{name}.py", "X = 1\n")
+    project.write("test_it.py", "import concurrent, statistics\ndef test_it(): assert concurrent.X == statistics.X\n")
+    assert project.run().exit == 0
+    assert project.run().executed == set()
+    project.edit("statistics.py", "1", "2")
+    assert project.run().exit == 1
