@@ -20,7 +20,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import accumulate
 
-from testcache.model import STEP, Decision, Found, Hit, Leftover, Miss, NodeId, Result, Trace
+from testcache.model import STEP, Access, Decision, Found, Hit, Leftover, Miss, NodeId, Result, Trace
 from testcache.readers import Readers, SourceOf
 from testcache.reasons import Reason
 from testcache.storage.leaks import Leak
@@ -79,7 +79,8 @@ class Leaks:
             self._leaking[result.node_id] = self._known[result.node_id] = self._fresh(result, None)
         self._traces_of = traces_of
         self._indifferent_to = indifferent_to
-        self._take(self._position.keys() & taken)
+        self._from_elsewhere = self._position.keys() & taken
+        self._take(self._from_elsewhere)
 
     def _take(self, taken: Collection[NodeId]) -> None:
         """Look at what results from elsewhere have left. Cost: nothing more if all tests are of one run."""
@@ -108,6 +109,21 @@ class Leaks:
             return []
         traces = self._traces()
         return [leak for leak in here if leak.node in traces and _leaves(leak, traces[leak.node].left)]
+
+    def of_older(self, hits: Mapping[NodeId, Trace]) -> list[Leak]:
+        """What hits left that are not by the newest trace of a test: others may have been recorded without that since.
+
+        What was done in between has been taken back, say, or another branch is checked out. Results from elsewhere are
+        looked at otherwise.
+        """
+        found = []
+        for node in hits.keys() - self._from_elsewhere:
+            trace = hits[node]
+            newest = max(self._traces_of(node), key=_recorded, default=trace)
+            if newest.recorded_at > trace.recorded_at:
+                left = (one for one in trace.left - newest.left if one.place in trace.access)
+                found += [Leak((Found(node, *one),), trace.access[one.place], math.inf) for one in left]
+        return [*map(self._noted, found)]
 
     def of_results(self, results: Mapping[NodeId, Result]) -> list[Leak]:
         """Those of tests that have run; each is looked at once."""
@@ -180,8 +196,13 @@ class Leaks:
         known = (one for one in self._known.get(node, ()) if one.place == place)
         if any(_leaves(one, result.left) for one in known):
             return None
+        return self._noted(leak)
+
+    def _noted(self, leak: Leak) -> Leak:
+        """The leak; it is kept in mind if it is one more entry of a table."""
         self._look_at_hits()
-        if access.added and (place.endswith(")") or _table(place) in self._tables):
+        added = leak.access.added and _table(leak.place) in self._tables
+        if added or _is_result(leak.place, leak.access):
             self._shared.add(leak)
         return leak
 
@@ -277,16 +298,24 @@ def replayed_by(decision: Decision) -> Trace | None:
     return decision.trace if isinstance(decision, Hit) else decision.nearest if decision.waits_for else None
 
 
-def fillers_of(trace: Trace, hits: Mapping[NodeId, Trace], source_of: SourceOf) -> set[NodeId]:
+def names_left(traces: Iterable[Trace]) -> frozenset[str]:
+    """The names by which code comes upon what tests have left, but results of caches and values of wide fixtures."""
+    accesses = (one for trace in traces for place, one in trace.access.items() if not _is_result(place, one))
+    return frozenset(name for one in accesses if not one.wide for name in one.names)
+
+
+def fillers_of(trace: Trace, hits: Mapping[NodeId, Trace], source_of: SourceOf, *, results: bool = True) -> set[NodeId]:
     """The tests that have left what this one may have come upon, if they had run: all that is known is that it has not.
 
-    Cost: 10 us a hit that has left something.
+    `results` says whether those of an `lru_cache` count. Cost: 10 us a hit that has left something.
     """
     leaks = [
         Leak((Found(node, *one),), hit.access[one.place], hit.recorded_at)
         for node, hit in hits.items()
         for one in hit.left
-        if one.place in hit.access and not hit.access[one.place].wide
+        if one.place in hit.access
+        and not hit.access[one.place].wide
+        and (results or not _is_result(one.place, hit.access[one.place]))
     ]
     known = {one.leftover for one in trace.found} | trace.left
     return {leak.node for leak in Readers(leaks, source_of).by(trace) if leak.left[0].leftover not in known}
@@ -308,6 +337,10 @@ class _Late:
         return first < self._position[node]
 
 
+def _recorded(trace: Trace) -> float:
+    return trace.recorded_at
+
+
 def _begun(trace: Trace) -> float:
     return trace.begun
 
@@ -326,6 +359,11 @@ def _leaves(leak: Leak, left: frozenset[Leftover]) -> bool:
     """Whether it is still left: a counter by its step."""
     steps = [one for one in leak.left if one.place.endswith(STEP)]
     return any(one.leftover in left for one in steps or leak.left)
+
+
+def _is_result(place: str, access: Access) -> bool:
+    """Whether it is one that an `lru_cache` has kept: who asks for it gets what it would have made."""
+    return access.added and place.endswith(")")
 
 
 def _adds(leak: Leak, trace: Trace) -> bool:

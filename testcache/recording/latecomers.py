@@ -8,14 +8,14 @@ That is a leftover of A like any other, in a place of its own: `config.py::DEBUG
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from testcache.model import Access, Digest, Found, NodeId
+from testcache.model import Access, Found, NodeId
 from testcache.recording.ambience import Ambience
 from testcache.recording.context import Context
 from testcache.recording.ledger import Ledger
+from testcache.recording.legacy import Legacy
 from testcache.recording.remains import Remains, may_reach
-from testcache.recording.steps import Step
 from testcache.recording.tape import Tape
 
 _AT = "@"
@@ -36,19 +36,11 @@ class Latecomers:
         self._under: dict[Context, list[tuple[Found, Context | None]]] = {}
         self.contexts: set[Context] = set()
 
-    def arrives(
-        self,
-        path: str,
-        test: NodeId | None,
-        steps: Mapping[str, Step],
-        left: dict[str, Digest],
-        gone: dict[str, Access],
-    ) -> None:
+    def arrives(self, path: str, test: NodeId | None, legacy: Legacy) -> None:
         """A module has been executed: what it may have come upon of what the test had left up to then is left, too.
 
-        That is added to `left` and `gone`, which are what the test leaves, and how others come upon what is not there
-        any more. A list that it has only added to by `steps` does not matter: a registry, to which modules add, too.
-        Cost: nothing where the test has left nothing, else 1 us a function that the import has run.
+        That is added to `legacy`. A list to which it has only added does not matter: a registry, to which modules add,
+        too. Cost: nothing where the test has left nothing, else 1 us a function that the import has run.
         """
         loaded = self._tape.loaded.get(path)
         if loaded is None:
@@ -56,8 +48,8 @@ class Latecomers:
         context = loaded.context
         self.contexts.add(context)
         self._under.pop(context, None)
-        known = self._remains.entries
-        entries = {at: known[at] for at in left if at in known and type(steps.get(at)) is not tuple}
+        known, steps = self._remains.entries, legacy.steps
+        entries = {at: known[at] for at in legacy.left if at in known and type(steps.get(at)) is not tuple}
         if test is None or not entries:
             return
         file = self._tape.place_name(path)
@@ -65,11 +57,13 @@ class Latecomers:
         mentions = [asked, *map(self._ledger.mentions, context.places)]
         for place, entry in entries.items():
             if any(may_reach(names, entry) for names in mentions):
-                found = Found(test, f"{place}{_AT}{file}", left[place])
+                found = Found(test, f"{place}{_AT}{file}", legacy.left[place])
                 self._under.setdefault(context, []).append((found, entry.fixture))
-                left[found.place] = found.value
+                legacy.left[found.place] = found.value
                 # Whoever rests on the module comes upon it.
-                gone[found.place] = Access(frozenset(), frozenset((file,)), added=False, wide=entry.fixture is not None)
+                legacy.gone[found.place] = Access(
+                    frozenset(), frozenset((file,)), added=False, wide=entry.fixture is not None
+                )
 
     def found(self, modules: frozenset[Context], own: frozenset[Context]) -> Iterator[Found]:
         """What those rest on who rest on these modules, but for what fixtures of their own have set."""

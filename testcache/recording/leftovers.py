@@ -4,9 +4,9 @@
 2. Test B begins: all places that are not as they were at first, and their fillers, are its *state*.
 3. B ends: what of that state its code mentions by name is *found* by B, and its result rests on it.
 
-A place that holds again what it held at first is in nobody's way. What a wide fixture filled is no leftover for
-the tests that use the fixture: they rest on it anyway. The inputs of A do not count for B: a later run
-compares what A leaves then with what B found (`testcache.trace`).
+A place that holds again what it held at first is in nobody's way, unless another test has put it back. What a wide
+fixture filled is no leftover for the tests that use the fixture: they rest on it anyway. The inputs of A do not count
+for B: a later run compares what A leaves then with what B found (`testcache.trace`).
 
 A number that A counts up, or a list that it adds to, depends on all tests before A. There A leaves a *step*, too,
 in a place with a `+` behind it, so that a run of A alone can be compared; the value is a fingerprint of the step
@@ -17,18 +17,16 @@ What a module counts while A imports it is a step of its own: the next time that
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from types import ModuleType
 from typing import Final
 
 from testcache.code.looks import EVERYWHERE
-from testcache.digest import of_fields
-from testcache.model import ABSENT, INSIDE, STEP, Access, Digest, Found, Kind, Leftover, NodeId
+from testcache.model import ABSENT, Access, Found, Kind, Leftover, NodeId
 from testcache.recording import anatomy
 from testcache.recording.ambience import Ambience
-from testcache.recording.anatomy import MISSING
 from testcache.recording.census import Census
 from testcache.recording.change import Change, Look
 from testcache.recording.context import Context
@@ -36,15 +34,12 @@ from testcache.recording.homes import Home, homes_of
 from testcache.recording.importing import Importing
 from testcache.recording.interiors import Interiors
 from testcache.recording.keepers import Found as Watched
-from testcache.recording.keepers import Names
 from testcache.recording.latecomers import Latecomers
 from testcache.recording.ledger import Account, Ledger
-from testcache.recording.portrait import portrait
+from testcache.recording.legacy import Legacy
 from testcache.recording.remains import Entry, Remains, is_within
 from testcache.recording.shelves import Shelves
-from testcache.recording.steps import Step, step_between
 from testcache.recording.tape import Tape
-from testcache.structs import replace
 
 _NOTHING: frozenset[Found] = frozenset()
 _NONE_LEFT: frozenset[Leftover] = frozenset()
@@ -92,14 +87,9 @@ class Leftovers:
         self._since: list[NodeId] = []
         self._test: NodeId | None = None
         self._remains = Remains()
-        self._first: Mapping[str, Entry] = {}
+        self._legacy = Legacy(self._remains, self._homes)
         self._before_tests = True
         self.importing = Importing(tape, ledger, self._census, ambience, self._remains, self._homes)
-        self._left: dict[str, Digest] = {}
-        self._steps: dict[str, Step] = {}
-        self._gone: dict[str, Access] = {}
-        self._added: set[str] = set()
-        self._imported: dict[str, frozenset[Found]] = {}
         self._within: list[str] = []
         self._latecomers = Latecomers(tape, ledger, ambience, self._remains)
         self._values: dict[object, Watched] = {}
@@ -117,7 +107,7 @@ class Leftovers:
         self._adopt([*sys.modules.values()])
         self._census.rebase()
         self._ambience.adopt()
-        self._first = dict(self._remains.entries)
+        self._legacy.first = dict(self._remains.entries)
 
     # -- a test
 
@@ -135,7 +125,7 @@ class Leftovers:
         self._test = test
         self._remains.begin()
         self._hits = self._census.hits()
-        self._left, self._gone, self._steps, self._imported = {}, {}, {}, {}
+        self._legacy.begin()
 
     def all_run(self) -> None:
         """Before the first test: none is replayed that might come upon what is noticed late."""
@@ -145,8 +135,7 @@ class Leftovers:
         """What the test left that ends now. Cost: a look of the census, and a portrait of all that it filled."""
         self.look(near=self._near)
         self._test = None
-        steps = ((place + STEP, portrait(step)) for place, step in self._steps.items())
-        return frozenset(Leftover(place, value) for place, value in (*self._left.items(), *steps)) or _NONE_LEFT
+        return self._legacy.leftovers()
 
     def settle(self, among: Collection[str] | None = None) -> None:
         """Look at functions in files that were not near: any test since all were looked at may have changed one.
@@ -166,17 +155,11 @@ class Leftovers:
 
     def access(self) -> dict[str, Access]:
         """How code comes upon what the test has left that has just ended."""
-        steps = self._remains.accesses(self._imported, ()).items()  # those of what it has imported
-        imported = {found.place: one for place, one in steps for found in self._imported[place]}
-        return self._gone | self._remains.accesses(self._left, self._added) | imported
+        return self._legacy.access()
 
     def not_stored(self, test: NodeId) -> None:
         """The test that has just ended has no trace, so nobody could ask it later what it had found itself."""
-        for place, step in self._steps.items():
-            entry, before = self._remains.entries.get(place), self._remains.before(place)
-            if entry is not None:
-                found = self._imported.get(place, _NOTHING) | {Found(test, place + STEP, portrait(step))}
-                self._remains.put(place, replace(entry, found=found.union(before.found if before else ())))
+        self._legacy.not_stored(test)
 
     @contextmanager
     def watched(self, test: NodeId) -> Iterator[None]:
@@ -206,7 +189,7 @@ class Leftovers:
                         reached.update(self._remains.all_before())
                 within = [entry for entry in reached if not entry.files or not entry.files.isdisjoint(files)]
                 if context is test:
-                    within += (entry for entry in map(self._remains.before, self._steps) if entry is not None)
+                    within += (entry for entry in map(self._remains.before, self._legacy.steps) if entry is not None)
                 context.found = _all_found(entry for entry in within if entry.fixture not in own)
             found |= context.found
         return frozenset(one for one in found if one.filler != node) or _NOTHING
@@ -280,8 +263,8 @@ class Leftovers:
             self._safely(lambda: self.importing.ends(module))
             return
         if module is not None:
-            path, steps = module.__file__ or "", self._steps
-            self._safely(lambda: self._latecomers.arrives(path, self._test, steps, self._left, self._gone))
+            path = module.__file__ or ""
+            self._safely(lambda: self._latecomers.arrives(path, self._test, self._legacy))
             self._safely(lambda: self._adopt([module]))
         file = self._within.pop()
         if not self._within:
@@ -304,16 +287,7 @@ class Leftovers:
         fixture.found = seen | (fixture.found or frozenset())
         known = self._values.pop(definition, None)
         if known is not None:
-            self._safely(lambda: self._let_go(known.names, self._census.forget(known)))
-
-    def _let_go(self, names: Names, gone: frozenset[str]) -> None:
-        """Nothing leads there any more; but where all tests run, others may use the fixture after this one, by name."""
-        entries = self._remains.entries
-        left = (place for place in self._left if place in entries and entries[place].holder in gone)
-        self._gone |= {
-            place: one._replace(names=names) for place, one in self._remains.accesses(left, self._added).items()
-        }
-        self._remains.drop(gone)
+            self._safely(lambda: self._legacy.let_go(known.names, self._census.forget(known)))
 
     def look(self, fixture: Context | None = None, importing: str = "", near: Collection[str] | None = None) -> None:
         """What has changed since the last look is the doing of the test that runs, in a wide fixture or not.
@@ -337,55 +311,12 @@ class Leftovers:
             place = change.place
             if self.overlooked and any(is_within(place, other) for other in self.overlooked):
                 continue
-            before = self._remains.entries.get(place)
-            self._remains.put(place, self._first.get(place))
-            if change.restored or change.holder in gone:
-                self._left.pop(place, None)
-                self._steps.pop(place, None)
-                continue
-            step = step_between(change.before, change.value)
-            if importing and step is not None:
-                self._remains.put(place, self._behind_import(test, importing, step, change, before))
-                continue
-            if change.added:
-                self._added.add(place)
-            met: list[object] = []
-            value = self._left[place] = self._value(change, step, met)
-            found = self._imported.get(place, _NOTHING) | {Found(test, place, value)}
-            homes = self._homes(met)
-            self._remains.put(place, Entry(found, value, change.holder, change.names, change.files, fixture, homes))
+            self._legacy.take(change, test, fixture, importing, is_gone=change.holder in gone)
         self._remains.drop(gone)
 
     def _homes(self, met: Iterable[object]) -> frozenset[Home]:
         """Where that comes from, in files of the project: code may read a constant there and run none of it."""
         return frozenset(home for home in homes_of(met) if home[0] in self._tape.loaded)
-
-    def _value(self, change: Change, step: Step | None, met: list[object]) -> Digest:
-        """The fingerprint of what the test has left in a place up to now; what that leads to is added to `met`."""
-        place = change.place
-        earlier = self._steps.pop(place, None)
-        if earlier is not None and step is not None and type(earlier) is type(step):
-            step = earlier + step  # type: ignore[operator]
-        elif place in self._left:  # something else than a step was first, or comes now
-            step = None
-        if place.endswith(INSIDE):
-            return Digest(change.value)  # type: ignore[arg-type]
-        if step is None:
-            return ABSENT if change.value is MISSING else portrait(change.value, met)
-        self._steps[place] = step
-        before = self._remains.before(place)
-        return of_fields(portrait(step, met), before.value if before is not None else ABSENT)
-
-    def _behind_import(self, test: NodeId, file: str, step: Step, change: Change, before: Entry | None) -> Entry:
-        """What a place is when a module that the test imports has made a step there."""
-        met: list[object] = []
-        found = Found(test, f"{change.place}{STEP}{file}", portrait(step, met))
-        homes = self._homes(met)
-        self._left[found.place] = found.value
-        self._imported[change.place] = self._imported.get(change.place, _NOTHING) | {found}
-        if before is None:
-            return Entry(frozenset((found,)), ABSENT, change.holder, change.names, change.files, None, homes)
-        return replace(before, found=before.found | {found}, homes=before.homes | homes)
 
     def _safely(self, act: Callable[[], None]) -> None:
         """An object that defies being looked at must not end a run."""

@@ -1,21 +1,33 @@
 """The company of a test: others that would have left it something in memory, and have not where it runs alone.
 
-A test that failed the last time, while those before it are replayed; and one that has to run because of what another
-one leaves in the value of a wide fixture, which was torn down in between.
+A test that failed the last time, while those before it are replayed; one that has to run because of what another one
+leaves in the value of a wide fixture, which was torn down in between; and one that leaves nothing, and comes upon what
+a few replayed ones had left: it may say that something is not there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Set
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
 
-from testcache.leaks import fillers_of
-from testcache.model import SHELF, Found, Hit, Miss, NodeId, Result, Trace
+from testcache.leaks import fillers_of, names_left
+from testcache.model import SHELF, Found, Hit, Kind, Miss, NodeId, Result, Trace
 from testcache.reasons import Reason
+from testcache.recording import surroundings
+from testcache.recording.ambience import slot
 from testcache.session.names import path_of
 
 if TYPE_CHECKING:
     from testcache.session.runner import Runner
+
+MOST_S: Final = 0.1
+"""Recorded seconds of other tests above which nothing is tried: most failures are real, and each of them
+would pay for running tests that are known to pass."""
+
+MOST: Final = 8
+"""Tests that run for what they may leave. All that fit into `MOST_S` were 22 a run in 50 mutants of
+markdown-it-py, and no failure needed them."""
 
 
 class Company:
@@ -43,13 +55,38 @@ class Company:
 
     def is_wanted(self, node: NodeId) -> bool:
         """Whether to see if it passes in company, too."""
-        return self.failed_before(node) or self._is_shared(node)
+        return self.failed_before(node) or self._is_shared(node) or bool(self._names)
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        """By which code comes upon what replayed tests have left."""
+        runner = self._runner
+        files = runner.warm.held.values() if runner.warm is not None else ()
+        traces = (hit for hit in runner.hits.values() if isinstance(hit, Trace))
+        return names_left(traces).union(*(file.left for file in files))
+
+    def _strangers(self, trace: Trace, before: Set[NodeId]) -> set[NodeId]:
+        """The few replayed tests before one that leaves nothing itself that have left what its code mentions."""
+        source_of = self._runner.world.source
+        blocks = (read.input.name.partition("::") for read in trace.parts[0] if read.input.kind is Kind.BLOCK)
+        sources = ((source_of(path), block) for path, _, block in blocks)
+        mentions = [source.mentions.get(block, frozenset()) for source, block in sources if source is not None]
+        kinds = frozenset(read.input.kind for read in trace.parts[0])
+        mentions.append(surroundings.asked(kinds))
+        mentions.append(frozenset(slot(read.input.name) for read in trace.parts[0] if read.input.kind is Kind.VARIABLE))
+        if trace.left or all(self._names.isdisjoint(names) for names in mentions):
+            return set()
+        hits = {other: hit for other, hit in self._hits().items() if other in before}
+        found = fillers_of(trace, hits, source_of, results=False)
+        return found if len(found) <= MOST and sum(hits[one].duration_s for one in found) <= MOST_S else set()
 
     def of(self, node: NodeId, before: Set[NodeId]) -> set[NodeId]:
         """Those of the tests before it that would have left it something; from now on they can run."""
         trace = self._runner.results[node].trace
         others = self.fillers(node) & before
-        if trace is not None and self.failed_before(node):
+        if trace is not None and not self.failed_before(node):
+            others |= self._strangers(trace, before)
+        elif trace is not None:
             hits = {other: hit for other, hit in self._hits().items() if other in before}
             others |= fillers_of(trace, hits, self._runner.world.source)
         self._load(others)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from testcache.inputs.world import World
+from testcache.leaks import names_left
 from testcache.model import ABSENT, EnvironmentKey, Input, Kind, NodeId, Read, Trace
 from testcache.recording.identity import identity
 from testcache.session.replay import are_plain, durations_of
@@ -71,7 +72,8 @@ class Indexer:
         tests = [IndexedTest(n, line, d, t.outcome, *_shown(t)) for n, line, d, t in file.tests if t is not None]
         held = numbers is not None and file.shown is not None
         reads = array("I", sorted(numbers or ())).tobytes()
-        self._files.append(IndexedFile(file.path, held, file.acts, reads, tests, file.shown or [], file.deselected))
+        shown, left = file.shown or [], sorted(names_left(traces))
+        self._files.append(IndexedFile(file.path, held, file.acts, reads, tests, shown, file.deselected, left))
 
     def keep(self, file: IndexedFile, index: Index) -> None:
         """Take a held file over from the index that this run began with."""

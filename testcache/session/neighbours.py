@@ -1,8 +1,9 @@
 """Tests that end otherwise only because the tests before them were replayed: found before that is reported.
 
 A test that failed the last time and passes now may do so because nobody has left it what made it fail. One that
-shares a wide fixture may pass, or fail, because it has got a new one. Those that would have left it something really
-run; then it does so once more, and that counts.
+shares a wide fixture may pass, or fail, because it has got a new one. One that leaves nothing itself may pass because a
+few others have left it nothing: that a list is empty, say. Those that would have left it something really run; then it
+does so once more, and that counts. Of the last kind only one that passes twice alone is tried.
 
 Of a failure nothing tells whether it is of this kind, so it is tried, in this order:
 
@@ -36,17 +37,10 @@ from _pytest.runner import runtestprotocol
 
 from testcache.model import NodeId, Result, Trace
 from testcache.reasons import Reason
+from testcache.session.company import MOST, MOST_S
 from testcache.session.names import node_id, path_of
 from testcache.session.warm import CachedItem
 from testcache.storage.index import IndexedTest
-
-MOST_S = 0.1
-"""Recorded seconds of neighbours above which nothing is tried: most failures are real, and each of them
-would pay for running tests that are known to pass."""
-
-NEAREST = 8
-"""Neighbours that run for what they may leave unseen. All that fit into `MOST_S` were 22 a run in 50 mutants of
-markdown-it-py, and no failure needed them."""
 
 _OURS = ("testcache", "runner")
 _PHASES = ("setup", "call")
@@ -149,7 +143,7 @@ class Neighbours:
         node = node_id(item)
         here = self._position.get(node, 0)
         before = [one for one in self._replayed.get(path_of(node), ()) if one.position < here]
-        far, near = before[:-NEAREST], before[-NEAREST:]
+        far, near = before[:-MOST], before[-MOST:]
         shared = {one for one in _wide(item) if not _is_of_pytest(one)}
         matter = [one for one in far if self._has_left(one.node) or not shared.isdisjoint(one.wide)] + near
         return [one.item for one in matter if one.node in self._hits and one.node not in self._ran]
@@ -219,7 +213,7 @@ class Neighbours:
         first: list[pytest.TestReport],
     ) -> list[pytest.TestReport]:
         """Find out whether the neighbours matter; the reports to show."""
-        others = self._company.with_fillers(others, NEAREST)
+        others = self._company.with_fillers(others - self._ran, MOST)
         fillers = [self._items[node] for node in sorted(others, key=self._position.__getitem__)]
         if not before and not fillers:
             return first
@@ -269,16 +263,24 @@ class Neighbours:
         common = _common(item, *company)
         item.session._setupstate.teardown_exact(common)
         result = self._company.result(node_id(item))
-        last = self._behind(company, item, nextitem, common)
         if _failed(alone):
+            last = self._behind(company, item, nextitem, common)
             if any(report.failed for report in last) or self._logged:
                 return alone
             self._needs(item, f"{len(company)} before it have left it something", last)
             return last
-        if any(report.failed for report in last):
-            return last
-        self._company.keep(result)
-        return alone
+        if _failed(self._attempt(item, common)):  # it cannot be run twice
+            self._company.keep(result)
+            return alone
+        for one in company:
+            self._ran.add(node_id(one))
+            self._attempt(one, common)
+        with self._records.recorded(item):  # in the place of its own run: it may be stored
+            last = self._attempt(item, nextitem)
+        if self._logged:
+            self._company.keep(result)
+            return alone
+        return last
 
     def _needs(self, item: pytest.Item, why: str, reports: Sequence[pytest.TestReport]) -> None:
         node = node_id(item)

@@ -89,7 +89,7 @@ class Rounds:
         gone = moved.deserted.items()
         self._take_back(items, {node: missed(runner.decisions.get(node), left) for node, left in gone})
         leaks = self._leaks.of_hits() + self._leaks.of_results(runner.imported.results)
-        self._disturb(items, leaks + moved.overtaking)
+        self._disturb(items, leaks + moved.overtaking + self._leaks.of_older(known))
         if runner.distribution.keeps_company:
             self._gather(items)
         hits = runner.hits

@@ -4,9 +4,9 @@ If nothing in it changed, every test is a hit and nothing need be imported or co
 did, it tells which test files that concerns. It is a shortcut only: whatever it does not settle is
 decided by the manifests.
 
-Format 5 (msgpack arrays): format, environment key, time in seconds, contents [(name, digest, signature)], facts
-[(kind, name, digest)], files [(path, held, acts, read numbers as packed uint32, tests, shown, deselected)], shown,
-derives; and of each test: name, line, domain, outcome, durations, reports (only if they are not three plain passes).
+Format 6 (msgpack arrays): format, environment key, time in seconds, contents [(name, digest, signature)], facts
+[(kind, name, digest)], files [(path, held, acts, read numbers as packed uint32, tests, shown, deselected, left)],
+shown, derives; and of each test: name, line, domain, outcome, durations, reports (unless they are three plain passes).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import msgspec
 
 from testcache.errors import BadRecord
 
-INDEX_FORMAT = 5
+INDEX_FORMAT = 6
 SPACE = "index"
 
 
@@ -62,6 +62,7 @@ class IndexedFile(msgspec.Struct, array_like=True, forbid_unknown_fields=True, f
             run, this one must be imported unless others have imported them all.
         shown: what its collection shows besides its tests: a skip, warnings.
         deselected: how many of its tests the command line leaves out.
+        left: the names by which code comes upon what its tests leave in memory, but for results of caches.
     """
 
     path: str
@@ -71,6 +72,7 @@ class IndexedFile(msgspec.Struct, array_like=True, forbid_unknown_fields=True, f
     tests: list[IndexedTest]
     shown: list[dict[str, Any]]
     deselected: int
+    left: list[str]
 
     def resting_on(self, reads: bytes, *, held: bool) -> IndexedFile:
         """The same file in another index."""
