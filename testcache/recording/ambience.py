@@ -10,6 +10,7 @@ from testcache.inputs.variables import Variables
 from testcache.model import EVERY, Input, Kind
 from testcache.recording import surroundings
 from testcache.recording.anatomy import MISSING
+from testcache.recording.bearers import Bearers
 from testcache.recording.borrowed import Borrowed
 from testcache.recording.change import Change
 from testcache.recording.dials import SETTERS
@@ -25,7 +26,11 @@ def slot(name: str) -> str:
 
 
 class Ambience:
-    """Compares that with what it was; values of variables are only known by keyed digests."""
+    """Compares that with what it was; values of variables are only known by keyed digests.
+
+    Attributes:
+        bearers: objects of the test runner.
+    """
 
     def __init__(self, variables: Variables, name: Callable[[str], str], is_project: Callable[[str], bool]) -> None:
         """Begin; `name` gives the stored name of a path, `is_project` says whether a file is the project's own."""
@@ -33,6 +38,7 @@ class Ambience:
         self._surroundings = Surroundings(name)
         self._borrowed = Borrowed(is_project)
         self._has_borrowed = False
+        self.bearers = Bearers()
         self._base = self._last = _environment()
 
     def adopt(self) -> None:
@@ -65,6 +71,7 @@ class Ambience:
             yield Change(
                 surroundings.HOLDER, surroundings.slot(path), before, value, _ALL, frozenset(), restored, False
             )
+        yield from self.bearers.changes()
         now, last = _environment(), self._last
         if now == last:
             return

@@ -39,7 +39,7 @@ class _Loan(Struct, eq=False):
     last: object
 
     def look(self) -> object:
-        return _content(self.held) if self.slot is WHOLE else dict.get(self.held, self.slot, MISSING)
+        return content(self.held) if self.slot is WHOLE else dict.get(self.held, self.slot, MISSING)
 
 
 class Borrowed:
@@ -134,7 +134,7 @@ class Borrowed:
             if thing is MISSING:
                 return None
         if whole or item:
-            if _content(thing) is None or (item and not issubclass(type(thing), dict)):
+            if content(thing) is None or (item and not issubclass(type(thing), dict)):
                 return _NOT_OURS
             return thing, WHOLE if whole else key
         held = _namespace(thing)
@@ -148,7 +148,7 @@ def _namespace(thing: Any) -> dict[str, Any] | None:
     return anatomy.class_dict(thing) if issubclass(type(thing), type) else anatomy.dict_of(thing)
 
 
-def _content(thing: Any) -> tuple[object, ...] | None:
+def content(thing: Any) -> tuple[object, ...] | None:
     """The elements of a container, or keys and values; None if it is none, or too large."""
     if issubclass(type(thing), dict):
         return tuple(anatomy.items(thing)) if dict.__len__(thing) <= _MOST else None

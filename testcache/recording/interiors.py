@@ -53,6 +53,7 @@ class Interiors:
 
     Attributes:
         adopting: whether what enters now was there at first.
+        mentioned: all names that code of the project mentions, as it is loaded.
 
     Args:
         is_library: whether a module, by its name, is a library's.
@@ -62,7 +63,7 @@ class Interiors:
     def __init__(self, is_library: Callable[[str], bool], *, by_content: bool = False) -> None:
         self._by_content = by_content
         self.adopting = False
-        self._mentioned: set[str] = set()
+        self.mentioned: set[str] = set()
         self._passed_over: set[str] = set()
         self._is_library = is_library
         self._libraries: dict[int, tuple[type, bool]] = {}
@@ -80,7 +81,7 @@ class Interiors:
         """The place of the interior to which a slot belongs; "" if it is a place of its own."""
         if keeper.inside:
             return keeper.inside
-        is_inner = keeper.library and keeper.kind in _OF_NAMES and slot not in self._mentioned
+        is_inner = keeper.library and keeper.kind in _OF_NAMES and slot not in self.mentioned
         return keeper.place + INSIDE if is_inner else ""
 
     def way(self, keeper: Keeper, slot: Any) -> tuple[str, Names]:
@@ -90,7 +91,7 @@ class Interiors:
 
     def _names_of(self, keeper: Keeper, slot: Any) -> Names:
         """Names that nobody mentions lead nobody anywhere, for as long as that is so; a library has thousands."""
-        if not keeper.kind.named or slot in self._mentioned:
+        if not keeper.kind.named or slot in self.mentioned:
             return keeper.names_of(slot)
         self._passed_over.add(slot)
         return keeper.names
@@ -99,12 +100,12 @@ class Interiors:
         """Code that is loaded mentions these names; those are returned that have been passed over until now."""
         late = self._passed_over & names
         self._passed_over -= late
-        self._mentioned |= names
+        self.mentioned |= names
         return frozenset(late)
 
     def tells_apart(self, keeper: Keeper, slot: Any, *values: object) -> bool:
         """Whether a slot of an interior is one that the project sets or reads by a roundabout way."""
-        is_named = type(slot) is str and slot in self._mentioned and not keeper.late
+        is_named = type(slot) is str and slot in self.mentioned and not keeper.late
         return is_named and all(value is MISSING or type(value) in ATOMS for value in values)
 
     def is_library(self, kind: type) -> bool:

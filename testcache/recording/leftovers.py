@@ -17,7 +17,7 @@ What a module counts while A imports it is a step of its own: the next time that
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from types import ModuleType
@@ -27,6 +27,7 @@ from testcache.code.looks import EVERYWHERE
 from testcache.model import ABSENT, Access, Found, Kind, Leftover, NodeId
 from testcache.recording import anatomy
 from testcache.recording.ambience import Ambience
+from testcache.recording.bearers import Bearer
 from testcache.recording.census import Census
 from testcache.recording.change import Change, Look
 from testcache.recording.context import Context
@@ -77,6 +78,7 @@ class Leftovers:
         self._ledger = ledger
         self._interiors = Interiors(self._is_library, by_content=by_content)
         self._census = Census(tape.place_name, is_project, self._interiors)
+        ambience.bearers.words = self._interiors.mentioned
         self._is_project = is_project
         self._read: set[str] = set()
         self.overlooked: frozenset[str] = frozenset()
@@ -111,8 +113,8 @@ class Leftovers:
 
     # -- a test
 
-    def begin(self, test: NodeId, file: str = "") -> None:
-        """A test of a file begins."""
+    def begin(self, test: NodeId, file: str = "", bearers: Sequence[Bearer] = ()) -> None:
+        """A test of a file begins; `bearers` are objects of the test runner that its code may reach."""
         if self._before_tests:
             self._before_tests = False
             self._safely(self._rebase)
@@ -123,6 +125,7 @@ class Leftovers:
             self._file, self._near = file, near
         self._since.append(test)
         self._test = test
+        self._ambience.bearers.carry(bearers)
         self._remains.begin()
         self._hits = self._census.hits()
         self._legacy.begin()

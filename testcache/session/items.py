@@ -165,6 +165,11 @@ class ItemInputs:
         return None
 
 
+def bearers_of(item: pytest.Item) -> list[tuple[str, object]]:
+    """The objects of pytest that a test shares with others: code may set attributes on them."""
+    return [("config", item.config), *((node.nodeid or "session", node) for node in item.listchain()[:-1])]
+
+
 def _wrapped(function: Any) -> Iterator[Any]:
     seen = 0
     while function is not None and seen < 20:

@@ -22,7 +22,7 @@ from testcache.session.bookkeeping import bookkeeping
 from testcache.session.charges import Charges
 from testcache.session.gates import Gates
 from testcache.session.indexing import Collected
-from testcache.session.items import ItemInputs
+from testcache.session.items import ItemInputs, bearers_of
 from testcache.session.names import node_id, path_of
 from testcache.session.options import Options
 from testcache.session.outcome import Attempt
@@ -122,7 +122,7 @@ class Recording:
         self._attempts[node] = Attempt()
         context.links.update(self.charges.collected(item))
         self.inputs.charge(item, context)
-        self.observer.leftovers.begin(node, str(item.path))
+        self.observer.leftovers.begin(node, str(item.path), bearers_of(item))
         with self.tape.charge(context):
             context.places |= self.observer.running()
             yield
