@@ -30,12 +30,13 @@ class Ambience:
 
     Attributes:
         bearers: objects of the test runner.
+        surroundings: the state of the process.
     """
 
     def __init__(self, variables: Variables, name: Callable[[str], str], is_project: Callable[[str], bool]) -> None:
         """Begin; `name` gives the stored name of a path, `is_project` says whether a file is the project's own."""
         self._variables = variables
-        self._surroundings = Surroundings(name)
+        self.surroundings = Surroundings(name)
         self._borrowed = Borrowed(is_project)
         self._has_borrowed = False
         self.bearers = Bearers()
@@ -43,7 +44,7 @@ class Ambience:
 
     def adopt(self) -> None:
         """Take all for what it is before all tests."""
-        self._surroundings.adopt()
+        self.surroundings.adopt()
         self._borrowed.adopt()
         self._base = self._last = _environment()
 
@@ -51,21 +52,21 @@ class Ambience:
         """A file is about to be executed: what it may set is watched from now on. Cost: 0.1 us a function."""
         for words in code.mentions.values():
             if not words.isdisjoint(SETTERS):
-                self._surroundings.hear(words)
+                self.surroundings.hear(words)
         if code.borrowed:
             self._borrowed.hear(code.borrowed)
 
     def asked(self, reads: Collection[Input]) -> Iterator[str]:
         """The names by which those come upon what has changed here who have these reads. Cost: 0.1 us a read."""
         yield from (EVERY if "*" in name else slot(name) for kind, name in reads if kind is Kind.VARIABLE)
-        if self._surroundings.differ:
+        if self.surroundings.differ:
             yield from surroundings.asked({kind for kind, _ in reads})
         if self._has_borrowed:
             yield EVERYBODY
 
     def changes(self) -> Iterator[Change]:
         """What has changed since the last look. Cost: 4 us."""
-        yield from self._surroundings.changes()
+        yield from self.surroundings.changes()
         for path, before, value, restored in self._borrowed.changes():
             self._has_borrowed = True
             yield Change(

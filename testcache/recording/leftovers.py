@@ -140,6 +140,10 @@ class Leftovers:
         self._test = None
         return self._legacy.leftovers()
 
+    def files_loaded(self) -> None:
+        """Test files have been imported between two tests: that their folders are searched is nobody's doing."""
+        self._ambience.surroundings.searched()
+
     def settle(self, among: Collection[str] | None = None) -> None:
         """Look at functions in files that were not near: any test since all were looked at may have changed one.
 

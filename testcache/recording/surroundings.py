@@ -82,6 +82,7 @@ class Surroundings:
         self._name = name
         self.differ = False
         self._readers = dict(_READERS)
+        self._searched = frozenset(_path())
         self._last: tuple[Any, ...] = (None,) * len(_READERS)
         self._base = self._last = self._now()
 
@@ -95,7 +96,12 @@ class Surroundings:
 
     def adopt(self) -> None:
         """Take the state for what it is before all tests."""
+        self._searched = frozenset(_path())
         self._base = self._last = self._now()
+
+    def searched(self) -> None:
+        """Pytest has imported test files, late: to `sys.path` it adds their folders, as it does before all tests."""
+        self._searched |= {*_path()}
 
     def changes(self) -> Iterator[Change]:
         """What has changed since the last look. Cost: 2 us, and those of the dials."""
@@ -115,7 +121,13 @@ class Surroundings:
         now = [read() for read in self._readers.values()]
         if now[_LOGGING] is None:
             now[_LOGGING] = self._last[_LOGGING]
+        now[_PATH] = self._added(now[_PATH])
         return tuple(now)
+
+    def _added(self, path: tuple[str, ...]) -> tuple[str, ...]:
+        """What has come to the search path, and gone from it; pytest may put a folder first that was there already."""
+        gone = (f"-{self._name(folder)}" for folder in sorted(self._searched.difference(path)))
+        return (*dict.fromkeys(folder for folder in path if folder not in self._searched), *gone)
 
     def _told(self, value: Any) -> object:
         """A value as it is on another machine, too."""
@@ -172,4 +184,5 @@ _READERS: Final[dict[str, Callable[[], Any]]] = {
     "socket": _timeout,
 }
 _LOGGING: Final = [*_READERS].index("logging")
+_PATH: Final = [*_READERS].index("path")
 _STATES: Final = (*_READERS, *DIALS)
