@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from operator import is_
 from types import FunctionType, ModuleType
 from typing import Any, Final
 
@@ -54,6 +55,7 @@ class Borrowed:
         self._heard: set[str] = set()
         self._missing: dict[str, bool] = {}
         self._loans: list[_Loan] = []
+        self._loaded = 0
 
     def hear(self, paths: Iterable[str]) -> None:
         """A file is about to be executed that sets these."""
@@ -74,11 +76,11 @@ class Borrowed:
 
         Cost: 0.1 us a place, and 10 ns an element.
         """
-        if self._missing:
+        if self._missing and len(sys.modules) != self._loaded:
             yield from self._find(new=True)
         for loan in self._loans:
             now, before = loan.look(), loan.last
-            if now is not before and not same(now, before):
+            if now is not before and not _are_one(now, before) and not same(now, before):
                 loan.last = now
                 # a set has another order in each process
                 shown = frozenset(loan.held) if loan.slot is WHOLE and issubclass(type(loan.held), set) else now
@@ -91,6 +93,7 @@ class Borrowed:
         the library's own making.
         """
         changed = []
+        self._loaded = len(sys.modules)
         for path, by_import in [*self._missing.items()]:
             found = self._resolve(path)
             if found is None:
@@ -149,13 +152,20 @@ def _namespace(thing: Any) -> dict[str, Any] | None:
 
 
 def content(thing: Any) -> tuple[object, ...] | None:
-    """The elements of a container, or keys and values; None if it is none, or too large."""
+    """The elements of a container, or keys and then values; None if it is none, or too large."""
     if issubclass(type(thing), dict):
-        return tuple(anatomy.items(thing)) if dict.__len__(thing) <= _MOST else None
+        return (*dict.keys(thing), *dict.values(thing)) if dict.__len__(thing) <= _MOST else None
     if issubclass(type(thing), (list, set)):
         found = anatomy.content(thing)
         return found if found is not None and len(found) <= _MOST else None
     return None
+
+
+def _are_one(now: object, before: object) -> bool:
+    """Whether two contents are of the very same objects. Cost: 15 ns an element."""
+    if type(now) is not tuple or type(before) is not tuple or len(now) != len(before):
+        return False
+    return all(map(is_, now, before))
 
 
 def _is_original(loan: _Loan) -> bool:

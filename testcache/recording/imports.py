@@ -232,8 +232,7 @@ class Imports:
 
     def _absent_submodule(self, context: Context, full: str, part: str) -> None:
         """`from package import name` where that is neither: a submodule of that name may appear later."""
-        held = getattr(sys.modules.get(full), "__dict__", {})
-        if "__path__" in held and part not in held:
+        if part not in (held := getattr(sys.modules.get(full), "__dict__", {})) and "__path__" in held:
             self._note_location(context, f"{full}.{part}")
 
     def _import_module(self, original: Callable[..., ModuleType]) -> Callable[..., ModuleType]:
