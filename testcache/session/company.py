@@ -11,8 +11,9 @@ from collections.abc import Callable, Collection, Mapping, Set
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from testcache.leaks import fillers_of, names_left
+from testcache.leaks import fillers_of, left_by, names_left
 from testcache.model import SHELF, Found, Hit, Kind, Miss, NodeId, Result, Trace
+from testcache.readers import Readers
 from testcache.reasons import Reason
 from testcache.recording import surroundings
 from testcache.recording.ambience import slot
@@ -65,30 +66,40 @@ class Company:
         traces = (hit for hit in runner.hits.values() if isinstance(hit, Trace))
         return names_left(traces).union(*(file.left for file in files))
 
-    def _strangers(self, trace: Trace, before: Set[NodeId]) -> set[NodeId]:
+    @cached_property
+    def _readers(self) -> tuple[Readers, Mapping[NodeId, Trace]]:
+        """Who comes upon what replayed tests had left, and these, as they were when that was first asked."""
+        hits = self._hits()
+        return Readers(left_by(hits, results=False), self._runner.world.source), hits
+
+    def _strangers(self, trace: Trace, is_before: Callable[[NodeId], bool]) -> set[NodeId]:
         """The few replayed tests before one that leaves nothing itself that have left what its code mentions."""
-        source_of = self._runner.world.source
-        blocks = (read.input.name.partition("::") for read in trace.parts[0] if read.input.kind is Kind.BLOCK)
-        sources = ((source_of(path), block) for path, _, block in blocks)
-        mentions = [source.mentions.get(block, frozenset()) for source, block in sources if source is not None]
-        kinds = frozenset(read.input.kind for read in trace.parts[0])
-        mentions.append(surroundings.asked(kinds))
-        mentions.append(frozenset(slot(read.input.name) for read in trace.parts[0] if read.input.kind is Kind.VARIABLE))
-        if trace.left or all(self._names.isdisjoint(names) for names in mentions):
+        if trace.left or not self._mentions_some(trace):
             return set()
-        hits = {other: hit for other, hit in self._hits().items() if other in before}
-        found = fillers_of(trace, hits, source_of, results=False)
+        readers, hits = self._readers
+        found = {one for one in fillers_of(trace, readers) if one in self._runner.hits and is_before(one)}
         return found if len(found) <= MOST and sum(hits[one].duration_s for one in found) <= MOST_S else set()
 
-    def of(self, node: NodeId, before: Set[NodeId]) -> set[NodeId]:
+    def _mentions_some(self, trace: Trace) -> bool:
+        """Whether the code of a test mentions a name of what replayed ones had left; else their traces are not read."""
+        reads = [read.input for read in trace.parts[0]]
+        asked = surroundings.asked({kind for kind, _ in reads})
+        if not self._names.isdisjoint(asked.union(slot(name) for kind, name in reads if kind is Kind.VARIABLE)):
+            return True
+        blocks = (name.partition("::") for kind, name in reads if kind is Kind.BLOCK)
+        sources = ((self._runner.world.source(path), block) for path, _, block in blocks)
+        mentions = (source.mentions.get(block, frozenset()) for source, block in sources if source is not None)
+        return any(not self._names.isdisjoint(names) for names in mentions)
+
+    def of(self, node: NodeId, is_before: Callable[[NodeId], bool]) -> set[NodeId]:
         """Those of the tests before it that would have left it something; from now on they can run."""
         trace = self._runner.results[node].trace
-        others = self.fillers(node) & before
+        others = set(filter(is_before, self.fillers(node)))
         if trace is not None and not self.failed_before(node):
-            others |= self._strangers(trace, before)
+            others |= self._strangers(trace, is_before)
         elif trace is not None:
-            hits = {other: hit for other, hit in self._hits().items() if other in before}
-            others |= fillers_of(trace, hits, self._runner.world.source)
+            hits = {other: hit for other, hit in self._hits().items() if is_before(other)}
+            others |= fillers_of(trace, Readers(left_by(hits), self._runner.world.source))
         self._load(others)
         return others
 

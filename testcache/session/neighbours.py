@@ -59,7 +59,7 @@ class Company(Protocol):
     def fillers(self, node: NodeId) -> set[NodeId]:
         """Those who would have left it something in a wide fixture that was torn down, perhaps."""
 
-    def of(self, node: NodeId, before: Set[NodeId]) -> set[NodeId]:
+    def of(self, node: NodeId, is_before: Callable[[NodeId], bool]) -> set[NodeId]:
         """Those of the tests before it that would have left it something; from now on they can run."""
 
     def found(self, node: NodeId) -> set[NodeId]:
@@ -254,7 +254,7 @@ class Neighbours:
     ) -> list[pytest.TestReport]:
         """Find out whether a test passes behind those that were replayed, too; the reports to show."""
         here = self._position.get(node_id(item), 0)
-        others = self._company.of(node_id(item), {n for n, position in self._position.items() if position < here})
+        others = self._company.of(node_id(item), lambda node: self._position.get(node, here) < here)
         again = self._ran - self._company.fillers(node_id(item))  # what these leave goes with a fixture
         company = [self._items[n] for n in sorted(others - again, key=self._position.__getitem__)]
         if not company:
