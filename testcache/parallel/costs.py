@@ -12,9 +12,9 @@ were not needed cost about a second, a long run on one core costs minutes."""
 
 
 def median(values: Iterable[float]) -> float:
-    """The one in the middle, the greater one of two; not that of `statistics`, as a file of a project may be called."""
+    """The one in the middle, or the mean of both; not that of `statistics`, as a file of a project may be called."""
     ranked = sorted(values)
-    return ranked[len(ranked) // 2]
+    return (ranked[(len(ranked) - 1) // 2] + ranked[len(ranked) // 2]) / 2
 
 
 class Costs:
