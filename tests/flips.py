@@ -190,6 +190,23 @@ FLIPS = {
         "import importlib.util\nHAS = importlib.util.find_spec('late') is not None\ndef test_it(): assert not HAS\n",
         edit=writes("late.py", ""),
     ),
+    "a variable for a part of a setting": Flip(
+        "import os\nFOUND = {'db': 'a'}\nfor key, value in os.environ.items():\n"
+        "    if '__' in key and key.lower().split('__')[0] in FOUND: FOUND['db'] = value\n"
+        "def test_it(): assert FOUND == {'db': 'a'}\n",
+        then={"DB__HOST": "b"},
+    ),
+    "a variable in a list in a text": Flip(
+        HERE + "def test_it():\n    env = dict(os.environ)\n"
+        "    assert not any(map(env.get, 'SHOP PORT TIME'.split()))\n",
+        then={"PORT": "80"},
+    ),
+    "a variable that a data file names": Flip(
+        HERE + "def test_it():\n    env = dict(os.environ)\n"
+        "    assert not any(map(env.get, open(HERE + '/needed.txt').read().split()))\n",
+        files={"needed.txt": "SHOP_URL\nSHOP_PORT\n"},
+        then={"SHOP_PORT": "80"},
+    ),
     "a module in a folder that a package adds to its own": Flip(
         "import importlib\ndef test_it():\n"
         "    try: found = importlib.import_module('pack.later')\n    except ImportError: found = None\n"

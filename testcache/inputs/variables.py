@@ -61,11 +61,12 @@ class Variables:
     def _all(self, pattern: str) -> str | None:
         """The variables that a pattern means, and their values; None if there is none."""
         word = pattern.strip("*")
+        anywhere = pattern.startswith("*") and pattern.endswith("*")
         found = []
         for name in sorted(self._start):
             plain = name.casefold()
             fits = plain.startswith(word) if pattern.endswith("*") else plain == word or plain.endswith(f"_{word}")
-            if fits and Variables.counts(self, name):
+            if (fits or (anywhere and word in plain)) and Variables.counts(self, name):
                 found.append(f"{name}={self._start[name]}")
         return "\0".join(found) if found else None
 

@@ -6,8 +6,8 @@ Patterns are stored in clear, and what code has at hand may be a secret: a text 
 variable, and one that is not written in the code only if it is a prefix in capitals, or if there is such a variable.
 Who keeps a copy may look it up anywhere, later on: there the names count that stand in quotes in any file of the
 project below, and those that a data file marks as to be filled in (`${SHOP_PORT}`).
-Does not see: names put together from pieces, other names in data files, and in small letters without a `_`, unless
-something is looked up by them.
+Does not see: names put together from pieces, names in data files in small letters, and in code in small letters
+without a `_`, unless something is looked up by them.
 """
 
 from __future__ import annotations
@@ -33,6 +33,14 @@ _QUOTED: Final = re.compile(r"""(?<!\w)[rRfFuU]?(["'])([A-Za-z][A-Za-z0-9_-]{1,7
 _LOOKED_UP: Final = re.compile(
     r"""(?:\[|\.get\(|\.pop\(|\.setdefault\(|\bgetenv\()\s*["'](\w{2,80})["']|["'](\w{2,80})["']\s+(?:not\s+)?in\b"""
 )
+_LISTED: Final = re.compile(r"""["']([A-Z][A-Z0-9_]+(?:[\s,;|]+[A-Z][A-Z0-9_]+)+)["']""")
+_CAPITALS: Final = re.compile(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]*[A-Z0-9]\b")
+_MOST_NAMES: Final = 200
+"""Names in capitals in one data file: more of them are data."""
+
+_SEPARATOR: Final = "__"
+"""Stands between the parts of a name: `DB__HOST` for a setting within one."""
+
 _FILLED_IN: Final = re.compile(r"(?:\$\{?|\{\{?[ \t]*(?:\w+\.)?|%\()([A-Z][A-Z0-9_]{1,79})\b")
 
 
@@ -57,6 +65,8 @@ def patterns(frame: FrameType | None, is_own: Callable[[str], bool], variables: 
         fields = (name for value in values for name in _fields(value if issubclass(type(value), type) else type(value)))
         for name in map(str.casefold, fields):
             found.update((f"*{name}", f"{name}__*"))  # its own fields are called `DB__HOST`
+        if _SEPARATOR in code.co_consts:
+            found.add(f"*{_SEPARATOR}*")
         written = (word for value in code.co_consts for text in _texts(value) for word in _words(text))
         found.update(chain.from_iterable(_of(word) for word in written if word.isupper() or "_" in word))
         for word in (word for value in values for text in _texts(value) for word in _words(text)):
@@ -78,6 +88,8 @@ def names_in_code(text: str) -> frozenset[str]:
             found.add(f"{word.casefold()}*")
         elif word.isupper() or "_" in word:
             found.update((word, word.upper()))
+    for match in _LISTED.finditer(text):
+        found.update(_WORD.findall(match[1]))
     for match in _LOOKED_UP.finditer(text):
         word = match[1] or match[2]
         found.update((word, word.upper()))
@@ -85,8 +97,9 @@ def names_in_code(text: str) -> frozenset[str]:
 
 
 def names_in_data(text: str) -> frozenset[str]:
-    """The names of variables that a data file has to be filled in with."""
-    return frozenset(_FILLED_IN.findall(text))
+    """The names of variables that a data file has to be filled in with, or lists: `SHOP_URL`."""
+    listed = frozenset(_CAPITALS.findall(text))
+    return frozenset(_FILLED_IN.findall(text)).union(listed if len(listed) <= _MOST_NAMES else ())
 
 
 def _texts(value: Any) -> Iterator[str]:
