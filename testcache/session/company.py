@@ -73,8 +73,8 @@ class Company:
         return Readers(left_by(hits, results=False), self._runner.world.source), hits
 
     def _strangers(self, trace: Trace, is_before: Callable[[NodeId], bool]) -> set[NodeId]:
-        """The few replayed tests before one that leaves nothing itself that have left what its code mentions."""
-        if trace.left or not self._mentions_some(trace):
+        """The few replayed tests before a short one that leaves nothing that have left what its code mentions."""
+        if trace.left or trace.duration_s > MOST_S or not self._mentions_some(trace):
             return set()
         readers, hits = self._readers
         found = {one for one in fillers_of(trace, readers) if one in self._runner.hits and is_before(one)}
