@@ -2,7 +2,8 @@
 
 A project that does that says so in its code (`testcache.code.borrowed`); just these places are looked at after each
 test. Who knows what in a library depends on them: everybody comes upon what has changed there.
-Does not see: what a library sets by itself, and what code sets whose file does not import what it sets it in.
+Does not see: what a library sets by itself, what code sets whose file does not import what it sets it in, and items of
+a table whose keys are worked out.
 """
 
 from __future__ import annotations
@@ -137,7 +138,9 @@ class Borrowed:
             if thing is MISSING:
                 return None
         if whole or item:
-            if content(thing) is None or (item and not issubclass(type(thing), dict)):
+            # A table that is filled under keys that are worked out is a memo: attrs adds each class that it makes to
+            # `linecache.cache`. Everybody would rest on all of it.
+            if content(thing) is None or bool(item) != issubclass(type(thing), dict):
                 return _NOT_OURS
             return thing, WHOLE if whole else key
         held = _namespace(thing)
