@@ -123,3 +123,11 @@ def test_what_is_the_projects_own_is_watched_elsewhere(lib: types.ModuleType) ->
     borrowed.hear(["lib_of_others.MODE"])
     lib.__dict__["MODE"] = 1
     assert [*borrowed.changes()] == []
+
+
+def test_a_table_with_keys_that_are_worked_out_is_a_memo(lib: types.ModuleType) -> None:
+    """Such as `linecache.cache`, to which attrs adds each class that it makes: everybody would rest on all of it."""
+    borrowed = Borrowed(lambda _: False)
+    borrowed.hear(["lib_of_others.TABLE[]"])
+    lib.TABLE["made"] = 1
+    assert [*borrowed.changes()] == []
