@@ -31,6 +31,10 @@ _MOST: Final = 1000
 """Elements of a container that is compared after each test: 20 us."""
 
 
+_Change = tuple[str, object, object, bool]
+"""A path, what was there, what is there now, and whether that is as at first."""
+
+
 class _Loan(Struct, eq=False):
     """One place: an attribute, an item or all of a container, as it was at first and at the last look."""
 
@@ -56,29 +60,37 @@ class Borrowed:
         self._heard: set[str] = set()
         self._missing: dict[str, bool] = {}
         self._loans: list[_Loan] = []
+        self._news: list[_Change] = []
         self._loaded = 0
 
     def hear(self, paths: Iterable[str]) -> None:
-        """A file is about to be executed that sets these."""
+        """A file is about to be executed that sets these: what another one that imports it has set is not its doing."""
+        self._look_again()
         for marked in paths:
             path = marked.removeprefix(BY_IMPORT)
             if path not in self._heard and path not in _ELSEWHERE:
                 self._heard.add(path)
                 self._missing[path] = marked != path
-        self._find()
+        self._find(new=False)
+
+    def _look_again(self) -> None:
+        """Look for what was not there, if anything was loaded since."""
+        if self._missing and len(sys.modules) != self._loaded:
+            self._news += self._find(new=True)
 
     def adopt(self) -> None:
         """Take all for what it is before all tests."""
         for loan in self._loans:
             loan.base = loan.last = loan.look()
 
-    def changes(self) -> Iterator[tuple[str, object, object, bool]]:
+    def changes(self) -> Iterator[_Change]:
         """The path of each place that has changed since the last look, what was there, and is, and whether as at first.
 
         Cost: 0.1 us a place, and 10 ns an element.
         """
-        if self._missing and len(sys.modules) != self._loaded:
-            yield from self._find(new=True)
+        self._look_again()
+        news, self._news = self._news, []
+        yield from news
         for loan in self._loans:
             now, before = loan.look(), loan.last
             if now is not before and not _are_one(now, before) and not same(now, before):
@@ -87,13 +99,13 @@ class Borrowed:
                 shown = frozenset(loan.held) if loan.slot is WHOLE and issubclass(type(loan.held), set) else now
                 yield loan.path, before, shown, same(now, loan.base)
 
-    def _find(self, *, new: bool = False) -> list[tuple[str, object, object, bool]]:
+    def _find(self, *, new: bool) -> list[_Change]:
         """Look for the places of modules that are loaded by now.
 
         With `new`, what is found has been loaded by whoever may have set it at once: it has changed, unless it is of
         the library's own making.
         """
-        changed = []
+        changed: list[_Change] = []
         self._loaded = len(sys.modules)
         for path, by_import in [*self._missing.items()]:
             found = self._resolve(path)

@@ -27,7 +27,6 @@ _OF_A_DIALECT: Final = (
     "delimiter", "doublequote", "escapechar", "lineterminator", "quotechar", "quoting", "skipinitialspace", "strict",
 )  # fmt: skip
 
-
 _STANDARD: Final = frozenset(vars(builtins))
 """What is there when this is imported."""
 

@@ -80,7 +80,7 @@ class Environ:
         @unseen
         def assign(environ: Any, key: Any, *value: Any) -> None:
             __tracebackhide__ = True
-            if not value:  # to delete what is not there is an error
+            if not value and identity(key) not in self._given:  # to delete what is not there is an error
                 self._read(key)
             with aside:
                 original(environ, key, *value)

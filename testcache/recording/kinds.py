@@ -170,7 +170,7 @@ def _bytes(thing: Any) -> dict[Any, object]:
 
 
 def _remaining(owner: Any) -> dict[Any, object]:
-    """How much is left of an iterator of the interpreter, and what it goes through."""
+    """How much is left of an iterator of the interpreter; what it goes through is watched by itself."""
     return {WHOLE: length_hint(owner)}
 
 

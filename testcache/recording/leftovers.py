@@ -126,6 +126,8 @@ class Leftovers:
         self._since.append(test)
         self._test = test
         self._ambience.bearers.carry(bearers)
+        if file:
+            self._ambience.surroundings.collected(file)
         self._remains.begin()
         self._hits = self._census.hits()
         self._legacy.begin()
@@ -140,9 +142,9 @@ class Leftovers:
         self._test = None
         return self._legacy.leftovers()
 
-    def files_loaded(self) -> None:
+    def files_loaded(self, files: Iterable[str]) -> None:
         """Test files have been imported between two tests: that their folders are searched is nobody's doing."""
-        self._ambience.surroundings.searched()
+        self._ambience.surroundings.loaded(files)
 
     def settle(self, among: Collection[str] | None = None) -> None:
         """Look at functions in files that were not near: any test since all were looked at may have changed one.

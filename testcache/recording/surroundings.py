@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import _locale
 import sys
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Set
 from os import getcwd  # as it is before it is watched
-from os.path import isabs
+from os.path import dirname, isabs, isfile, join
 from typing import Any, Final
 
 from testcache.model import Kind
@@ -82,7 +82,7 @@ class Surroundings:
         self._name = name
         self.differ = False
         self._readers = dict(_READERS)
-        self._searched = frozenset(_path())
+        self._homes: dict[str, str] = {}
         self._last: tuple[Any, ...] = (None,) * len(_READERS)
         self._base = self._last = self._now()
 
@@ -96,12 +96,26 @@ class Surroundings:
 
     def adopt(self) -> None:
         """Take the state for what it is before all tests."""
-        self._searched = frozenset(_path())
         self._base = self._last = self._now()
 
-    def searched(self) -> None:
-        """Pytest has imported test files, late: to `sys.path` it adds their folders, as it does before all tests."""
-        self._searched |= {*_path()}
+    def collected(self, file: str) -> None:
+        """A test file of which tests are to run: pytest puts its folder, or that of its package, first in `sys.path`.
+
+        It may do so again when the first test of a package is set up: that is nobody's doing.
+        """
+        folder = dirname(file)
+        if folder not in self._homes:
+            self._homes[folder] = _home_of(folder)
+
+    def loaded(self, files: Iterable[str]) -> None:
+        """Pytest has imported these, late: their folders are in `sys.path` as if that had been before all tests."""
+        for file in files:
+            self.collected(file)
+        known = self._last[_PATH]
+        added = tuple(folder for folder in _path() if folder in self._homes.values() and folder not in known)
+        self._base, self._last = (
+            (*state[:_PATH], added + state[_PATH], *state[_PATH + 1 :]) for state in (self._base, self._last)
+        )
 
     def changes(self) -> Iterator[Change]:
         """What has changed since the last look. Cost: 2 us, and those of the dials."""
@@ -111,6 +125,8 @@ class Surroundings:
         self._last = now
         self.differ = True
         for state, value, before, base in zip(self._readers, now, last, self._base, strict=True):
+            if state == "path":
+                value, before, base = map(self._ordered, (value, before, base))  # noqa: PLW2901
             if value != before:
                 place = slot(state)
                 names = _ASKED.get(state, frozenset()) | {place}
@@ -121,19 +137,26 @@ class Surroundings:
         now = [read() for read in self._readers.values()]
         if now[_LOGGING] is None:
             now[_LOGGING] = self._last[_LOGGING]
-        now[_PATH] = self._added(now[_PATH])
         return tuple(now)
 
-    def _added(self, path: tuple[str, ...]) -> tuple[str, ...]:
-        """What has come to the search path, and gone from it; pytest may put a folder first that was there already."""
-        gone = (f"-{self._name(folder)}" for folder in sorted(self._searched.difference(path)))
-        return (*dict.fromkeys(folder for folder in path if folder not in self._searched), *gone)
+    def _ordered(self, path: tuple[str, ...]) -> tuple[str, ...]:
+        """The search path, with the folders of test files behind all others: pytest moves them to the front."""
+        homes = {*self._homes.values()}
+        each = dict.fromkeys(path)
+        return (*(one for one in each if one not in homes), *sorted(one for one in each if one in homes))
 
     def _told(self, value: Any) -> object:
         """A value as it is on another machine, too."""
         if isinstance(value, tuple) and all(type(part) is str for part in value):
             return ":".join(self._name(part) if isabs(part) else part for part in value)
         return value
+
+
+def _home_of(folder: str) -> str:
+    """The folder that pytest searches for the test files in another one: the one above their package."""
+    while isfile(join(folder, "__init__.py")) and dirname(folder) != folder:
+        folder = dirname(folder)
+    return folder
 
 
 def _cwd() -> tuple[str, ...]:

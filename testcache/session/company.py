@@ -83,7 +83,7 @@ class Company:
     def _mentions_some(self, trace: Trace) -> bool:
         """Whether the code of a test mentions a name of what replayed ones had left; else their traces are not read."""
         reads = [read.input for read in trace.parts[0]]
-        asked = surroundings.asked({kind for kind, _ in reads})
+        asked = surroundings.asked({kind for kind, _ in reads}) | {surroundings.EVERYBODY}
         if not self._names.isdisjoint(asked.union(slot(name) for kind, name in reads if kind is Kind.VARIABLE)):
             return True
         blocks = (name.partition("::") for kind, name in reads if kind is Kind.BLOCK)

@@ -368,7 +368,7 @@ class Rounds:
         runner = self._runner
         real = imported([item for item in items if isinstance(item, CachedItem) and node_id(item) in nodes])
         runner.recording.check([*real.values()])
-        runner.recording.observer.leftovers.files_loaded()
+        runner.recording.observer.leftovers.files_loaded(str(item.path) for item in real.values())
         for row in (items, self._collected, runner.collected):
             row[:] = [real.get(node_id(item), item) for item in row]
         if real and self._neighbours is not None:

@@ -90,6 +90,27 @@ def test_an_import_may_set_it(project: Project, module: str) -> None:
     assert project.run().outcomes[B] == "failed"
 
 
+def test_an_import_sets_it_and_imports_another_file(project: Project) -> None:
+    """What was set before is not what the other file finds there at first."""
+    project.write("other.py", "import json\ndef sets(): json.MODE = 1\n")
+    project.write("helper.py", "import colorsys\ncolorsys.MODE = 1\nimport other\n")
+    project.write("test_a.py", "import helper\ndef test_a(): assert helper\n")
+    project.write("test_b.py", "import colorsys\ndef test_b(): assert colorsys.MODE == 1\n")
+    assert project.run().exit == 0
+    assert project.run().executed == set()
+    project.edit("helper.py", "= 1", "= 2")
+    assert project.run().outcomes[B] == "failed"
+
+
+def test_who_says_that_nothing_is_set(project: Project) -> None:
+    """An edited test runs behind the replayed one that sets it."""
+    project.write("test_a.py", "import json\ndef test_a(): json.MODE = 1\n")
+    project.write("test_b.py", "import json\ndef test_b(): assert hasattr(json, 'MODE')\n")
+    assert project.run().exit == 0
+    project.edit("test_b.py", "assert hasattr", "assert not hasattr")
+    assert project.run().outcomes[B] == "failed"
+
+
 def test_what_is_put_back_runs_nobody(project: Project) -> None:
     """A patch in a test, a module that is imported anew: nothing is left of them, or the same."""
     project.write("mod.py", "X = 1\n")

@@ -90,13 +90,13 @@ def test_a_child_is_recorded_whoever_starts_it(project: Project, start: str) -> 
         ("monkeypatch.setenv('APP_X', 'a')", False),
         ("os.environ.pop('APP_X', None)", True),
         ("with pytest.raises(KeyError): del os.environ['APP_X']", True),
+        ("with mock.patch.dict(os.environ, clear=True): assert 1", False),
     ],
 )
 def test_who_asks_whether_there_is_a_variable(project: Project, call: str, *, reruns: bool) -> None:
     """To put one in its place, or to see that it is gone, is not to ask for it."""
-    project.write(
-        "test_it.py", f"import os, pytest\ndef test_it(monkeypatch): {call}\n".replace(": with", ":\n    with")
-    )
+    text = f"import os, pytest\nfrom unittest import mock\ndef test_it(monkeypatch): {call}\n"
+    project.write("test_it.py", text.replace(": with", ":\n    with"))
     assert project.run().exit == 0
     assert project.run().executed == set()
     assert bool(project.run(env={"APP_X": "1"}).executed) == reruns

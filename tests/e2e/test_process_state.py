@@ -10,6 +10,8 @@ DATA = "def test_b(): assert open('data.txt').read() == '1'\n"
 FOO = "def test_b():\n    import foo\n    assert foo\n"
 LOGS = "import logging\ndef test_b(caplog):\n    logging.getLogger('x').{0}('hi')\n    assert {1} caplog.records\n"
 
+FOLDERS = "import os, sys\nSECOND = os.path.abspath('two')\nsys.path += [os.path.abspath('one'), SECOND]\n"
+
 STATES = {
     "the folder, by a file": ("os.chdir('sub')", "pass", DATA),
     "the folder, by a path": (
@@ -19,6 +21,11 @@ STATES = {
     ),
     "the folder itself": ("os.chdir('sub')", "pass", "import os\ndef test_b(): assert os.getcwd().endswith('sub')\n"),
     "where modules are": ("sys.path.insert(0, os.path.abspath('sub'))", "pass", FOO),
+    "the order of folders": (
+        "import conftest; sys.path.remove(conftest.SECOND); sys.path.insert(0, conftest.SECOND)",
+        "pass",
+        "def test_b():\n    import found\n    assert found.X == 2\n",
+    ),
     "decimal numbers": (
         "decimal.getcontext().prec = 5",
         "decimal.getcontext().prec = 6",
@@ -174,6 +181,9 @@ def test_who_feels_it_rests_on_it(project: Project, state: str, by: str) -> None
     does, other, asks = STATES[state]
     project.write("sub/data.txt", "1")
     project.write("sub/foo.py", "X = 1\n")
+    project.write("conftest.py", FOLDERS)
+    project.write("one/found.py", "X = 1\n")
+    project.write("two/found.py", "X = 2\n")
     name = "test_a.py" if by == "a test" else "helper.py"
     project.write("test_a.py", "import helper\ndef test_a(): pass\n")
     project.write(name, f"{HEAD}def test_a(): {does}\n" if by == "a test" else f"{HEAD}{does}\n")
