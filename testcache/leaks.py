@@ -18,12 +18,12 @@ import math
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from itertools import accumulate
+from itertools import accumulate, chain
 
 from testcache.model import STEP, Access, Decision, Found, Hit, Leftover, Miss, NodeId, Result, Trace
 from testcache.readers import Readers, SourceOf
 from testcache.reasons import Reason
-from testcache.storage.leaks import Leak
+from testcache.storage.leaks import Leak, leaks_of
 
 TracesOf = Callable[[NodeId], Sequence[Trace]]
 """The past traces of any test."""
@@ -121,8 +121,7 @@ class Leaks:
             trace = hits[node]
             newest = max(self._traces_of(node), key=_recorded, default=trace)
             if newest.recorded_at > trace.recorded_at:
-                left = (one for one in trace.left - newest.left if one.place in trace.access)
-                found += [Leak((Found(node, *one),), trace.access[one.place], math.inf) for one in left]
+                found += leaks_of(node, trace.left - newest.left, trace.access)
         return [*map(self._noted, found)]
 
     def of_results(self, results: Mapping[NodeId, Result]) -> list[Leak]:
@@ -306,14 +305,8 @@ def names_left(traces: Iterable[Trace]) -> frozenset[str]:
 
 def left_by(hits: Mapping[NodeId, Trace], *, results: bool = True) -> list[Leak]:
     """What replayed tests had left; `results` says whether those of an `lru_cache` count. Cost: 2 us for each."""
-    return [
-        Leak((Found(node, *one),), access, hit.recorded_at)
-        for node, hit in hits.items()
-        for one in hit.left
-        if (access := hit.access.get(one.place)) is not None
-        and not access.wide
-        and (results or not _is_result(one.place, access))
-    ]
+    leaks = chain.from_iterable(leaks_of(node, hit.left, hit.access) for node, hit in hits.items())
+    return [one for one in leaks if not one.access.wide and (results or not _is_result(one.place, one.access))]
 
 
 def fillers_of(trace: Trace, readers: Readers) -> set[NodeId]:

@@ -9,12 +9,11 @@ Does not see: files that are collected in another order. With workers tests run 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
 from testcache.model import Found, NodeId, Trace
-from testcache.storage.leaks import Leak
+from testcache.storage.leaks import Leak, leaks_of
 
 
 class Moved:
@@ -52,6 +51,5 @@ class Moved:
                 gone = (one for one in trace.found if before.get(one.filler, at) < at and now[one.filler] > now[node])
                 self.deserted.update({node: found} if (found := tuple(gone)) else {})
                 if now[node] < highest:
-                    left = (one for one in trace.left if one.place in trace.access)
-                    self.overtaking += (Leak((Found(node, *one),), trace.access[one.place], math.inf) for one in left)
+                    self.overtaking += leaks_of(node, trace.left, trace.access)
             highest = max(highest, now[node])

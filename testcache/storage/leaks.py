@@ -9,11 +9,12 @@ Damaged rows count as none, as if the store were lost with them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+import math
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import NamedTuple
 
 from testcache.errors import BadRecord
-from testcache.model import STEP, Access, Digest, Found, Manifest, NodeId
+from testcache.model import STEP, Access, Digest, Found, Leftover, Manifest, NodeId
 from testcache.storage.codec import decode_value, encode_value
 from testcache.storage.store import Change, Store
 
@@ -45,6 +46,15 @@ class Leak(NamedTuple):
     def node(self) -> NodeId:
         """The test that has left it."""
         return self.left[0].filler
+
+
+ALWAYS = math.inf
+"""The time of what counts for whoever was recorded without it, whenever that was."""
+
+
+def leaks_of(node: NodeId, left: Iterable[Leftover], access: Mapping[str, Access]) -> list[Leak]:
+    """What a test that is replayed has left, if it is known how code comes upon that."""
+    return [Leak((Found(node, *one),), access[one.place], ALWAYS) for one in left if one.place in access]
 
 
 class _Row(NamedTuple):
