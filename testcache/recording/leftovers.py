@@ -179,43 +179,40 @@ class Leftovers:
         finally:
             self.end()
 
-    def found(self, node: NodeId, test: Context, account: Account, *, everything: bool = False) -> frozenset[Found]:
-        """What the test may have come upon that earlier ones left.
+    def found(self, node: NodeId, test: Context, account: Account, reached: set[Entry]) -> frozenset[Found]:
+        """What the test may have come upon that earlier ones left; `reached` is what `link` has given.
 
         What an import or a wide fixture came upon counts for all who rest on it, as it was when that ran.
-        `everything` says that the test's own code is not known by name: it is a text.
         """
         files = self._ledger.files(account.modules)
         found: set[Found] = set(self.importing.seen_by(account.modules))
         found.update(self._latecomers.found(account.modules, account.contexts))
         for context in (*account.contexts, *(self._latecomers.contexts & account.modules)):
             if context.found is None or context is test:
-                if context is not test:
-                    own, reached = set(context.reachable()), self._reached(context)
-                else:
-                    own, reached = set(account.contexts), self._reached(context, self._silent(context))
-                    if everything:
-                        reached.update(self._remains.all_before())
-                within = [entry for entry in reached if not entry.files or not entry.files.isdisjoint(files)]
+                own = set(account.contexts if context is test else context.reachable())
+                entries = reached if context is test else self._reached(context)
+                within = [entry for entry in entries if not entry.files or not entry.files.isdisjoint(files)]
                 if context is test:
                     within += (entry for entry in map(self._remains.before, self._legacy.steps) if entry is not None)
                 context.found = _all_found(entry for entry in within if entry.fixture not in own)
             found |= context.found
         return frozenset(one for one in found if one.filler != node) or _NOTHING
 
-    def link(self, test: Context, *, everything: bool = False) -> None:
-        """A test, and a fixture that it uses, rest on the homes of what they may have come upon, too.
+    def link(self, test: Context, *, everything: bool = False) -> set[Entry]:
+        """What the test may have come upon; it, and the fixtures that it uses, rest on the homes of that, too.
 
-        `everything` as for `found`.
+        `everything` says that the test's own code is not known by name: it is a text.
         """
+        reached = self._reached(test, self._silent(test))
+        if everything:
+            reached.update(self._remains.all_before())
         for context in test.reachable():
-            entries = self._reached(context)
-            if everything and context is test:
-                entries.update(self._remains.all_before())
+            entries = reached if context is test else self._reached(context)
             for file, name in {home for entry in entries for home in entry.homes}:
                 context.links.add(self._tape.loaded[file].context)
                 if name:
                     self._tape.note(context, Kind.DEFINITIONS, f"{self._tape.roots.name(file)}::{name}", ABSENT)
+        return reached
 
     def _silent(self, test: Context) -> Collection[str]:
         """Each `lru_cache` that gave no result during the test: all that was asked of it was new to it."""

@@ -47,9 +47,8 @@ EVERYBODY: Final = slot("*")
 
 def asked(kinds: Set[Kind]) -> frozenset[str]:
     """The names by which a test comes upon states that reads of these kinds depend on, and upon those of everybody."""
-    return frozenset(
-        slot(state) for state in _STATES if state not in _ASKED or not kinds.isdisjoint(_KINDS.get(state, ()))
-    )
+    depending = (slot(state) for state, those in _KINDS.items() if not kinds.isdisjoint(those))
+    return _FELT.union(depending)
 
 
 def is_for_all(place: str) -> bool:
@@ -208,4 +207,6 @@ _READERS: Final[dict[str, Callable[[], Any]]] = {
 }
 _LOGGING: Final = [*_READERS].index("logging")
 _PATH: Final = [*_READERS].index("path")
-_STATES: Final = (*_READERS, *DIALS)
+_FELT: Final = frozenset(slot(state) for state in (*_READERS, *DIALS) if state not in _ASKED)
+"""The names of those for which nobody has to ask."""
+

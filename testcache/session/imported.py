@@ -42,6 +42,7 @@ class Imported:
         self.before: dict[NodeId, Trace] = {}
         self.results: dict[NodeId, Result] = {}
         self._left: dict[NodeId, dict[str, Digest]] = {}
+        self._known: dict[Found, Found] = {}  # many tests find the same: one object of it, not one each
 
     def decide(
         self,
@@ -114,7 +115,8 @@ class Imported:
 
     def _as_known(self, found: Found) -> Found:
         value = self._left.get(found.filler, {}).get(found.place)
-        return found if value is None else found._replace(value=value)
+        one = found if value is None or value == found.value else found._replace(value=value)
+        return self._known.setdefault(one, one)
 
 
 def _alike(one: Trace, other: Trace) -> bool:

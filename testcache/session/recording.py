@@ -170,7 +170,7 @@ class Recording:
             unclean = () if attempt.failed else ((Reason.OUTCOME.slug, attempt.summary),)
             return Result(path, node, None, unclean, attempt.duration_s, now, left, access)
         unnamed = not isinstance(item, pytest.Function)
-        leftovers.link(context, everything=unnamed)
+        reached = leftovers.link(context, everything=unnamed)
         declared = self.inputs.never(item)
         account = self.observer.ledger.account(context, () if declared else self._item_reads(item, context))
         problems = [(problem.reason.slug, problem.evidence) for problem in account.problems]
@@ -189,7 +189,7 @@ class Recording:
             max_age_s=self._max_age_s(item, account.labels),
             labels=account.labels,
             left=left,
-            found=leftovers.found(node, context, account, everything=unnamed),
+            found=leftovers.found(node, context, account, reached),
             access=access,
         )
         if self.totals is not None:

@@ -93,7 +93,8 @@ class Played:
         for function, *arguments in calls:
             function(*arguments)
         left = self.leftovers.end()
-        return set(left), set(self.leftovers.found(node, test, self.ledger.account(test)))
+        reached = self.leftovers.link(test)
+        return set(left), set(self.leftovers.found(node, test, self.ledger.account(test), reached))
 
     def place(self, module: ModuleType, slot: str) -> str:
         return f"{module.__name__}.py::{slot}"
