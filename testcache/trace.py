@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 
 from testcache.model import (
     ABSENT,
@@ -79,7 +80,7 @@ class Verifier:
         self._traced: set[Found] = set()
         self._left_by: dict[Found, Trace] = {}
         self._indifferent: dict[int, tuple[Trace, frozenset[str]]] = {}
-        self._fillers_of: dict[int, tuple[Trace, Mapping[int, Trace] | None]] = {}
+        self._fillers_of: dict[frozenset[Found], Mapping[int, Trace] | None] = {}
         self._checked: dict[int, tuple[frozenset[Read], Read | None, tuple[Read, ...]]] = {}
         self._changed: dict[int, tuple[frozenset[Read], int]] = {}
         self._refined: dict[int, tuple[Trace, Mapping[Input, tuple[str, ...]]]] = {}
@@ -162,27 +163,25 @@ class Verifier:
 
     def fillers(self, traces: Mapping[NodeId, Trace]) -> tuple[Trace, ...] | None:
         """The traces that left what these tests found, and what those found in turn; None if one is missing."""
-        rests_on = [self.rests_on(trace, self._traces_of(node)) for node, trace in traces.items()]
-        self._trace_back([found for each in rests_on for found in each], 0.0)
+        queue = [*{self.rests_on(trace, self._traces_of(node)) for node, trace in traces.items()}]
+        self._trace_back(chain.from_iterable(queue), 0.0)
         fillers: dict[int, Trace] = {}
-        queue = [*traces.values()]
         while queue:
             filled = self._filled_by(queue.pop())
             if filled is None:
                 return None
             news = filled.keys() - fillers.keys()
-            queue += (filled[key] for key in news)
+            queue += {self.rests_on(filled[key]) for key in news}
             fillers.update(filled)
         return tuple(fillers.values())
 
-    def _filled_by(self, trace: Trace) -> Mapping[int, Trace] | None:
-        """The traces that left what this one found, by identity; None if one is missing. Cost: once a trace."""
-        known = self._fillers_of.get(id(trace))
-        if known is None:
-            left = [self._left_by.get(found) for found in self.rests_on(trace)]
+    def _filled_by(self, found: frozenset[Found]) -> Mapping[int, Trace] | None:
+        """The traces that left all this, by identity; None if one is missing. Cost: once a set, which many share."""
+        if found not in self._fillers_of:
+            left = [*map(self._left_by.get, found)]
             fillers = None if None in left else {id(filler): filler for filler in left if filler is not None}
-            known = self._fillers_of[id(trace)] = (trace, fillers)
-        return known[1]
+            self._fillers_of[found] = fillers
+        return self._fillers_of[found]
 
     def _trace_back(self, start: Iterable[Found], now_s: float) -> None:
         """Find the traces that left what was found, beginning with those that found nothing themselves.

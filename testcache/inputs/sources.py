@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from testcache import digest
 from testcache.digest import DIGEST_FORMAT
+from testcache.garbage import no_garbage
 from testcache.model import Digest
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ class Sources:
             if source is None:
                 from testcache.code.source import parse  # a run in which nothing changed parses nothing
 
-                source = self._new[key] = parse(read(), collected=collected)
+                with no_garbage():
+                    source = self._new[key] = parse(read(), collected=collected)
             self._known[key] = source
         return source
 

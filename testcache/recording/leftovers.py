@@ -96,6 +96,7 @@ class Leftovers:
         self._latecomers = Latecomers(tape, ledger, ambience, self._remains)
         self._values: dict[object, Watched] = {}
         self._hits: dict[str, int] = {}
+        self._found: dict[frozenset[Found], frozenset[Found]] = {}  # many tests find the same: one set, not one each
 
     # -- before all tests
 
@@ -196,7 +197,8 @@ class Leftovers:
                     within += (entry for entry in map(self._remains.before, self._legacy.steps) if entry is not None)
                 context.found = _all_found(entry for entry in within if entry.fixture not in own)
             found |= context.found
-        return frozenset(one for one in found if one.filler != node) or _NOTHING
+        others = frozenset(one for one in found if one.filler != node)
+        return self._found.setdefault(others, others)
 
     def link(self, test: Context, *, everything: bool = False) -> set[Entry]:
         """What the test may have come upon; it, and the fixtures that it uses, rest on the homes of that, too.

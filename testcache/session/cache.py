@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from testcache.code.source import Source
 from testcache.errors import BadRecord, StoreError
+from testcache.garbage import no_garbage
 from testcache.model import (
     TRACES_PER_TEST,
     Decision,
@@ -195,6 +196,7 @@ class Cache:
             key = manifest_key(self._environment, result.path)
             self._distrusted.setdefault(key, set()).add(result.node_id)
 
+    @no_garbage()
     def commit(
         self,
         sources: Iterable[tuple[bytes, Source]] = (),

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from testcache.digest import of_fields
-from testcache.model import HOOKS, Access, Digest, Found, Leftover, NodeId, Result, Trace, import_of, is_import
+from testcache.model import HOOKS, Access, Digest, Found, Leftover, NodeId, Result, Trace, import_of
 from testcache.recording.importing import SUBCLASSES, digest_of
 from testcache.session.names import path_of
 from testcache.structs import replace
@@ -43,6 +43,7 @@ class Imported:
         self.results: dict[NodeId, Result] = {}
         self._left: dict[NodeId, dict[str, Digest]] = {}
         self._known: dict[Found, Found] = {}  # many tests find the same: one object of it, not one each
+        self._onto: dict[frozenset[Found], frozenset[Found]] = {}
 
     def decide(
         self,
@@ -59,6 +60,7 @@ class Imported:
             holds: says whether the reads of a trace are true now.
         """
         ledger, now_s = observer.ledger, time.time()
+        self._onto.clear()
         collected = Found(_COLLECTION, _COLLECTION, of_fields(*sorted(nodes)))
         seen = Trace((), "passed", (), 0.0, now_s, left=frozenset((collected.leftover,)))
         self.traces[_COLLECTION] = seen
@@ -104,10 +106,13 @@ class Imported:
     def onto(self, result: Result) -> Result:
         """A result that names what imports have left by the values that are known here."""
         trace = result.trace
-        if trace is None or not any(is_import(one.filler) for one in trace.found):
+        if trace is None:
             return result
-        found = (self._as_known(one) for one in trace.found if not self._is_workers_own(one))
-        return replace(result, trace=replace(trace, found=frozenset(found)))
+        found = self._onto.get(trace.found)
+        if found is None:
+            found = frozenset(self._as_known(one) for one in trace.found if not self._is_workers_own(one))
+            found = self._onto[trace.found] = trace.found if found == trace.found else found
+        return result if found is trace.found else replace(result, trace=replace(trace, found=found))
 
     def _is_workers_own(self, found: Found) -> bool:
         """Whether hooks have done this in a worker alone: they have told it apart from pytest's own process."""

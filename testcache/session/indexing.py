@@ -7,6 +7,7 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from testcache.garbage import no_garbage
 from testcache.inputs.world import World
 from testcache.leaks import names_left
 from testcache.model import ABSENT, EnvironmentKey, Input, Kind, NodeId, Read, Trace
@@ -60,6 +61,7 @@ class Indexer:
         self._read: dict[int, int | None] = {}  # by identity: the parts keep them alive
         self._files: list[IndexedFile] = []
 
+    @no_garbage()
     def add(self, file: Collected) -> None:
         """Write a test file down; it is held if each of its tests has a trace that holds now."""
         by_node = {NodeId(f"{file.path}::{name}"): trace for name, _, _, trace in file.tests if trace is not None}

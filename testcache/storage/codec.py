@@ -88,6 +88,7 @@ class _Blobs:
         self.positions: dict[bytes, int] = {}
         self._accesses: dict[Access, int] = {}
         self._packed: dict[_Fields, int] = {}
+        self._founds: dict[frozenset[Found], list[int]] = {}
 
     def add(self, blob: bytes) -> int:
         return self.positions.setdefault(blob, len(self.positions))
@@ -98,6 +99,12 @@ class _Blobs:
         for row in sorted((row for row in rows if row not in packed), key=_sortable):
             packed[row] = self.add(_pack_fields(row))
         return sorted(packed[row] for row in rows)
+
+    def pack_found(self, found: frozenset[Found]) -> list[int]:
+        """The same for what a trace found, once for all traces that found just this."""
+        if found not in self._founds:
+            self._founds[found] = self.pack(found)
+        return self._founds[found]
 
     def pack_left(self, trace: Trace) -> list[int]:
         """Positions of what a trace left, each with how code comes upon it."""
@@ -214,7 +221,7 @@ def _pack_trace(trace: Trace, parts: dict[frozenset[Read], int], blobs: _Blobs) 
         max_age_s=trace.max_age_s or 0,  # one byte instead of nine
         labels=[blobs.add(_to_bytes(label)) for label in trace.labels],
         left=blobs.pack_left(trace),
-        found=blobs.pack(trace.found),
+        found=blobs.pack_found(trace.found),
         since=trace.since,
     )
 
@@ -270,6 +277,7 @@ class _Unpacking:
         self._left = MAX_EXPANDED_BYTES
         self._leftover = functools.cache(self._unpack_leftover)
         self._found = functools.cache(self._unpack_found)
+        self._all_found = functools.cache(lambda positions: frozenset(map(self._found, positions)))
         self._access = functools.cache(self._unpack_access)
 
     def trace(self, row: _Trace) -> Trace:
@@ -284,7 +292,7 @@ class _Unpacking:
             max_age_s=row.max_age_s,
             labels=tuple(self._texts(position) for position in row.labels),
             left=frozenset(one for one, _ in left),
-            found=frozenset(map(self._found, row.found)),
+            found=self._all_found(tuple(row.found)),
             access={one.place: access for one, access in left if access is not None},
             since=row.since,
         )

@@ -70,6 +70,7 @@ class Packer:
     def __init__(self) -> None:
         self._numbers: dict[frozenset[Read], int] = {}
         self._lefts: dict[Leftover | Found, int] = {}
+        self._founds: dict[frozenset[Found], list[int]] = {}
         self._accesses: dict[Access, int] = {}
 
     def pack(self, results: list[Result]) -> bytes:
@@ -82,7 +83,7 @@ class Packer:
             trace = result.trace
             numbers = [self._number(part, rows) for part in trace.parts] if trace is not None else []
             left = [self._left(one, rows) for one in result.left]
-            found = [self._left(one, rows) for one in trace.found] if trace is not None else []
+            found = self._found(trace.found, rows) if trace is not None else []
             access = [(place, self._access(one, rows)) for place, one in result.access.items()]
             rows.append(
                 _Result(
@@ -114,6 +115,12 @@ class Packer:
             rows.append(_Part([(int(read.input.kind), read.input.name, read.digest) for read in part]))
         return number
 
+    def _found(self, found: frozenset[Found], rows: list[_Row]) -> list[int]:
+        numbers = self._founds.get(found)
+        if numbers is None:
+            numbers = self._founds[found] = [self._left(one, rows) for one in found]
+        return numbers
+
     def _left(self, one: Leftover | Found, rows: list[_Row]) -> int:
         number = self._lefts.get(one)
         if number is None:
@@ -136,6 +143,7 @@ class Unpacker:
     def __init__(self) -> None:
         self._parts: list[frozenset[Read]] = []
         self._lefts: list[_Left] = []
+        self._founds: dict[tuple[int, ...], frozenset[Found]] = {}
         self._accesses: list[Access] = []
 
     def unpack(self, data: bytes) -> list[Result]:
@@ -172,11 +180,16 @@ class Unpacker:
                 max_age_s=row.max_age_s,
                 labels=tuple(row.labels),
                 left=left,
-                found=frozenset(self._found(number) for number in row.found),
+                found=self._all_found(tuple(row.found)),
                 access=access,
             )
         problems = tuple(row.problems)
         return [Result(row.path, NodeId(row.node_id), trace, problems, row.duration_s, row.recorded_at, left, access)]
+
+    def _all_found(self, numbers: tuple[int, ...]) -> frozenset[Found]:
+        if numbers not in self._founds:
+            self._founds[numbers] = frozenset(map(self._found, numbers))
+        return self._founds[numbers]
 
     def _found(self, number: int) -> Found:
         row = self._lefts[number]
