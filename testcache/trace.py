@@ -192,20 +192,17 @@ class Verifier:
         what all before it left.
         """
         leaves: dict[int, tuple[Trace, frozenset[Found], list[Found]]] = {}
-        queue = [found for found in start if found not in self._traced]
+        queue: dict[NodeId, set[Found]] = {}
+        self._queue(start, queue)
         while queue:
-            found = queue.pop()
-            if found in self._traced:
-                continue
-            self._traced.add(found)
-            traces = self._traces_of(found.filler)
+            filler, asked = queue.popitem()
+            traces = self._traces_of(filler)
             for trace in traces:
-                if self._leaves(trace, found, now_s):
-                    if id(trace) not in leaves:
-                        early = _early(self.rests_on(trace, traces))
-                        leaves[id(trace)] = (trace, early, [])
-                        queue += early - self._traced
-                    leaves[id(trace)][2].append(found)
+                known = [found for found in asked if found.leftover in trace.left]
+                if known and self.verify(trace) is None and not _is_expired(trace, now_s):
+                    early = _early(self.rests_on(trace, traces))
+                    leaves.setdefault(id(trace), (trace, early, []))[2].extend(known)
+                    self._queue(early, queue)
         lacking: dict[int, int] = {}
         asked_by: dict[Found, list[int]] = {}
         ready = []
@@ -226,9 +223,12 @@ class Verifier:
                         if not lacking[key]:
                             ready.append(key)
 
-    def _leaves(self, trace: Trace, found: Found, now_s: float) -> bool:
-        """Whether a trace has left just this, and holds as far as its own inputs say."""
-        return found.leftover in trace.left and self.verify(trace) is None and not _is_expired(trace, now_s)
+    def _queue(self, wanted: Iterable[Found], queue: dict[NodeId, set[Found]]) -> None:
+        """Ask by filler for what has not been asked for yet."""
+        for found in wanted:
+            if found not in self._traced:
+                self._traced.add(found)
+                queue.setdefault(found.filler, set()).add(found)
 
     def changes(self, trace: Trace) -> Iterator[Change]:
         """All the differences between a trace and the world that matter to it, sorted by input."""
