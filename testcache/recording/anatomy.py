@@ -195,6 +195,14 @@ def same(one: object, other: object) -> bool:
     return True
 
 
+def is_submodule(value: object, slot: object) -> bool:
+    """Whether a package got it as an attribute because it was imported."""
+    if not issubclass(type(value), types.ModuleType):
+        return False
+    name = (dict_of(value) or {}).get("__name__")
+    return type(name) is str and name.endswith(f".{slot}")
+
+
 def is_transparent(kind: type) -> bool:
     """Whether all that objects of a class hold is found in its elements, attributes and slots."""
     return all(base in _TRANSPARENT or is_of_python(base) for base in mro(kind))

@@ -16,6 +16,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Collection, Iterable
 from itertools import chain
+from operator import is_
 from types import ModuleType
 from typing import Any, Final
 
@@ -258,6 +259,8 @@ class Census:
         whole = looked.get(WHOLE)
         if type(whole) is tuple and type(last.get(WHOLE)) is tuple and not self._interiors.of(keeper, WHOLE):
             return self._compare_results(keeper, whole) if is_cache(keeper) else self._compare_whole(keeper, whole)
+        if len(looked) == len(last) and all(map(is_, looked, last)) and all(map(is_, looked.values(), last.values())):
+            return []  # something has been set and put back
         known = {slot: slot for slot in last}  # keys are named once: what is unknown has another name each time
         now = {known.get(slot, slot): value for slot, value in looked.items()}
         slots = [slot for slot in last if slot not in now or not same(now[slot], last[slot])]
@@ -266,7 +269,7 @@ class Census:
         found = []
         for slot in slots:
             value, first = now.get(slot, MISSING), keeper.base.get(slot, MISSING)
-            if first is MISSING and _is_submodule(value, slot):
+            if first is MISSING and anatomy.is_submodule(value, slot):
                 continue
             restored, before = same(value, first), last.get(slot, MISSING)
             interior = self._interiors.of(keeper, slot)
@@ -390,11 +393,3 @@ class Census:
             self._untold = [keeper for keeper in self._untold if keeper not in gone]
             self._caches = [keeper for keeper in self._caches if keeper not in gone]
         return frozenset(keeper.place for keeper in gone if not keeper.inside) | self._interiors.drop(gone)
-
-
-def _is_submodule(value: object, slot: object) -> bool:
-    """Whether a package got it as an attribute because it was imported."""
-    if not issubclass(type(value), ModuleType):
-        return False
-    name = (anatomy.dict_of(value) or {}).get("__name__")
-    return type(name) is str and name.endswith(f".{slot}")

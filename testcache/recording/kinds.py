@@ -99,7 +99,10 @@ class Kind(Struct, frozen=True):
 
 
 def _module(held: dict[str, object]) -> dict[Any, object]:
-    return {name: value for name, value in list(held.items()) if name not in _NOT_ATTRIBUTES}
+    found: dict[Any, object] = dict(held)  # a copy and a few removals: a tenth of a loop in Python
+    for name in _NOT_ATTRIBUTES:
+        found.pop(name, None)
+    return found
 
 
 def _class(cls: type) -> dict[Any, object]:

@@ -209,4 +209,3 @@ _LOGGING: Final = [*_READERS].index("logging")
 _PATH: Final = [*_READERS].index("path")
 _FELT: Final = frozenset(slot(state) for state in (*_READERS, *DIALS) if state not in _ASKED)
 """The names of those for which nobody has to ask."""
-
