@@ -163,7 +163,8 @@ class Verifier:
 
     def fillers(self, traces: Mapping[NodeId, Trace]) -> tuple[Trace, ...] | None:
         """The traces that left what these tests found, and what those found in turn; None if one is missing."""
-        queue = [*{self.rests_on(trace, self._traces_of(node)) for node, trace in traces.items()}]
+        known = {self.rests_on(trace, self._traces_of(node)) for node, trace in traces.items()}
+        queue = [*known]
         self._trace_back(chain.from_iterable(queue), 0.0)
         fillers: dict[int, Trace] = {}
         while queue:
@@ -171,8 +172,10 @@ class Verifier:
             if filled is None:
                 return None
             news = filled.keys() - fillers.keys()
-            queue += {self.rests_on(filled[key]) for key in news}
-            fillers.update(filled)
+            fillers.update((key, filled[key]) for key in news)
+            found = {self.rests_on(filled[key]) for key in news} - known
+            known |= found
+            queue += found
         return tuple(fillers.values())
 
     def _filled_by(self, found: frozenset[Found]) -> Mapping[int, Trace] | None:
