@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Set
-from itertools import chain
+from itertools import chain, takewhile
 from os.path import basename, dirname, splitext
 from types import ModuleType
 from typing import Any, Final
@@ -139,15 +139,22 @@ class Importing:
             self._take(one, change)
         self.derives = self.derives or SUBCLASSES in names
         self._take_derived()
-        if self._remains.entries:
-            values = (source.uses.get(name, frozenset()) for name in source.definitions)
-            body = source.mentions.get("", frozenset()).union(*values)
-            one.found.update(self._found(one.context, one.context.places - {(one.path, BODY_LINE)}, body))
+        one.found.update(self._found_by(one))
 
     def come_upon(self, context: Context) -> None:
         """What has been collected rests on what was found for that, such as its parameters."""
         if self._remains.entries and not self._is_over:
             context.found = (context.found or frozenset()).union(self._found(context, context.places))
+
+    def _found_by(self, one: Import) -> Iterator[Found]:
+        """What an import may have come upon of all that is left by now; hooks of collection: all."""
+        if not one.path:
+            yield from (found for entry in self._remains.entries.values() for found in entry.found)
+        elif self._remains.entries:
+            source = self._tape.loaded[one.path].source
+            values = (source.uses.get(name, frozenset()) for name in source.definitions)
+            body = source.mentions.get("", frozenset()).union(*values)
+            yield from self._found(one.context, one.context.places - {(one.path, BODY_LINE)}, body)
 
     def _found(self, context: Context, places: Set[Place], names: Names = _NOTHING) -> Iterator[Found]:
         self._remains.begin()
@@ -164,7 +171,7 @@ class Importing:
         if changes:
             one = self.done.pop(HOOKS) if HOOKS in self.done else Import(HOOKS, "", self._tape.run, (), plain=False)
             self.done[HOOKS] = one  # behind all that it may have come upon
-            one.found.update(found for entry in self._remains.entries.values() for found in entry.found)
+            one.found.update(self._found_by(one))
             self._summed = 0
             for change in changes:
                 self._take(one, change)
@@ -177,9 +184,23 @@ class Importing:
         yield from self._ambience.changes()
 
     def _take_derived(self) -> None:
-        """Only now, as somebody asks for that: most modules derive some class."""
-        while self.derives and self._derived:
-            self._take(*self._derived.pop(0))
+        """Only now, as somebody asks for that: most modules derive some class.
+
+        Imports that ended meanwhile have come upon it as if it had been taken at once: as they will in the next run.
+        """
+        if not (self.derives and self._derived):
+            return
+        makers, ended = {one.node for one, _ in self._derived}, []
+        for one in takewhile(lambda _: makers, reversed(self.done.values())):
+            makers.discard(one.node)
+            ended.append(one)
+        places: set[str] = set()
+        for one in reversed(ended):
+            for _, change in [each for each in self._derived if each[0] is one]:
+                self._take(one, change)
+                places.add(change.place)
+            one.found.update(found for found in self._found_by(one) if found.place in places)
+        self._derived.clear()
 
     def _new_classes(self, held: dict[str, Any]) -> list[type]:
         """The classes that a module has made, also in classes, or by functions of others."""

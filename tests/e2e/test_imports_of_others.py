@@ -408,3 +408,15 @@ def test_a_class_may_be_made_anywhere(project: Project, case: str) -> None:
     assert project.run().executed == set()
     project.edit("plug.py", "csv", "tsv")
     assert project.run().outcomes[B] == "failed"
+
+
+def test_a_file_that_asks_for_subclasses_last_is_known_of_at_once(project: Project) -> None:
+    """The second run replays the rest: imports before it have come upon a class, too, whose subclasses it asks for."""
+    project.write("base.py", "class Base: pass\n")
+    project.write("test_a.py", "import base\nclass One(base.Base): pass\ndef test_a(): pass\n")
+    project.write("make.py", "MADE = []\ndef made(text): MADE.append(eval(text))\n")
+    project.write("test_b.py", "import base, make\nmake.made('1 + 1')\ndef test_b(): assert make.MADE\n")
+    project.write("test_c.py", "import base\ndef test_c(): assert len(base.Base.__subclasses__()) == 1\n")
+    project.write("test_d.py", "def test_d(): assert 0\n")  # where one fails, files that leave something are imported
+    assert len(project.run().executed) == 4
+    assert project.run().executed == {"test_d.py::test_d"}
