@@ -71,12 +71,16 @@ def names_of(cls: type) -> tuple[str, str]:
 
 def has_its_name(cls: Any) -> bool:
     """Whether a class is what its name stands for in its module."""
-    module, name = names_of(cls)
+    return is_called(cls, *names_of(cls))
+
+
+def is_called(thing: object, module: str, name: str) -> bool:
+    """Whether a qualified name stands for a thing in a module."""
     value: Any = sys.modules.get(module)
     for part in name.split("."):
         held = class_dict(value) if issubclass(type(value), type) else dict_of(value)
         value = (held or {}).get(part)
-    return value is cls
+    return value is thing
 
 
 def dict_of(thing: object) -> dict[str, Any] | None:

@@ -180,6 +180,8 @@ def expand(
     if kind is staticmethod or kind is classmethod:
         return [replace(found, thing=thing.__func__)]
     if kind is anatomy.LRU:
+        if _is_standard(thing):
+            return []
         wrapped = (anatomy.dict_of(thing) or {}).get("__wrapped__")
         return [_keeper(found, anatomy.cache_of(thing), CACHE, thing), replace(found, thing=wrapped)]
     if kind is contextvars.ContextVar:
@@ -212,6 +214,18 @@ def expand(
 def is_foreign(kind: type) -> bool:
     """Whether objects of a class are not entered."""
     return anatomy.names_of(kind)[0].partition(".")[0] in _FOREIGN or kind in _TABLES
+
+
+def _is_standard(cached: object) -> bool:
+    """Whether a cache is the standard library's own, such as `urlsplit`: what it knows of an address never changes.
+
+    One that the project puts around `os.path.exists` is not.
+    """
+    held = anatomy.dict_of(cached) or {}
+    module, name = held.get("__module__"), held.get("__qualname__")
+    if type(module) is not str or type(name) is not str:
+        return False
+    return module.partition(".")[0] in sys.stdlib_module_names and anatomy.is_called(cached, module, name)
 
 
 def _keeper(found: Found, thing: object, kind: Kind, owner: object) -> Keeper:

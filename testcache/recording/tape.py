@@ -62,6 +62,7 @@ class Tape(Struct):
     created: set[str] = field(default_factory=set)
     makers: dict[str, Context] = field(default_factory=dict)
     shelves: dict[str, tuple[Context, str]] = field(default_factory=dict)
+    passing: set[Context] = field(default_factory=set)  # imports of modules that somebody has written just now
     touched: dict[str, str] = field(default_factory=dict)
     stream: Callable[..., None] | None = None
     switched: Callable[[Context], None] | None = None
@@ -129,6 +130,8 @@ class Tape(Struct):
         loaded = self.loaded[filename] = Loaded(context, content, source)
         if source.acts:
             self.run.links.add(context)
+        if self.is_made(filename):
+            self.passing.add(context)
         return loaded
 
     def has_loaded(self, names: Iterable[str]) -> bool:
@@ -171,8 +174,9 @@ class Tape(Struct):
         """This run made, changed or removed a path: reading it back is no input."""
         if self.stream is not None:
             self.stream("wrote", path)
-        if self._is_shared(self.top) and path not in self.shelves and not self.made_in(path):
-            self.shelves[path] = (self.top, f"{SHELF} {self.top.name} -/{self.roots.name(path)}")
+        maker = self._maker()
+        if self._is_shared(maker) and path not in self.shelves and not self.made_in(path):
+            self.shelves[path] = (maker, f"{SHELF} {maker.name} -/{self.roots.name(path)}")
         self.top.written.add(path)
         self.written.add(path)
         self.touch(path)
@@ -181,14 +185,18 @@ class Tape(Struct):
 
     def shelve(self, places: Collection[str]) -> None:
         """A temporary folder is made, under all these names: for many tests, if by a wide fixture or an import."""
-        maker = self.top
+        maker = self._maker()
         if self._is_shared(maker):
             count = len({label for other, label in self.shelves.values() if other.name == maker.name})
             self.shelves.update(dict.fromkeys(places, (maker, f"{SHELF} {maker.name} {count}")))
 
+    def _maker(self) -> Context:
+        """Whose doing it is: who imports a module that somebody has just written does so for himself."""
+        return next((one for one in reversed(self.stack) if one not in self.passing), self.run)
+
     def _is_shared(self, maker: Context) -> bool:
         """Is what it makes there for many tests: is it a wide fixture or an import?"""
-        return maker.is_module or len(self.stack) > 1
+        return maker.is_module or (maker in self.stack and maker is not self.stack[0])
 
     def on_shelf(self, path: str) -> str:
         """The name of what somebody else has made, or lies in there, which is the same in each run; "" for the rest."""
