@@ -155,6 +155,11 @@ class Outlook:
         nodes.update(*(found for found in lists if found is not None))
         return sorted(nodes if any(lists) else {*nodes, *self.known_elsewhere(path)})
 
+    def _in_order(self, path: str) -> list[NodeId]:
+        """The same as a run would have them one after the other, as far as it is known."""
+        place = {node: at for at, node in enumerate(collected(self.store, self.environment, [path]).get(path, ()))}
+        return sorted(self.expected(path), key=lambda node: place.get(node, len(place)))
+
     def _others(self, path: str) -> list[EnvironmentKey]:
         """The other environments under which a test file is recorded."""
         return [found for found, name in known_files(self.store) if name == path and found != self.environment]
@@ -274,7 +279,7 @@ class Outlook:
         if not known and not taken:
             return {}
         paths = sorted({*self.files(), *self.other_files()}, key=lambda path: path.split("/"))
-        order = [node for path in paths for node in self.expected(path)]
+        order = [node for path in paths for node in self._in_order(path)]
         decisions = {node: self._decide(node) for node in order}
         hits = {node: found.trace for node, found in decisions.items() if isinstance(found, Hit)}
         leaks = Leaks(order, known, {}, lambda: hits, (), taken, self._traces_of, self._indifferent_to)

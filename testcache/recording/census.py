@@ -6,14 +6,13 @@ objects refer to now: about 0.1 ms a test for a project of 5,000 lines. Only whe
 What comes in later is *late*: it is watched for as long as something leads to it.
 
 Does not see: what a library keeps in its own modules and classes; contents of arrays of C libraries; keys of a
-dict that change places; an attribute that goes while another one gets the very same value; who walks through a
-`WeakKeyDictionary`; what lies behind `MOST_KEEPERS` objects. What a name led to when a test began stays alive
-until the census after it.
+dict that change places; an attribute that goes while another one gets the very same value; who walks through what is
+held weakly; what lies behind `MOST_KEEPERS` objects. What a name led to when a test began stays alive until the census
+after it.
 """
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Collection, Iterable
 from itertools import chain
 from operator import is_
@@ -27,7 +26,7 @@ from testcache.recording.frontier import Frontier
 from testcache.recording.identity import identity
 from testcache.recording.interiors import Interiors
 from testcache.recording.keepers import Found, Keeper, Names, expand
-from testcache.recording.kinds import CACHE, MODULE, WHOLE, Key
+from testcache.recording.kinds import CACHE, MODULE, WHOLE
 from testcache.recording.piles import begins_with, found_in, in_order, is_cache, is_pile, pile_up, results, spread
 from testcache.recording.watches import Watches
 
@@ -65,8 +64,7 @@ class Census:
         self._bearers: set[Keeper] = set()
         self._places: set[str] = set()
         self.watches = Watches()
-        self._untold: list[Keeper] = []
-        self._caches: list[Keeper] = []
+        self._untold, self._caches, self._weak = list[Keeper](), list[Keeper](), list[Keeper]()
         self._entered: list[Found] = []
         self._heard: Names = NOWHERE
         self._lost = False  # whether something late was let go of
@@ -133,6 +131,8 @@ class Census:
     def rebase(self) -> None:
         """What there is now is what there is at first. Cost: 1 us an object."""
         self._sweep()
+        for keeper in self._weak:
+            keeper.last = self._look(keeper)
         for keeper in self._keepers.values():
             keeper.base, keeper.late, keeper.grown = keeper.last, False, {}
         self._late, self._late_keepers, self._bearers = set(), set(), set()
@@ -152,21 +152,25 @@ class Census:
 
     def _look_at(self, changed: Iterable[Keeper]) -> Look:
         self._lost = False
-        found = [*chain.from_iterable(map(self._compare, changed))]
-        self._grow(self._entered, late=True)
-        self._entered.clear()
-        gone = self._sweep() if self._lost and self._may_sweep() else frozenset()
+        changed, count = [*changed], len(self._met)
+        found = self._compared(keeper for keeper in changed if keeper.kind.weak is None)
+        has_met_more = len(self._met) != count
+        found += self._compared(one for one in (self._weak if has_met_more else changed) if one.kind.weak is not None)
+        is_worth_it = len(self._late) < FEW or len(self._late) > 2 * self._swept  # what is let go of later lives on
+        gone = self._sweep() if self._lost and is_worth_it else frozenset()
         for place, total, names, files in self._interiors.touched():
             found.append(Change(place, place, MISSING, total, names, files, not total, False))
         return Look(found, gone)
 
+    def _compared(self, keepers: Iterable[Keeper]) -> list[Change]:
+        found = [*chain.from_iterable(map(self._compare, keepers))]
+        self._grow(self._entered, late=True)
+        self._entered.clear()
+        return found
+
     def hits(self) -> dict[str, int]:
         """How often each `functools.lru_cache` has given an earlier result, by its place. Cost: 0.5 us each."""
         return {keeper.place: anatomy.hits_of(keeper.owner) for keeper in self._caches}
-
-    def _may_sweep(self) -> bool:
-        """Whether it is worth it: what is let go of later is watched for nothing, and lives on."""
-        return len(self._late) < FEW or len(self._late) > 2 * self._swept
 
     # -- finding
 
@@ -210,6 +214,8 @@ class Census:
                             self._interiors.enter(keeper)
                     if keeper.kind is CACHE:
                         self._caches.append(keeper)
+                    if keeper.kind.weak is not None:
+                        self._weak.append(keeper)
                     self._watch(keeper)
                 else:
                     continue
@@ -340,15 +346,14 @@ class Census:
         ]
 
     def _look(self, keeper: Keeper) -> dict[Any, object]:
-        """What a keeper holds now; if its keys are weak, only under those that can be reached in another way.
+        """What a keeper holds now; of what it holds weakly, only what can be reached in another way, too.
 
-        Nobody else can ask for what a weak key leads to, and a suite may add one with every test.
+        Nobody else can ask for the rest, and it goes whenever the interpreter looks for garbage.
         """
-        if not keeper.kind.weak:
+        if keeper.kind.weak is None:
             return keeper.look()
-        table: Any = keeper.owner
-        met, of = self._met, weakref.ref.__call__
-        return {Key(ref): value for ref, value in anatomy.items(table) if identity(of(ref)) in met}
+        met = self._met
+        return {slot: value for thing, slot, value in keeper.kind.weak(keeper.owner) if identity(thing) in met}
 
     def _sweep(self) -> frozenset[str]:
         """Let go of late objects that nothing leads to any more; their places. Cost: some us a late object.
@@ -390,6 +395,6 @@ class Census:
                 del self._keepers[identity(keeper.thing)]
                 self._places.discard(keeper.place)
             self.watches.drop(gone)
-            self._untold = [keeper for keeper in self._untold if keeper not in gone]
-            self._caches = [keeper for keeper in self._caches if keeper not in gone]
+            for row in (self._untold, self._caches, self._weak):
+                row[:] = [keeper for keeper in row if keeper not in gone]
         return frozenset(keeper.place for keeper in gone if not keeper.inside) | self._interiors.drop(gone)

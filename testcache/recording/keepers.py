@@ -37,7 +37,9 @@ from testcache.recording.kinds import (
     SLOTS,
     TUPLE,
     VARIABLE,
-    WEAK,
+    WEAK_ELEMENTS,
+    WEAK_KEYS,
+    WEAK_VALUES,
     WHOLE,
     Key,
     Kind,
@@ -68,6 +70,12 @@ _FOREIGN: Final = frozenset(
 )
 """Packages whose objects are not entered: pytest's change with every test, and those of the standard library
 keep nothing but caches, or what is watched otherwise, such as the environment."""
+
+_WEAK: Final = (
+    (weakref.WeakKeyDictionary, WEAK_KEYS),
+    (weakref.WeakValueDictionary, WEAK_VALUES),
+    (weakref.WeakSet, WEAK_ELEMENTS),
+)
 
 _TABLES: Final = Types(logging.Manager, logging.PlaceHolder)
 """The ways from one logger to all others, which libraries have made."""
@@ -204,8 +212,8 @@ def expand(
         return [_keeper(found, thing, TUPLE, thing)]
     if issubclass(kind, logging.Logger):
         return [_borne(_keeper(found, anatomy.dict_of(thing), LOGGER, thing), thing)]
-    if kind is weakref.WeakKeyDictionary:
-        return [_keeper(found, thing.data, WEAK, thing.data)]
+    if weak := next((held for base, held in _WEAK if base is kind), None):
+        return [_keeper(found, thing.data, weak, thing.data)]
     if is_foreign(kind):
         return []
     return _object(found, library=is_library(kind))

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import contextvars
 import gc
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterator
 from operator import length_hint
 from typing import Any, Final
 
@@ -32,6 +33,9 @@ _NOT_OF_A_LOGGER: Final = frozenset({"_cache", "parent", "manager", "name"})
 _RUNNER: Final = "_pytest.logging"
 """Whose handlers hang in loggers while a test runs, emptied before each phase of it."""
 
+
+_referent: Final[Callable[[Any], object]] = weakref.ref.__call__
+"""What a weak reference leads to, None if that is gone."""
 
 WHOLE: Final = type("Whole", (), {})()
 """The one slot of what is compared as a whole."""
@@ -84,7 +88,7 @@ class Kind(Struct, frozen=True):
         named: whether code writes the slot as a name.
         told: whether the garbage collector tells what it refers to.
         fixed: whether it can never refer to anything else.
-        weak: whether its keys are weak references.
+        weak: of what holds weak references: for each, the object that it leads to, the slot, and what is in that.
     """
 
     look: Callable[[Any], dict[Any, object]]
@@ -92,7 +96,7 @@ class Kind(Struct, frozen=True):
     named: bool = False
     told: bool = True
     fixed: bool = False
-    weak: bool = False
+    weak: Callable[[Any], Iterator[tuple[object, object, object]]] | None = None
 
 
 # -- looks
@@ -131,6 +135,18 @@ def _elements(thing: object) -> dict[Any, object]:
     if issubclass(type(thing), (set, frozenset)) and content is not None:
         return {slot_of(element): element for element in content}
     return {WHOLE: content}
+
+
+def _weak_keys(table: dict[Any, object]) -> Iterator[tuple[object, object, object]]:
+    yield from ((_referent(ref), Key(ref), value) for ref, value in anatomy.items(table))
+
+
+def _weak_values(table: dict[Any, Any]) -> Iterator[tuple[object, object, object]]:
+    yield from ((thing := _referent(ref), slot_of(key), thing) for key, ref in anatomy.items(table))
+
+
+def _weak_elements(refs: set[Any]) -> Iterator[tuple[object, object, object]]:
+    yield from ((thing := _referent(ref), slot_of(thing), thing) for ref in anatomy.content(refs) or ())
 
 
 def _tuple(thing: object) -> dict[Any, object]:
@@ -229,7 +245,9 @@ CLASS: Final = Kind(_class, _dotted, named=True)
 ATTRIBUTES: Final = Kind(_attributes, _dotted, named=True)
 FUNCTION: Final = Kind(_attributes, _dotted, named=True)
 PAIRS: Final = Kind(_pairs, _subscript)
-WEAK: Final = Kind(_pairs, _subscript, weak=True)
+WEAK_KEYS: Final = Kind(_pairs, _subscript, weak=_weak_keys)
+WEAK_VALUES: Final = Kind(_pairs, _subscript, weak=_weak_values)
+WEAK_ELEMENTS: Final = Kind(_elements, _element, weak=_weak_elements)
 ELEMENTS: Final = Kind(_elements, _element)
 SLOTS: Final = Kind(_slots, _dotted, named=True)
 CELL: Final = Kind(_cell, _nothing)

@@ -343,7 +343,7 @@ class Processes:
                 self._apply(context, row)
 
     def _value(self, kind: Kind, name: str, told: str) -> Digest:
-        """What a child has read; it parses nothing, and which variables a pattern means the run knows from its begin."""
+        """What a child has read, which parses nothing; which variables a pattern means is for the run to say."""
         if kind is Kind.WHOLE or kind is Kind.EXPORTS:
             source = self._tape.load(self._tape.roots.path(name)).source
             return source.whole if kind is Kind.WHOLE else source.defined

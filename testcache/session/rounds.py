@@ -28,7 +28,7 @@ from testcache.session.gates import passed
 from testcache.session.names import node_id, path_of
 from testcache.session.neighbours import Neighbours
 from testcache.session.outdated import outdated
-from testcache.session.selection import selects_all
+from testcache.session.selection import is_of_all
 from testcache.session.waiting import missed, recorded, settle, waiting
 from testcache.session.warm import CachedItem, imported
 from testcache.storage.leaks import Leak, forget_taken, marking, save_leaks
@@ -386,7 +386,7 @@ class Rounds:
         runner = self._runner
         assert runner.store is not None
         self._leaks.of_results(runner.results)
-        complete = done and selects_all(runner.config) and runner.workforce.shard is None
+        complete = done and is_of_all(runner, runner.store)
         save_leaks(runner.store, self._leaks.to_keep(runner.results, self._apart, complete=complete))
         if complete:
             forget_taken(runner.store)
