@@ -1,0 +1,155 @@
+"""What is the same in each run is replayed in the second one; what is another one each time concerns nobody else."""
+
+from __future__ import annotations
+
+import pytest
+from harness import Project
+
+from testcache.storage.leaks import load_leaks
+from testcache.storage.store import Store
+
+A, B = "test_a.py::test_a", "test_b.py::test_b"
+WEAK = """
+import weakref
+
+class Page: pass
+
+PAGES = weakref.{kind}()
+"""
+
+FLEETING = {
+    "a cache of the standard library": {
+        "sites.py": "from urllib.parse import urlsplit\ndef host(url): return urlsplit(url).netloc\n",
+        "test_a.py": "import sites, time\ndef test_a():\n    sites.host(f'http://{time.time()}/')\n    assert True\n",
+        "test_b.py": "import sites\ndef test_b(): assert [sites.host('http://b/') for _ in 'ab'] == ['b', 'b']\n",
+    },
+    "a module that a test has written": {
+        "names.py": "def run(text): return eval(text)\n",
+        "test_a.py": """
+import sys, uuid
+
+def test_a(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in (f"first_{uuid.uuid4().hex}", f"second_{uuid.uuid4().hex}"):
+        tmp_path.joinpath(f"{name}.py").write_text("import os\\nos.makedirs(f'{__file__}.d')\\n")
+        __import__(name)
+        del sys.modules[name]
+    assert True
+""",
+        "test_b.py": "import names\ndef test_b(): assert names.run('1 + 1') == 2\n",
+    },
+    "a weak value": {
+        "pages.py": WEAK.format(kind="WeakValueDictionary"),
+        "test_a.py": """
+import pages, uuid
+
+def test_a():
+    page = pages.Page()
+    page.itself = page  # goes whenever the interpreter looks for garbage
+    pages.PAGES[uuid.uuid4().hex] = page
+    assert True
+""",
+        "test_b.py": "import pages\ndef test_b(): assert pages.PAGES.get('b') is None\n",
+    },
+    "an element of a weak set": {
+        "pages.py": WEAK.format(kind="WeakSet"),
+        "test_a.py": """
+import pages, uuid
+
+def test_a():
+    page = pages.Page()
+    page.itself, page.name = page, uuid.uuid4().hex
+    pages.PAGES.add(page)
+    assert True
+""",
+        "test_b.py": "import pages\ndef test_b(): assert object() not in pages.PAGES\n",
+    },
+}
+
+
+@pytest.mark.parametrize("case", FLEETING)
+def test_what_is_another_one_each_time_concerns_nobody(project: Project, case: str) -> None:
+    """A test that leaves it runs again alone."""
+    for name, text in FLEETING[case].items():
+        project.write(name, text)
+    assert project.run().executed == {A, B}
+    project.edit("test_a.py", "assert True", "assert 1")
+    assert project.run().executed == {A}
+
+
+OWN_CACHE = """
+import os.path
+from functools import lru_cache
+exists = lru_cache(os.path.exists)
+"""
+
+
+def test_a_cache_that_the_project_puts_around_a_standard_function_is_its_own(project: Project) -> None:
+    """What it remembers depends on when it was asked."""
+    project.write("paths.py", OWN_CACHE)
+    project.write("test_a.py", "import paths\ndef test_a(): assert not paths.exists('x.txt')\n")
+    write = "import paths, pathlib\ndef test_b():\n    pathlib.Path('x.txt').touch()\n"
+    project.write("test_b.py", write + "    assert not paths.exists('x.txt')\n    pathlib.Path('x.txt').unlink()\n")
+    assert project.run().executed == {A, B}
+    project.edit("test_a.py", "x.txt", "y.txt")
+    assert project.run().outcomes[B] == "failed"
+
+
+HELD = """
+import pages
+
+HELD = []
+
+def test_a():
+    HELD.append(pages.Page())
+    pages.PAGES["a"] = HELD[0]
+"""
+
+
+def test_a_weak_value_counts_while_something_else_holds_it(project: Project) -> None:
+    """It is there for whoever comes next."""
+    project.write("pages.py", WEAK.format(kind="WeakValueDictionary"))
+    project.write("test_a.py", HELD)
+    project.write("test_b.py", "import pages\ndef test_b(): assert 'a' in pages.PAGES\n")
+    assert project.run().executed == {A, B}
+    assert project.run().executed == set()
+    project.edit("test_a.py", "HELD.append(pages.Page())", "HELD[:] = [pages.Page()]")
+    assert project.run().executed == {A}
+    project.edit("test_a.py", '["a"]', '["b"]')
+    assert project.run().outcomes[B] == "failed"
+
+
+SELECTIONS = {
+    "a folder": (("tests",), 0),
+    "marks": (("-m", "not slow"), 0),
+    "names": (("-k", "not slow"), 0),
+    "one file": (("tests/test_a.py",), 1),
+    "one test": (("-k", "test_a"), 1),
+}
+
+
+@pytest.mark.parametrize("case", SELECTIONS)
+def test_a_run_of_all_recorded_tests_is_one_of_all(project: Project, case: str) -> None:
+    """However they are named: all of them have been compared with what each leaves for the first time."""
+    arguments, kept = SELECTIONS[case]
+    project.write("pytest.ini", "[pytest]\nmarkers = slow\n")
+    project.write("shared.py", "MODE = ['']\n")
+    project.write("tests/test_a.py", "import shared\ndef test_a():\n    assert shared.MODE\n")
+    slow = "import pytest\n@pytest.mark.slow\ndef test_slow(): pass\n"
+    project.write("tests/test_b.py", f"import shared\ndef test_b(): assert shared.MODE\n{slow}")
+    assert len(project.run("-m", "not slow").executed) == 2
+    project.edit("tests/test_a.py", "assert shared.MODE", "shared.MODE[0] = 'a'")
+    project.run(*arguments)
+    with Store(project.path / ".testcache", readonly=True, size_limit_bytes=1 << 30, wait_s=1) as store:
+        assert len(load_leaks(store)) == kept
+
+
+def test_status_takes_tests_in_the_order_of_their_file(project: Project) -> None:
+    """It says what the run does."""
+    project.write("shared.py", "MODE = ''\n")
+    late = "\ndef test_a(): assert shared.MODE == 'y'\n"
+    early = "import shared\ndef test_x(): assert not shared.MODE\ndef test_y(): shared.MODE = 'y'\n"
+    project.write("test_it.py", early.replace("test_x", "test_z") + late)
+    project.run("test_it.py")
+    assert project.run("test_it.py").executed == set()
+    assert project.cli("status").returncode == 0
