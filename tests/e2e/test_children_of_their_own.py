@@ -155,3 +155,17 @@ def test_what_a_child_reads_in_a_folder_of_all_tests_may_be_anothers(project: Pr
     assert project.run().executed == set()
     project.edit("text.py", "'1'", "'2'")
     assert list(project.run().outcomes.values()) == ["passed", "failed"]
+
+
+def test_what_a_child_imports_may_be_named_like_a_test_file(project: Project) -> None:
+    """Its module counts as a whole for who imports it; a child, which parses nothing, sees the same as its parent."""
+    project.write("kit/__init__.py", "")
+    project.write("kit/test.py", "import sys\nCOUNT = len(sys.argv)\ndef client(): return COUNT\n")
+    project.write("other.py", "import kit.test\n")
+    project.write("app.py", "import other\nimport kit.test\nprint(kit.test.client())\n")
+    call = "subprocess.run([sys.executable, 'app.py'], capture_output=True, text=True).stdout"
+    project.write("test_it.py", f"import subprocess, sys\ndef test_it(): assert {call} == '1\\n'\n")
+    assert project.run().executed == {"test_it.py::test_it"}
+    assert project.run().executed == set()
+    project.edit("kit/test.py", "len(sys.argv)", "2")
+    assert project.run().outcomes["test_it.py::test_it"] == "failed"
