@@ -28,6 +28,7 @@ from testcache.recording.interiors import Interiors
 from testcache.recording.keepers import Found, Keeper, Names, expand
 from testcache.recording.kinds import CACHE, MODULE, WHOLE
 from testcache.recording.piles import begins_with, found_in, in_order, is_cache, is_pile, pile_up, results, spread
+from testcache.recording.places import Places
 from testcache.recording.watches import Watches
 
 MOST_KEEPERS: Final = 200_000
@@ -62,7 +63,7 @@ class Census:
         self._late_keepers: set[Keeper] = set()
         self._values: set[Found] = set()
         self._bearers: set[Keeper] = set()
-        self._places: set[str] = set()
+        self._places = Places()
         self.watches = Watches()
         self._untold, self._caches, self._weak = list[Keeper](), list[Keeper](), list[Keeper]()
         self._entered: list[Found] = []
@@ -199,13 +200,13 @@ class Census:
                     if keeper.inside and keeper.late and (not late or not part.inside):
                         self._interiors.leave(keeper)
                     if keeper.inside and not part.inside:
-                        keeper.inside, keeper.place = "", self._unique(part.place)
+                        keeper.inside, keeper.place = "", self._places.take(part.place)
                     if not late:
                         keeper.late = False
                         self._late_keepers.discard(keeper)
                 elif len(self._keepers) < MOST_KEEPERS:
                     keeper = self._keepers[identity(part.thing)] = part
-                    keeper.place = keeper.inside or self._unique(keeper.place)
+                    keeper.place = keeper.inside or self._places.take(keeper.place)
                     keeper.base = keeper.last = self._look(keeper)
                     keeper.late = late
                     if late:
@@ -241,15 +242,6 @@ class Census:
         if not late:
             self._late.discard(key)
         return True
-
-    def _unique(self, place: str) -> str:
-        """Two functions made by one statement, say, have the same name."""
-        number, found = 1, place
-        while found in self._places:
-            number += 1
-            found = f"{place}~{number}"
-        self._places.add(found)
-        return found
 
     def _watch(self, keeper: Keeper) -> None:
         if not keeper.kind.told:
@@ -303,7 +295,7 @@ class Census:
             return keeper.place_of(slot)
         known = self._apart.get((keeper, slot))
         if known is None:
-            known = self._apart[keeper, slot] = self._unique(f"{keeper.inside}.{slot}")
+            known = self._apart[keeper, slot] = self._places.take(f"{keeper.inside}.{slot}")
         return known
 
     def _compare_whole(self, keeper: Keeper, content: tuple[object, ...]) -> list[Change]:
@@ -393,7 +385,7 @@ class Census:
         if gone:
             for keeper in gone:
                 del self._keepers[identity(keeper.thing)]
-                self._places.discard(keeper.place)
+                self._places.drop(keeper.place)
             self.watches.drop(gone)
             for row in (self._untold, self._caches, self._weak):
                 row[:] = [keeper for keeper in row if keeper not in gone]
