@@ -25,9 +25,15 @@ CONFIGURATION = (
 NEUTRAL = frozenset(
     {"--cached", "--testcache", "-q", "-qq", "-v", "-vv", "-vvv", "--quiet", "--verbose", "--no-header"}
 )
+FOLLOWED = frozenset({"-n", "--numprocesses", "--dist", "--junitxml", "--junit-xml", "--junitprefix", "--junit-prefix"})
+"""Those that are as neutral, and the argument behind them."""
+
+SHOWING = ("-n", "--tb", "--durations", "--color", "--dist=", "--junit")
+"""Beginnings of those that are as neutral, with what stands behind a `=`."""
+
 UNSETTLED = ("--lf", "--last-failed", "--ff", "--failed-first", "--nf", "--new-first", "--sw", "--stepwise",
              "--cov", "--cached=", "--testcache=", "--pdb", "--trace", "--setup-", "--collect-only", "--co",
-             "--cache-", "--fixtures", "--markers", "--random", "--shard", "--junit", "--debug")  # fmt: skip
+             "--cache-", "--fixtures", "--markers", "--random", "--shard", "--debug")  # fmt: skip
 """Beginnings of arguments whose meaning depends on more than files, or that want a run in full."""
 
 _VARIABLES = ("TZ", "LANG", "LANGUAGE", "PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_DISABLE_PLUGIN_AUTOLOAD", "CI")
@@ -62,8 +68,8 @@ def _meant(args: Sequence[str]) -> list[str]:
     for argument in args:
         if skip:
             skip = False
-        elif argument in ("-n", "--numprocesses", "--dist"):
+        elif argument in FOLLOWED:
             skip = True
-        elif argument not in NEUTRAL and not argument.startswith(("-n", "--tb", "--durations", "--color", "--dist=")):
+        elif argument not in NEUTRAL and not argument.startswith(SHOWING):
             meant.append(argument)
     return meant
