@@ -1,8 +1,8 @@
 """Snapshots: what long-lived objects referred to at the last look, compared in bulk with what they refer to now.
 
 The garbage collector tells the references of many objects in one call, 12 ns each and more if they are far apart, and
-whether two lists hold the same objects is told by their addresses. Dicts have versions, up to Python 3.12. Most of what
-is watched is empty, such as the attributes of functions: that costs 5 ns an object.
+whether two lists hold the same objects is told by their addresses. Where a few bytes tell as much, these are asked
+(`testcache.recording.stamps`). Most of what is watched is empty, such as the attributes of functions: 5 ns an object.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from testcache.recording.anatomy import Types
 from testcache.recording.keepers import Keeper
-from testcache.recording.versions import Versions, has_version
+from testcache.recording.stamps import Stamps, stamp_of
 
 SIZE: Final = 256
 """Objects that are compared at once; where something has changed, these are looked at one by one for 0.7 ms."""
@@ -39,21 +39,22 @@ class Snapshots:
         self._empties = Empties()
         self._quiet: list[_Snapshot] = []
         self._lively: list[_Snapshot] = []
-        self._versions = Versions()
+        self._stamps = Stamps()
 
     def add(self, keeper: Keeper) -> None:
         """Watch a keeper as it is now."""
         if self._empties.add(keeper):
             return
-        if has_version(keeper):
-            self._versions.add(keeper)
-        else:
+        stamp = stamp_of(keeper)
+        if stamp is None:
             _room(self._quiet, SIZE).add(keeper)
+        else:
+            self._stamps.add(keeper, stamp)
 
     def drop(self, gone: frozenset[Keeper]) -> None:
         """Watch these no longer."""
         self._empties.drop(gone)
-        self._versions.drop(gone)
+        self._stamps.drop(gone)
         for snapshot in (*self._quiet, *self._lively):
             snapshot.drop(gone)
 
@@ -62,7 +63,7 @@ class Snapshots:
         found = self._empties.filled()
         for keeper in found:
             self.add(keeper)
-        found += self._versions.changed()
+        found += self._stamps.changed()
         found += (keeper for snapshot in self._lively for keeper in snapshot.changed())
         for snapshot in self._quiet:
             awake = snapshot.changed()

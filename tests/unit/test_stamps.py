@@ -1,11 +1,12 @@
-"""Versions of dicts: no way to write to a dict leaves its number as it was, on any interpreter that has them."""
+"""Stamps: no way to write to an object leaves its stamp as it was, on any interpreter that has one."""
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable
-from types import ModuleType
+from types import CellType, ModuleType
 from typing import Any
 
 import pytest
@@ -14,8 +15,9 @@ from hypothesis import strategies as st
 
 from testcache.recording import anatomy
 from testcache.recording.keepers import Keeper
-from testcache.recording.kinds import PAIRS
-from testcache.recording.versions import AVAILABLE, SIZE, Versions, has_version
+from testcache.recording.kinds import CELL, ELEMENTS, PAIRS, SLOTS, Kind
+from testcache.recording.stamps import SIZE, Stamps, stamp_of
+from testcache.recording.versions import AVAILABLE
 
 NOWHERE: frozenset[str] = frozenset()
 OFTEN = 200
@@ -32,15 +34,27 @@ class Slotted(Plain):
     __slots__ = ("other",)
 
 
-def keeper_of(thing: object) -> Keeper:
-    return Keeper(thing, PAIRS, thing, "m.py::X", NOWHERE, NOWHERE)
+def keeper_of(thing: object, kind: Kind = PAIRS) -> Keeper:
+    return Keeper(thing, kind, thing, "m.py::X", NOWHERE, NOWHERE)
 
 
-def test_they_are_there_up_to_3_12() -> None:
-    """Where they are, every dict is told by them; where they are not, none is."""
+def watched(*keepers: Keeper) -> Stamps:
+    stamps = Stamps()
+    for keeper in keepers:
+        stamp = stamp_of(keeper)
+        assert stamp is not None
+        stamps.add(keeper, stamp)
+    return stamps
+
+
+def test_who_has_one() -> None:
+    """Dicts up to Python 3.12; cells, and objects with slots that a class statement has made."""
     assert (sys.version_info < (3, 13)) == AVAILABLE
-    assert has_version(keeper_of({})) == AVAILABLE
-    assert not has_version(keeper_of([]))
+    assert (stamp_of(keeper_of({})) is not None) == AVAILABLE
+    assert stamp_of(keeper_of([], ELEMENTS)) is None
+    assert stamp_of(keeper_of(CellType(1), CELL)) is not None
+    assert stamp_of(keeper_of(Slotted(), SLOTS)) is not None
+    assert stamp_of(keeper_of(re.compile("x"), SLOTS)) is None  # written in C
 
 
 def _of_an_object(cls: type) -> tuple[dict[str, Any], Callable[[int], None]]:
@@ -103,13 +117,63 @@ WAYS: dict[str, Callable[[], tuple[Any, Callable[[int], None]]]] = {
 def test_each_write_is_seen(way: str) -> None:
     """Also by the instructions that the interpreter comes to use for what it does often."""
     held, change = WAYS[way]()
-    versions, keeper = Versions(), keeper_of(held)
-    versions.add(keeper)
-    assert versions.changed() == []
+    keeper = keeper_of(held)
+    stamps = watched(keeper)
+    assert stamps.changed() == []
     for number in range(OFTEN):
         change(number)
-        assert versions.changed() == [keeper]
-        assert versions.changed() == []
+        assert stamps.changed() == [keeper]
+        assert stamps.changed() == []
+
+
+class Row(Plain):
+    __slots__ = ("first", "second", "third")
+
+
+class Line(Row):
+    __slots__ = ("fourth",)
+
+
+@pytest.mark.parametrize("cls", [Slotted, Row, Line])
+def test_each_slot_is_seen(cls: type) -> None:
+    """Set, changed or deleted; what is beside the slots is not asked about."""
+    thing = cls()
+    keeper = keeper_of(thing, SLOTS)
+    stamps = watched(keeper)
+    for name, _ in anatomy.slots_of(thing):
+        for step in (setattr, setattr, lambda *_, name=name: delattr(thing, name)):
+            assert stamps.changed() == []
+            step(thing, name, object())
+            assert stamps.changed() == [keeper]
+    thing.value = 1
+    assert stamps.changed() == []
+
+
+def test_what_a_function_closes_over_is_seen() -> None:
+    """As it is set, changed, and gone."""
+
+    def outer() -> tuple[Any, Callable[[object], None], Callable[[], None]]:
+        value: object = None
+
+        def put(other: object) -> None:
+            nonlocal value
+            value = other
+
+        def drop() -> None:
+            nonlocal value
+            del value
+
+        return lambda: value, put, drop
+
+    function, put, drop = outer()
+    keeper = keeper_of(function.__closure__[0], CELL)
+    stamps = watched(keeper)
+    for number in range(OFTEN):
+        put([number])
+        assert stamps.changed() == [keeper]
+        assert stamps.changed() == []
+    drop()
+    assert stamps.changed() == [keeper]
 
 
 KEYS = st.sampled_from(["a", "b", 3, ("c",)])
@@ -131,29 +195,27 @@ STEPS: dict[str, Callable[[dict[Any, Any], Any, int], object]] = {
 def test_whatever_changes_a_dict_is_seen_and_nothing_else(steps: list[tuple[str, Any, int]]) -> None:
     """A look at it changes nothing."""
     held: dict[Any, Any] = {}
-    versions, keeper = Versions(), keeper_of(held)
-    versions.add(keeper)
+    keeper = keeper_of(held)
+    stamps = watched(keeper)
     for step, key, value in steps:
         before = list(held.items())
         STEPS[step](held, key, value)
-        seen = versions.changed()
+        seen = stamps.changed()
         if before != list(held.items()):
             assert seen == [keeper]
         if step == "look":
             assert seen == []
 
 
-@needs_versions
-def test_each_of_many_is_told_apart() -> None:
+@pytest.mark.parametrize("make", [Row, Line])
+def test_each_of_many_is_told_apart(make: type) -> None:
     """Over several groups, and when some of them are watched no longer."""
-    keepers = [keeper_of({"a": number}) for number in range(2 * SIZE + 5)]
-    versions = Versions()
-    for keeper in keepers:
-        versions.add(keeper)
+    keepers = [keeper_of(make(), SLOTS) for _ in range(2 * SIZE + 5)]
+    stamps = watched(*keepers)
     gone = frozenset(keepers[1 : SIZE + 3])
-    versions.drop(gone)
+    stamps.drop(gone)
     written = [keepers[at] for at in (0, 1, SIZE + 3, 2 * SIZE + 4)]
     for keeper in written:
-        keeper.thing["b"] = 1  # type: ignore[index]
-    assert versions.changed() == [keeper for keeper in written if keeper not in gone]
-    assert versions.changed() == []
+        keeper.thing.third = 1  # type: ignore[attr-defined]
+    assert stamps.changed() == [keeper for keeper in written if keeper not in gone]
+    assert stamps.changed() == []
