@@ -17,7 +17,7 @@ What a module counts while A imports it is a step of its own: the next time that
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from types import ModuleType
@@ -172,13 +172,17 @@ class Leftovers:
         self._legacy.not_stored(test)
 
     @contextmanager
-    def watched(self, test: NodeId) -> Iterator[None]:
-        """For the length of one more run of a test, out of turn and without a result."""
+    def watched(self, test: NodeId, known: Mapping[Leftover, NodeId]) -> Iterator[None]:
+        """For the length of one more run of a test, out of turn and without a result.
+
+        What it leaves is the doing of those of whom that is `known`: in a run of all they would have been the first.
+        """
         self.begin(test)
         try:
             yield
         finally:
             self.end()
+            self._legacy.give(known)
 
     def found(self, node: NodeId, test: Context, account: Account, reached: set[Entry]) -> frozenset[Found]:
         """What the test may have come upon that earlier ones left; `reached` is what `link` has given.

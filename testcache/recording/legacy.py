@@ -66,6 +66,13 @@ class Legacy:
         imported = {found.place: one for place, one in steps for found in self._imported[place]}
         return self.gone | self._remains.accesses(self.left, self._added) | imported
 
+    def give(self, known: Mapping[Leftover, NodeId]) -> None:
+        """Take what the test that has just ended has left for the doing of others, of whom that is known."""
+        for place, value in self.left.items():
+            entry, filler = self._remains.entries.get(place), known.get(Leftover(place, value))
+            if entry is not None and filler is not None:
+                self._remains.put(place, replace(entry, found=frozenset((Found(filler, place, value),))))
+
     def not_stored(self, test: NodeId) -> None:
         """The test that has just ended has no trace, so nobody could ask it later what it had found itself."""
         for place, step in self.steps.items():

@@ -12,12 +12,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from testcache.leaks import fillers_of, left_by, names_left
-from testcache.model import SHELF, Found, Hit, Kind, Miss, NodeId, Result, Trace
+from testcache.model import SHELF, Found, Hit, Kind, Leftover, Miss, NodeId, Result, Trace
 from testcache.readers import Readers
 from testcache.reasons import Reason
 from testcache.recording import surroundings
 from testcache.recording.ambience import slot
-from testcache.session.names import path_of
+from testcache.session.names import node_id, path_of
 
 if TYPE_CHECKING:
     from testcache.session.runner import Runner
@@ -65,6 +65,13 @@ class Company:
         files = runner.warm.held.values() if runner.warm is not None else ()
         traces = (hit for hit in runner.hits.values() if isinstance(hit, Trace))
         return names_left(traces).union(*(file.left for file in files))
+
+    @cached_property
+    def left(self) -> Mapping[Leftover, NodeId]:
+        """Which test of those that are replayed has left something: of several, the one that stands first."""
+        hits = self._hits()
+        order = [node for node in map(node_id, self._runner.collected) if node in hits]
+        return {left: node for node in reversed(order) for left in hits[node].left}
 
     @cached_property
     def _readers(self) -> tuple[Readers, Mapping[NodeId, Trace]]:

@@ -35,7 +35,7 @@ from typing import Any, NamedTuple, Protocol
 import pytest
 from _pytest.runner import runtestprotocol
 
-from testcache.model import NodeId, Result, Trace
+from testcache.model import Leftover, NodeId, Result, Trace
 from testcache.reasons import Reason
 from testcache.session.company import MOST, MOST_S
 from testcache.session.names import node_id, path_of
@@ -52,6 +52,10 @@ Found = Callable[[Result], None]
 
 class Company(Protocol):
     """What is known of the tests before one that passes alone."""
+
+    @property
+    def left(self) -> Mapping[Leftover, NodeId]:
+        """Which test of those that are replayed has left something."""
 
     def is_wanted(self, node: NodeId) -> bool:
         """Whether to see if it passes in company, too."""
@@ -78,8 +82,8 @@ class Company(Protocol):
 class Records(Protocol):
     """Who records runs that are not those of pytest."""
 
-    def watched(self, node: NodeId) -> AbstractContextManager[None]:
-        """For the length of one: what it leaves in memory is the doing of this test."""
+    def watched(self, node: NodeId, known: Mapping[Leftover, NodeId]) -> AbstractContextManager[None]:
+        """For the length of one: what it leaves in memory is the doing of this test, if not `known` of others."""
 
     def recorded(self, item: pytest.Item) -> AbstractContextManager[None]:
         """For the length of one in the place of a test's own."""
@@ -291,7 +295,7 @@ class Neighbours:
     def _attempt(self, item: pytest.Item, nextitem: pytest.Item | None) -> list[pytest.TestReport]:
         item._report_sections.clear()  # else the output of the attempt before would be shown again
         del item.user_properties[:]
-        with self._records.watched(node_id(item)):
+        with self._records.watched(node_id(item), self._company.left):
             reports = runtestprotocol(item, log=False, nextitem=nextitem)
         self._note(item)
         return reports

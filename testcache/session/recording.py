@@ -13,7 +13,7 @@ import pytest
 from testcache.code.looks import HELD
 from testcache.inputs.sources import is_collected
 from testcache.inputs.world import World, option_digest
-from testcache.model import Input, Kind, NodeId, Read, Result, Trace
+from testcache.model import Input, Kind, Leftover, NodeId, Read, Result, Trace
 from testcache.reasons import Reason
 from testcache.recording.context import Context
 from testcache.recording.observer import Observer
@@ -110,9 +110,9 @@ class Recording:
             self._contexts.pop(node, None)
         return answer
 
-    def watched(self, node: NodeId) -> AbstractContextManager[None]:
-        """For the length of one more run of a test, out of turn and without a result."""
-        return self.observer.leftovers.watched(node)
+    def watched(self, node: NodeId, known: Mapping[Leftover, NodeId]) -> AbstractContextManager[None]:
+        """For the length of one more run of a test, out of turn; `known` is what replayed ones had left."""
+        return self.observer.leftovers.watched(node, known)
 
     @contextmanager
     def recorded(self, item: pytest.Item) -> Iterator[None]:

@@ -144,6 +144,31 @@ def test_a_run_of_all_recorded_tests_is_one_of_all(project: Project, case: str) 
         assert len(load_leaks(store)) == kept
 
 
+MEMO = """
+VALUE = None
+
+def value():
+    global VALUE
+    if VALUE is None:
+        VALUE = 1
+    return VALUE
+"""
+
+
+def test_what_a_test_leaves_out_of_turn_is_the_doing_of_the_one_that_would_have(project: Project) -> None:
+    """A failure is tried behind its neighbours, which then are the first to fill something."""
+    project.write("memo.py", MEMO)
+    project.write("test_a.py", "import memo\ndef test_a(): assert memo.value()\n")
+    fails = "def test_fails(): assert False\n"
+    project.write("test_it.py", f"import memo\ndef test_x(): assert memo.value()\n{fails}")
+    project.write("test_later.py", "import memo\ndef test_later(): assert memo.value() == 1\n")
+    assert len(project.run().executed) == 4
+    project.edit("test_later.py", "memo.value() == 1", "1 == memo.value()")
+    assert project.run().outcomes["test_later.py::test_later"] == "passed"
+    assert project.run().outcomes["test_later.py::test_later"] == "passed"
+    assert "test_later.py::test_later" not in project.run().executed
+
+
 def test_status_takes_tests_in_the_order_of_their_file(project: Project) -> None:
     """It says what the run does."""
     project.write("shared.py", "MODE = ''\n")
