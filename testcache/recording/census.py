@@ -19,7 +19,7 @@ from operator import is_
 from types import ModuleType
 from typing import Any, Final
 
-from testcache.recording import anatomy
+from testcache.recording import anatomy, piles
 from testcache.recording.anatomy import MISSING, same
 from testcache.recording.change import Change, Look
 from testcache.recording.frontier import Frontier
@@ -27,8 +27,8 @@ from testcache.recording.identity import identity
 from testcache.recording.interiors import Interiors
 from testcache.recording.keepers import Found, Keeper, Names, expand
 from testcache.recording.kinds import CACHE, MODULE, WHOLE
-from testcache.recording.piles import begins_with, found_in, in_order, is_cache, is_pile, pile_up, results, spread
 from testcache.recording.places import Places
+from testcache.recording.portrait import UNKNOWN, Painter
 from testcache.recording.watches import Watches
 
 MOST_KEEPERS: Final = 200_000
@@ -256,7 +256,9 @@ class Census:
         last, looked = keeper.last, self._look(keeper)
         whole = looked.get(WHOLE)
         if type(whole) is tuple and type(last.get(WHOLE)) is tuple and not self._interiors.of(keeper, WHOLE):
-            return self._compare_results(keeper, whole) if is_cache(keeper) else self._compare_whole(keeper, whole)
+            return (
+                self._compare_results(keeper, whole) if piles.is_cache(keeper) else self._compare_whole(keeper, whole)
+            )
         if len(looked) == len(last) and all(map(is_, looked, last)) and all(map(is_, looked.values(), last.values())):
             return []  # something has been set and put back
         known = {slot: slot for slot in last}  # keys are named once: what is unknown has another name each time
@@ -265,7 +267,10 @@ class Census:
         slots += [slot for slot in now if slot not in last]
         keeper.last = now
         found = []
+        painted = Painter.total
         for slot in slots:
+            if Painter.total - painted > piles.MOST_PARTS and piles.blur(keeper, last):
+                return self._compare(keeper)
             value, first = now.get(slot, MISSING), keeper.base.get(slot, MISSING)
             if first is MISSING and anatomy.is_submodule(value, slot):
                 continue
@@ -286,7 +291,7 @@ class Census:
                     self._bearers.add(keeper)
                 self._entered += inside
         if not keeper.inside:
-            pile_up(keeper)
+            piles.pile_up(keeper)
         return found
 
     def _place_of(self, keeper: Keeper, slot: Any) -> str:
@@ -301,13 +306,13 @@ class Census:
     def _compare_whole(self, keeper: Keeper, content: tuple[object, ...]) -> list[Change]:
         """The same for a list or a pile: what is added at its end is looked at alone."""
         before: Any = keeper.last[WHOLE]
-        value = in_order(keeper, content)
-        grows = begins_with(value, before)
+        value = piles.in_order(keeper, content)
+        grows = piles.begins_with(value, before)
         if (grows and len(value) == len(before)) or same(value, before):
             return []
         keeper.last = {WHOLE: value}
         restored = same(value, keeper.base.get(WHOLE, MISSING))
-        inside = found_in(keeper, len(before) if grows else 0)
+        inside = piles.found_in(keeper, len(before) if grows else 0)
         if not grows and (keeper.grown.pop(WHOLE, None) is not None or keeper.late):
             self._lost = True
         if keeper.late or not restored:
@@ -316,22 +321,24 @@ class Census:
                 self._bearers.add(keeper)
             self._entered += inside
         place, names = keeper.place_of(WHOLE), keeper.names_of(WHOLE)
-        return [Change(keeper.place, place, before, value, names, keeper.files, restored, is_pile(keeper))]
+        if piles.is_blurred(keeper):
+            before, value = MISSING, UNKNOWN
+        return [Change(keeper.place, place, before, value, names, keeper.files, restored, piles.is_pile(keeper))]
 
     def _compare_results(self, keeper: Keeper, content: tuple[object, ...]) -> list[Change]:
         """The same for many results of an `lru_cache`; they are told apart."""
         before: Any = keeper.last[WHOLE]
-        if not begins_with(content, before):
-            spread(keeper)
+        if not piles.begins_with(content, before):
+            piles.spread(keeper)
             return self._compare(keeper)
         keeper.last = {WHOLE: content}
-        inside = found_in(keeper, len(before))
+        inside = piles.found_in(keeper, len(before))
         if not keeper.late:
             keeper.grown[WHOLE] = [*keeper.grown.get(WHOLE, ()), *inside]
             self._bearers.add(keeper)
         self._entered += inside
         files = keeper.files
-        news = ((keeper.place_of(slot), slot, value) for slot, value in results(keeper.last, len(before)))
+        news = ((keeper.place_of(slot), slot, value) for slot, value in piles.results(keeper.last, len(before)))
         return [
             Change(keeper.place, place, MISSING, value, keeper.names_of(slot), files, False, True)
             for place, slot, value in news

@@ -19,6 +19,9 @@ from testcache.recording.keepers import Found, Keeper
 from testcache.recording.kinds import CACHE, ELEMENTS, PAIRS, WHOLE, Key, Kind, slot_of
 from testcache.structs import replace
 
+MOST_PARTS: Final = 50_000
+"""Objects that the names of those keys of a table may lead to that change at once: 0.3 s."""
+
 MOST_KEYS: Final = 256
 """Keys that tests have added to a table before it is a pile: 30 KB a test that mentions it, in memory."""
 
@@ -34,6 +37,25 @@ def pile_up(keeper: Keeper) -> None:
     keeper.base, keeper.last = {WHOLE: _flat(keeper.base, kind)}, {WHOLE: _flat(keeper.last, kind)}
     inside = list(chain.from_iterable(keeper.grown.values()))
     keeper.grown = {WHOLE: inside} if inside else {}
+
+
+def blur(keeper: Keeper, last: Mapping[Any, object]) -> bool:
+    """Take a keeper for one of which only is told that it is no more what it was `last`; False if it has no keys.
+
+    They lead to so much that it takes seconds to name them: those of the memo of a parser, to parts of the grammar.
+    """
+    kind = _BLURS.get(keeper.kind)
+    if kind is None:
+        return False
+    keeper.kind = kind
+    keeper.base, keeper.last = {WHOLE: _flat(keeper.base, kind)}, {WHOLE: _flat(last, kind)}
+    keeper.grown = {WHOLE: [*chain.from_iterable(keeper.grown.values())]} if keeper.grown else {}
+    return True
+
+
+def is_blurred(keeper: Keeper) -> bool:
+    """Whether no two states of it are the same."""
+    return keeper.kind in _BLURRED
 
 
 def spread(keeper: Keeper) -> None:
@@ -82,7 +104,11 @@ def found_in(keeper: Keeper, start: int) -> list[Found]:
 
 def _flat(slots: Mapping[Any, object], kind: Kind) -> tuple[object, ...]:
     keys = (slot.key if type(slot) is Key else slot for slot in slots)
-    return tuple(keys) if kind is _SET else tuple(chain.from_iterable(zip(keys, slots.values(), strict=True)))
+    return (
+        tuple(keys)
+        if kind is _SET or kind is _BLURS[ELEMENTS]
+        else tuple(chain.from_iterable(zip(keys, slots.values(), strict=True)))
+    )
 
 
 def _pairs(table: dict[Any, object]) -> dict[Any, object]:
@@ -102,3 +128,8 @@ _RESULTS: Final = replace(CACHE, look=_cached)
 _SET: Final = replace(ELEMENTS, look=_elements, label=lambda _: "{*}")
 _PILES: Final = {PAIRS: _TABLE, CACHE: _RESULTS, ELEMENTS: _SET}
 _KINDS: Final = frozenset(_PILES.values())
+_BLURS: Final = {
+    kind: replace(kind, look=look, label=lambda _: "[...]")
+    for kind, look in ((PAIRS, _pairs), (CACHE, _cached), (ELEMENTS, _elements))
+}
+_BLURRED: Final = frozenset(_BLURS.values())

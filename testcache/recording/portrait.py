@@ -37,6 +37,9 @@ from testcache.recording.identity import identity
 MOST_PARTS: Final = 20_000
 """Objects that one portrait may name: about 100 ms. A filled table of a grammar has a few thousand."""
 
+UNKNOWN: Final = type("Unknown", (), {"__slots__": ()})()
+"""Stands for a value that nobody looks at, because that would take too long: no two of them are the same."""
+
 LONG: Final = 256
 """Characters or bytes up to which a text stands in a portrait as it is."""
 
@@ -68,6 +71,8 @@ class Painter:
     """Writes one value down, naming objects that come up again by the order in which they came."""
 
     most = MOST_PARTS
+    total = 0
+    """Parts of all portraits of this process."""
 
     def __init__(self) -> None:
         self._numbers: dict[int, int] = {}
@@ -95,6 +100,7 @@ class Painter:
                 return self.too_much(words)
             else:
                 self._parts += 1
+                Painter.total += 1
                 self._keep(thing)
                 queue.append(_END)
                 queue += self.parts_of(thing)[::-1]
@@ -367,6 +373,8 @@ def _sort(kind: type) -> Callable[[Any], Iterable[object]] | None:
         return lambda thing: (Word(repr(thing)),)
     if kind in _EMPTY:
         return lambda _: ()
+    if kind is type(UNKNOWN):
+        return _hidden
     special = _SPECIAL.get(identity(kind)) or next((p for base, p in _SUBCLASSES if issubclass(kind, base)), None)
     if special is not None or anatomy.is_transparent(kind):
         return special
