@@ -25,7 +25,7 @@ from testcache.recording.change import Change, Look
 from testcache.recording.frontier import Frontier
 from testcache.recording.identity import identity
 from testcache.recording.interiors import Interiors
-from testcache.recording.keepers import Found, Keeper, Names, expand
+from testcache.recording.keepers import Found, Keeper, Names, both, covers, expand
 from testcache.recording.kinds import CACHE, MODULE, WHOLE
 from testcache.recording.places import Places
 from testcache.recording.portrait import UNKNOWN, Painter
@@ -196,7 +196,7 @@ class Census:
                 keeper = self._keepers.get(identity(part.thing))
                 if keeper is not None:
                     keeper.names |= part.names
-                    keeper.files |= part.files
+                    keeper.files = both(keeper.files, part.files)
                     if keeper.inside and keeper.late and (not late or not part.inside):
                         self._interiors.leave(keeper)
                     if keeper.inside and not part.inside:
@@ -233,12 +233,12 @@ class Census:
             if found.inside:
                 self._inner.add(key)
             return True
-        is_known = found.names <= known[1] and found.files <= known[2]
+        is_known = found.names <= known[1] and covers(known[2], found.files)
         if is_known and (late or key not in self._late) and (found.inside or key not in self._inner):
             return False
         if not found.inside:
             self._inner.discard(key)
-        self._met[key] = (found.thing, known[1] | found.names, known[2] | found.files)
+        self._met[key] = (found.thing, known[1] | found.names, both(known[2], found.files))
         if not late:
             self._late.discard(key)
         return True

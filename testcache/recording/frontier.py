@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from testcache.recording.identity import identity
-from testcache.recording.keepers import Found
+from testcache.recording.keepers import Found, both, covers
 from testcache.structs import replace
 
 
@@ -38,6 +38,6 @@ def _joined(one: Found, other: Found) -> Found:
     """The same object, come upon in two ways; a place of its own goes before one in an interior."""
     if other.inside or not one.inside:
         one, other = other, one
-    if one.names <= other.names and one.files <= other.files:
+    if one.names <= other.names and covers(other.files, one.files):
         return other
-    return replace(other, names=one.names | other.names, files=one.files | other.files)
+    return replace(other, names=one.names | other.names, files=both(one.files, other.files))

@@ -26,7 +26,7 @@ from testcache.model import INSIDE, OPAQUE
 from testcache.recording import anatomy
 from testcache.recording.anatomy import ATOMS, MISSING
 from testcache.recording.identity import identity
-from testcache.recording.keepers import Keeper, Names, is_foreign
+from testcache.recording.keepers import Keeper, Names, both, is_foreign
 from testcache.recording.kinds import ATTRIBUTES, CLASS, FUNCTION, PARTS, SLOTS, Key
 from testcache.recording.portrait import atom, can_be_looked_into, is_plain, spelled
 
@@ -44,8 +44,6 @@ _LARGE: Final = 10**9
 
 _FEW: Final = 8
 """Elements of a key that are told apart."""
-
-_NOTHING: tuple[Names, Names] = (frozenset(), frozenset())
 
 
 class Interiors:
@@ -133,8 +131,8 @@ class Interiors:
         (differing.discard if restored else differing.add)((keeper, slot))
         self._add(place, slot, value, 1)
         self._add(place, slot, before, -1)
-        names, files = self._access.get(place, _NOTHING)
-        self._access[place] = (names | self._names_of(keeper, slot), files | keeper.files)
+        names, files = self._access.get(place, (frozenset(), keeper.files))
+        self._access[place] = (names | self._names_of(keeper, slot), both(files, keeper.files))
         self._touched.add(place)
 
     def _add_all(self, keeper: Keeper, sign: int) -> None:

@@ -81,6 +81,22 @@ _TABLES: Final = Types(logging.Manager, logging.PlaceHolder)
 """The ways from one logger to all others, which libraries have made."""
 
 
+MOST_FILES: Final = 32
+"""Modules that are told apart in which a name stands. A tree of tokens that 300 lexers import by its name would be gone
+round 300 times."""
+
+
+def both(files: Names, others: Names) -> Names:
+    """The modules of two ways to an object; anywhere, if that is one of them or they are too many."""
+    found = files | others if files and others else frozenset[str]()
+    return found if len(found) <= MOST_FILES else frozenset()
+
+
+def covers(files: Names, others: Names) -> bool:
+    """Whether these modules are among others, or these are anywhere."""
+    return not files or (bool(others) and others <= files)
+
+
 class Keeper(Struct, eq=False):
     """One object that is watched.
 

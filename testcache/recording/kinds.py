@@ -44,11 +44,12 @@ WHOLE: Final = type("Whole", (), {})()
 class Key:
     """A key of a dict as a slot: looked up by identity, so that no `__hash__` of a project runs."""
 
-    __slots__ = ("_label", "key")
+    __slots__ = ("_brief", "_label", "key")
 
     def __init__(self, key: object) -> None:
         self.key = key
         self._label = ""
+        self._brief: Key | None = None
 
     @property
     def label(self) -> str:
@@ -60,7 +61,9 @@ class Key:
     @property
     def brief(self) -> Key:
         """The same for the name of what lies behind it, which gets a number if several have that name."""
-        return _Brief(self.key)
+        if self._brief is None:
+            self._brief = _Brief(self.key)
+        return self._brief
 
     def __eq__(self, other: object) -> bool:
         return type(other) is Key and self.key is other.key
@@ -76,7 +79,9 @@ class _Brief(Key):
 
     @property
     def label(self) -> str:
-        return f"#{sketch(self.key).hex()[:16]}"
+        if not self._label:
+            self._label = f"#{sketch(self.key).hex()[:16]}"
+        return self._label
 
 
 class Kind(Struct, frozen=True):
