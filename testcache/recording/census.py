@@ -269,7 +269,7 @@ class Census:
         found = []
         painted = Painter.total
         for slot in slots:
-            if Painter.total - painted > piles.MOST_PARTS and piles.blur(keeper, last):
+            if Painter.total - painted > piles.MOST_PARTS and not keeper.inside and piles.blur(keeper, last):
                 return self._compare(keeper)
             value, first = now.get(slot, MISSING), keeper.base.get(slot, MISSING)
             if first is MISSING and anatomy.is_submodule(value, slot):

@@ -10,6 +10,7 @@ import contextvars
 import gc
 import itertools
 import logging
+import os
 import sys
 import types
 import weakref
@@ -70,6 +71,9 @@ _FOREIGN: Final = frozenset(
 )
 """Packages whose objects are not entered: pytest's change with every test, and those of the standard library
 keep nothing but caches, or what is watched otherwise, such as the environment."""
+
+_LIBRARY: Final = os.path.dirname(os.__file__) + os.sep
+"""Where the standard library lies."""
 
 _WEAK: Final = (
     (weakref.WeakKeyDictionary, WEAK_KEYS),
@@ -243,13 +247,14 @@ def is_foreign(kind: type) -> bool:
 def _is_standard(cached: object) -> bool:
     """Whether a cache is the standard library's own, such as `urlsplit`: what it knows of an address never changes.
 
-    One that the project puts around `os.path.exists` is not.
+    One that the project puts around `os.path.exists` is not, nor one in a `sched.py` of its own.
     """
     held = anatomy.dict_of(cached) or {}
     module, name = held.get("__module__"), held.get("__qualname__")
-    if type(module) is not str or type(name) is not str:
+    if type(module) is not str or type(name) is not str or module.partition(".")[0] not in sys.stdlib_module_names:
         return False
-    return module.partition(".")[0] in sys.stdlib_module_names and anatomy.is_called(cached, module, name)
+    file = (anatomy.dict_of(sys.modules.get(module)) or {}).get("__file__")
+    return type(file) is str and file.startswith(_LIBRARY) and anatomy.is_called(cached, module, name)
 
 
 def _keeper(found: Found, thing: object, kind: Kind, owner: object) -> Keeper:

@@ -84,9 +84,19 @@ exists = lru_cache(os.path.exists)
 """
 
 
-def test_a_cache_that_the_project_puts_around_a_standard_function_is_its_own(project: Project) -> None:
+DECORATED = (
+    "import os.path\nfrom functools import lru_cache\n@lru_cache\ndef exists(path): return os.path.exists(path)\n"
+)
+
+
+@pytest.mark.parametrize("how", ["around a standard function", "in a module with a standard name"])
+def test_a_cache_of_the_project_is_its_own(project: Project, how: str) -> None:
     """What it remembers depends on when it was asked."""
-    project.write("paths.py", OWN_CACHE)
+    if how == "around a standard function":
+        project.write("paths.py", OWN_CACHE)
+    else:
+        project.write("sched.py", DECORATED)
+        project.write("paths.py", "from sched import exists\n")
     project.write("test_a.py", "import paths\ndef test_a(): assert not paths.exists('x.txt')\n")
     write = "import paths, pathlib\ndef test_b():\n    pathlib.Path('x.txt').touch()\n"
     project.write("test_b.py", write + "    assert not paths.exists('x.txt')\n    pathlib.Path('x.txt').unlink()\n")
