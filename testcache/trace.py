@@ -80,7 +80,7 @@ class Verifier:
         self._traced: set[Found] = set()
         self._left_by: dict[Found, Trace] = {}
         self._indifferent: dict[int, tuple[Trace, frozenset[str]]] = {}
-        self._fillers_of: dict[frozenset[Found], Mapping[int, Trace] | None] = {}
+        self._fillers_of: dict[frozenset[Found], Mapping[int, Trace]] = {}
         self._checked: dict[int, tuple[frozenset[Read], Read | None, tuple[Read, ...]]] = {}
         self._changed: dict[int, tuple[frozenset[Read], int]] = {}
         self._refined: dict[int, tuple[Trace, Mapping[Input, tuple[str, ...]]]] = {}
@@ -181,9 +181,9 @@ class Verifier:
     def _filled_by(self, found: frozenset[Found]) -> Mapping[int, Trace] | None:
         """The traces that left all this, by identity; None if one is missing. Cost: once a set, which many share."""
         if found not in self._fillers_of:
-            left = [*map(self._left_by.get, found)]
-            fillers = None if None in left else {id(filler): filler for filler in left if filler is not None}
-            self._fillers_of[found] = fillers
+            if not self._left_by.keys() >= found:
+                return None
+            self._fillers_of[found] = {id(filler): filler for filler in map(self._left_by.__getitem__, found)}
         return self._fillers_of[found]
 
     def _trace_back(self, start: Iterable[Found], now_s: float) -> None:
