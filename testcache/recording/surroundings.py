@@ -100,11 +100,16 @@ class Surroundings:
     def collected(self, file: str) -> None:
         """A test file of which tests are to run: pytest puts its folder, or that of its package, first in `sys.path`.
 
-        It may do so again when the first test of a package is set up: that is nobody's doing.
+        It may do so again when the first test of a package is set up, also of one further up: that is nobody's doing.
         """
         folder = dirname(file)
         if folder not in self._homes:
             self._homes[folder] = _home_of(folder)
+            above = dirname(folder)
+            while above != dirname(above):
+                if isfile(join(above, "__init__.py")):
+                    self._homes[above] = _home_of(above)
+                above = dirname(above)
 
     def loaded(self, files: Iterable[str]) -> None:
         """Pytest has imported these, late: their folders are in `sys.path` as if that had been before all tests."""

@@ -214,3 +214,17 @@ def test_an_edit_that_does_the_same_runs_nobody_else(project: Project, case: str
     assert project.run().executed == set()
     project.edit("test_a.py", "assert 1", "assert 2")
     assert project.run().executed == {"test_a.py::test_a"}
+
+
+def test_the_folder_above_a_package_is_put_first_by_nobody(project: Project) -> None:
+    """Pytest does so when the first test below it is set up, whichever that is, and though it is searched already."""
+    project.write("tests/__init__.py", "")
+    project.write("shop.py", "RATE = 1\n")
+    project.write("tests/api/test_a.py", "def test_a(): assert True\n")
+    project.write("tests/api/test_b.py", "def test_b():\n    import shop\n    assert shop.RATE\n")
+    project.write("tests/web/test_c.py", "import shop\ndef test_c(): assert shop.RATE\n")
+    searched = {"PYTHONPATH": f"{project.environment()['PYTHONPATH']}:{project.path}"}
+    assert len(project.run("tests", env=searched).executed) == 3
+    assert project.run("tests", env=searched).executed == set()
+    project.edit("tests/api/test_a.py", "True", "False")
+    assert project.run("tests", env=searched).executed == {"tests/api/test_a.py::test_a"}
