@@ -275,7 +275,7 @@ class Outlook:
         Does not see: what tests that would run may leak, results of a killed run, which the next one takes over, and
         another order of the files than by name. Cost: a look-up if nothing is known; else all tests are decided.
         """
-        known, taken = load_leaks(self.store), load_taken(self.store)
+        known, taken = load_leaks(self.store, self.environment), load_taken(self.store, self.environment)
         if not known and not taken:
             return {}
         paths = sorted({*self.files(), *self.other_files()}, key=lambda path: path.split("/"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from testcache.errors import BadRecord
@@ -73,7 +73,7 @@ def take(store: Store, bundle: Bundle, contents: Contents) -> int:
     own = salt_id(salt)
     foreign = {name: other for name, other in known.items() if name != own}
     changed: list[bytes] = []
-    leaving: set[NodeId] = set()
+    leaving: defaultdict[bytes, set[NodeId]] = defaultdict(set)
 
     def counting(key: bytes, change: Change) -> Change:
         def counted(old: bytes | None) -> bytes:
@@ -90,10 +90,11 @@ def take(store: Store, bundle: Bundle, contents: Contents) -> int:
         if foreign:
             yield META, SALTS, adding(foreign)
         for entry in bundle.entries():
-            space, key, change = _change(entry, own, leaving)
+            space, key, change = _change(entry, own, leaving[entry.environment])
             yield space, key, counting(key, change)
-        if leaving:  # found out while the entries before were taken in
-            yield leaks.marking(leaving)
+        for environment, nodes in leaving.items():  # found out while the entries before were taken in
+            if nodes:
+                yield leaks.marking(environment, nodes)
 
     store.update_many(items())
     store.salt = salt

@@ -71,8 +71,7 @@ class Painter:
     """Writes one value down, naming objects that come up again by the order in which they came."""
 
     most = MOST_PARTS
-    total = 0
-    """Parts of all portraits of this process."""
+    total = 0  # parts of all portraits of this process
 
     def __init__(self) -> None:
         self._numbers: dict[int, int] = {}

@@ -387,11 +387,12 @@ class Rounds:
         assert runner.store is not None
         self._leaks.of_results(runner.results)
         complete = done and is_of_all(runner, runner.store)
-        save_leaks(runner.store, self._leaks.to_keep(runner.results, self._apart, complete=complete))
+        kept = self._leaks.to_keep(runner.results, self._apart, complete=complete)
+        save_leaks(runner.store, runner.environment, kept)
         if complete:
-            forget_taken(runner.store)
+            forget_taken(runner.store, runner.environment)
         elif runner.cache is not None and runner.cache.taken:
-            runner.store.update_many([marking(runner.cache.taken)])
+            runner.store.update_many([marking(runner.environment, runner.cache.taken)])
 
     def may_index(self, node: NodeId) -> bool:
         """Whether the next run may replay a test without a look at leaks; known when they are saved."""

@@ -155,16 +155,16 @@ class Runner:
         tell(session, [module.file for module in self._left_out])
         self.recording.check(items)
         self.recording.tape.settle()
-        self.total = len(items)
-        self.collected = list(items)
+        self.total, self.collected = len(items), list(items)
         self.environment = environment.key(self.recording)
         if self.store is not None:
             self.notes.collected(items, self.recording, self.store.salt)
         try:
             self._decide(items)
             self._share(items)
-            known = load_leaks(self.store) if self.store is not None else []
-            taken = load_taken(self.store) | self.cache.taken if self.store is not None and self.cache else set()
+            known = load_leaks(self.store, self.environment) if self.store is not None else []
+            taken = load_taken(self.store, self.environment) if self.store is not None else set()
+            taken |= self.cache.taken if self.cache is not None else set()
             self.rounds = Rounds(self, self.collected, known, self._recovered, taken)
             self.rounds.sort(items)
         except StoreError as problem:

@@ -1,9 +1,10 @@
 """Leaks that later runs have to know of: what tests left in memory for the first time, and when.
 
-    leak / "all"      rows, oldest first
-    leak / "taken"    node ids of tests whose results came from elsewhere: what is new in them is not known
+    leak / environment + "all"      rows, oldest first
+    leak / environment + "taken"    node ids of tests whose results came from elsewhere: what is new is not known
 
-A run may end before all tests have been compared with what another one has leaked, or leave them out.
+A run may end before all tests have been compared with what another one has leaked, or leave them out. A run of all
+under one environment says nothing of the results that are recorded under another.
 Damaged rows count as none, as if the store were lost with them.
 """
 
@@ -21,7 +22,7 @@ from testcache.storage.store import Change, Store
 KEPT_LEAKS = 10_000
 """The latest ones: 2 MB at most."""
 
-_SPACE, _KEY, _TAKEN = "leak", b"all", b"taken"
+_SPACE, _ALL, _TAKEN = "leak", b"all", b"taken"
 
 
 class Leak(NamedTuple):
@@ -67,12 +68,12 @@ class _Row(NamedTuple):
     at: float
 
 
-def load_leaks(store: Store) -> list[Leak]:
+def load_leaks(store: Store, environment: bytes) -> list[Leak]:
     """All that are known. Cost: one read, 2 us a leak. Raises StoreError."""
-    return _decoded(store.get(_SPACE, _KEY))
+    return _decoded(store.get(_SPACE, environment + _ALL))
 
 
-def save_leaks(store: Store, leaks: Mapping[NodeId, Sequence[Leak]]) -> None:
+def save_leaks(store: Store, environment: bytes, leaks: Mapping[NodeId, Sequence[Leak]]) -> None:
     """Take over what these tests leak, in place of what was known of them. Raises StoreError."""
     fresh = [leak for each in leaks.values() for leak in each]
 
@@ -80,24 +81,24 @@ def save_leaks(store: Store, leaks: Mapping[NodeId, Sequence[Leak]]) -> None:
         kept = [leak for leak in _decoded(old) if leak.node not in leaks]
         return encode_value([_row(leak) for leak in [*kept, *fresh][-KEPT_LEAKS:]])
 
-    if fresh or any(leak.node in leaks for leak in load_leaks(store)):
-        store.update_many([(_SPACE, _KEY, change)])
+    if fresh or any(leak.node in leaks for leak in load_leaks(store, environment)):
+        store.update_many([(_SPACE, environment + _ALL, change)])
 
 
-def load_taken(store: Store) -> set[NodeId]:
+def load_taken(store: Store, environment: bytes) -> set[NodeId]:
     """The tests with results from elsewhere that left something. Raises StoreError."""
-    return set(map(NodeId, _nodes(store.get(_SPACE, _TAKEN))))
+    return set(map(NodeId, _nodes(store.get(_SPACE, environment + _TAKEN))))
 
 
-def forget_taken(store: Store) -> None:
+def forget_taken(store: Store, environment: bytes) -> None:
     """All of them have been compared with all tests. Raises StoreError."""
-    if store.get(_SPACE, _TAKEN) is not None:
-        store.delete(_SPACE, [_TAKEN])
+    if store.get(_SPACE, environment + _TAKEN) is not None:
+        store.delete(_SPACE, [environment + _TAKEN])
 
 
-def marking(nodes: Set[NodeId]) -> tuple[str, bytes, Change]:
+def marking(environment: bytes, nodes: Set[NodeId]) -> tuple[str, bytes, Change]:
     """Space, key and change that note such tests; `nodes` is only looked at when the change is made."""
-    return _SPACE, _TAKEN, lambda old: encode_value(sorted({*_nodes(old), *nodes}))
+    return _SPACE, environment + _TAKEN, lambda old: encode_value(sorted({*_nodes(old), *nodes}))
 
 
 def leaving(known: Manifest, new: Manifest) -> set[NodeId]:

@@ -331,3 +331,17 @@ def test_what_the_import_of_a_file_has_made(project: Project) -> None:
     assert project.run().executed == {always}
     project.edit("test_2.py", "assert 1 and tokens.TOKEN.Multi", "tokens.TOKEN.Multi = 1")
     assert project.run().executed == {always, reads}
+
+
+@pytest.mark.parametrize("selected", ["test_a.py", "."])
+def test_a_run_under_other_options_forgets_no_leak(project: Project, selected: str) -> None:
+    """It has compared what is recorded under its own options: the others have not run with the leak yet."""
+    project.write("shared.py", "MODE = ['']\n")
+    project.write("test_a.py", "import shared\ndef test_a(): assert shared.MODE\n")
+    project.write("test_b.py", "import shared\ndef test_b(): assert shared.MODE[0] == ''\n")
+    options = ("-W", "ignore::UserWarning")
+    assert len(project.run(*options).executed) == 2
+    project.edit("test_a.py", "assert shared.MODE", "shared.MODE[0] = 'leak'")
+    project.run(*options, "test_a.py")
+    project.run(selected)
+    assert project.run(*options).outcomes["test_b.py::test_b"] == "failed"
