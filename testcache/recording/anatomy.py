@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from testcache.recording.identity import identity
+from testcache.recording.memo import Memo
 
 
 class Types:
@@ -51,10 +52,8 @@ _SELF_MADE: Final = frozenset({"__dict__", "__weakref__", "__abstractmethods__",
 """What the interpreter keeps in the dict of a class for itself; `_abc_impl` caches answers of isinstance."""
 
 _Slot = types.GetSetDescriptorType | types.MemberDescriptorType
+_Slots = tuple[tuple[str, types.MemberDescriptorType], ...]
 _of_thread: Final[Callable[[object, str], dict[str, Any]]] = threading.local.__dict__["__getattribute__"]
-_dicts: dict[int, tuple[type, _Slot | None]] = {}
-_slots: dict[int, tuple[type, tuple[tuple[str, types.MemberDescriptorType], ...]]] = {}
-_python: dict[int, tuple[type, bool]] = {}
 
 mro: Final[Callable[[type], tuple[type, ...]]] = type.__dict__["__mro__"].__get__
 """A class and its bases, whatever its metaclass makes of `__mro__`."""
@@ -88,31 +87,31 @@ def dict_of(thing: object) -> dict[str, Any] | None:
     kind = type(thing)
     if issubclass(kind, threading.local):  # a subclass has a dict of its own, which nothing is written to
         return _of_thread(thing, "__dict__")
-    known = _dicts.get(identity(kind))
-    if known is None:
-        found = (namespace(base).get("__dict__") for base in mro(kind))
-        getter = next((one for one in found if issubclass(type(one), _Slot)), None)  # a member, for modules
-        known = _dicts[identity(kind)] = (kind, getter)
-    if known[1] is None:
+    getter = _getter_of(kind)
+    if getter is None:
         return None
-    own = known[1].__get__(thing)
+    own = getter.__get__(thing)
     return own if type(own) is dict else None
 
 
-def slots_of(thing: object) -> tuple[tuple[str, types.MemberDescriptorType], ...]:
+def _find_getter(kind: type) -> _Slot | None:
+    found = (namespace(base).get("__dict__") for base in mro(kind))
+    return next((one for one in found if issubclass(type(one), _Slot)), None)  # a member, for modules
+
+
+def slots_of(thing: object) -> _Slots:
     """The slots that the classes of an object's type declare with `__slots__`."""
-    kind = type(thing)
-    known = _slots.get(identity(kind))
-    if known is None:
-        members = [
-            (name, value)
-            for base in mro(kind)
-            if "__slots__" in namespace(base)
-            for name, value in namespace(base).items()
-            if type(value) is types.MemberDescriptorType
-        ]
-        known = _slots[identity(kind)] = (kind, tuple(members))
-    return known[1]
+    return _slots_of(type(thing))
+
+
+def _find_slots(kind: type) -> _Slots:
+    return tuple(
+        (name, value)
+        for base in mro(kind)
+        if "__slots__" in namespace(base)
+        for name, value in namespace(base).items()
+        if type(value) is types.MemberDescriptorType
+    )
 
 
 def value_of(slot: types.MemberDescriptorType, thing: object) -> object:
@@ -214,15 +213,12 @@ def is_transparent(kind: type) -> bool:
 
 def is_of_python(cls: type) -> bool:
     """Whether a class was made by a class statement: it adds a dict, weak references and slots at most."""
-    known = _python.get(identity(cls))
-    if known is None:
-        known = _python[identity(cls)] = (cls, _is_of_python(cls))
-    return known[1]
+    return _made_by_statement(cls)
 
 
-def _is_of_python(cls: type) -> bool:
+def _find_of_python(cls: type) -> bool:
     base = _of_type("__base__", cls)
-    if base is None or not _of_type("__flags__", cls) & (1 << 9):  # Py_TPFLAGS_HEAPTYPE
+    if base is None or not _is_made_at_run_time(cls):
         return False
     own = namespace(cls)
     extra: int = _of_type("__basicsize__", cls) - _of_type("__basicsize__", base)
@@ -231,5 +227,27 @@ def _is_of_python(cls: type) -> bool:
     return "__module__" in own and 0 <= extra <= 8 * room
 
 
+def _is_made_at_run_time(cls: type) -> bool:
+    return bool(_of_type("__flags__", cls) & (1 << 9))  # Py_TPFLAGS_HEAPTYPE
+
+
 def _of_type(name: str, cls: type) -> Any:
     return type.__dict__[name].__get__(cls)
+
+
+def _stays(cls: type) -> bool:
+    """Whether a class is the interpreter's own, or what its name stands for in its module and the classes round it."""
+    if not _is_made_at_run_time(cls):
+        return True
+    module, name = names_of(cls)
+    value: Any = sys.modules.get(module)
+    held = types.ModuleType.__getattribute__(value, "__dict__") if issubclass(type(value), types.ModuleType) else {}
+    for part in name.split("."):
+        value = held.get(part)
+        held = class_dict(value) if issubclass(type(value), type) else {}
+    return value is cls
+
+
+_getter_of: Final = Memo(_find_getter, lambda _, found: found is not None and not _stays(found.__objclass__))
+_slots_of: Final = Memo(_find_slots, lambda kind, found: bool(found) and not _stays(kind))
+_made_by_statement: Final = Memo(_find_of_python)

@@ -25,9 +25,9 @@ from testcache.digest import of_bytes, of_fields, of_text
 from testcache.model import INSIDE, OPAQUE
 from testcache.recording import anatomy
 from testcache.recording.anatomy import ATOMS, MISSING
-from testcache.recording.identity import identity
 from testcache.recording.keepers import Keeper, Names, both, is_foreign
 from testcache.recording.kinds import ATTRIBUTES, CLASS, FUNCTION, PARTS, SLOTS, Key
+from testcache.recording.memo import Memo
 from testcache.recording.portrait import atom, can_be_looked_into, is_plain, spelled
 
 _OF_NAMES: Final = frozenset({ATTRIBUTES, CLASS, FUNCTION, PARTS, SLOTS})
@@ -63,8 +63,8 @@ class Interiors:
         self.adopting = False
         self.mentioned: set[str] = set()
         self._passed_over: set[str] = set()
-        self._is_library = is_library
-        self._libraries: dict[int, tuple[type, bool]] = {}
+        self.is_library = Memo(lambda kind: any(is_library(anatomy.names_of(base)[0]) for base in anatomy.mro(kind)))
+        """Whether a class is a library's, or rests on one."""
         self._sums: dict[str, int] = {}
         self._contents: dict[str, int] = {}
         self._news: dict[str, list[str]] = {}
@@ -105,14 +105,6 @@ class Interiors:
         """Whether a slot of an interior is one that the project sets or reads by a roundabout way."""
         is_named = type(slot) is str and slot in self.mentioned and not keeper.late
         return is_named and all(value is MISSING or type(value) in ATOMS for value in values)
-
-    def is_library(self, kind: type) -> bool:
-        """Whether a class is a library's, or rests on one."""
-        known = self._libraries.get(identity(kind))
-        if known is None:
-            found = any(self._is_library(anatomy.names_of(base)[0]) for base in anatomy.mro(kind))
-            known = self._libraries[identity(kind)] = (kind, found)
-        return known[1]
 
     # -- sums
 

@@ -33,6 +33,7 @@ from testcache.model import Digest
 from testcache.recording import anatomy
 from testcache.recording.anatomy import ATOMS, MISSING, Types
 from testcache.recording.identity import identity
+from testcache.recording.memo import Memo
 
 MOST_PARTS: Final = 20_000
 """Objects that one portrait may name: about 100 ms. A filled table of a grammar has a few thousand."""
@@ -114,7 +115,7 @@ class Painter:
 
     def parts_of(self, thing: object) -> tuple[object, ...]:
         """The words and values that an object comes down to."""
-        _, word, parts = _sort_of(type(thing))
+        word, parts = _sort_of(type(thing))
         try:
             return (word, *(self._own(thing) if parts is None else parts(thing)))
         except (
@@ -380,19 +381,12 @@ def _sort(kind: type) -> Callable[[Any], Iterable[object]] | None:
     return _hidden
 
 
-def _sort_of(kind: type) -> tuple[type, Word, Callable[[Any], Iterable[object]] | None]:
-    known = _sorts.get(identity(kind))
-    if known is None:
-        known = _sorts[identity(kind)] = (kind, Word(".".join(anatomy.names_of(kind))), _sort(kind))
-    return known
+_sort_of: Final = Memo(lambda kind: (Word(".".join(anatomy.names_of(kind))), _sort(kind)))
 
 
 def can_be_looked_into(kind: type) -> bool:
     """Whether nothing that an object of a class holds escapes a portrait."""
-    return kind in ATOMS or _sort_of(kind)[2] is not _hidden
-
-
-_sorts: dict[int, tuple[type, Word, Callable[[Any], Iterable[object]] | None]] = {}
+    return kind in ATOMS or _sort_of(kind)[1] is not _hidden
 
 
 def identify(key: object) -> str:
