@@ -108,6 +108,12 @@ class Census:
         self._values.discard(value)
         return self._sweep()
 
+    def close(self) -> None:
+        """Watch nothing any more: all of it goes here, where garbage is looked for thrice among it as a process ends."""
+        for held in (self._keepers, self._met, self._late_keepers, self._bearers, self._values, self._untold):
+            held.clear()
+        self._caches, self._weak, self.watches = [], [], Watches()
+
     def mention(self, names: Names) -> Names:
         """Code that is loaded mentions these names: what they lead to in the interiors may now be come upon by them.
 

@@ -163,6 +163,10 @@ class Leftovers:
         self.lost.update((test, look.changes[0].place) for test in since if look.changes)
         self._take(look.changes, look.gone, since[-1], None, "")
 
+    def close(self) -> None:
+        """The last test has been settled: nothing is looked at any more."""
+        self._census.close()
+
     def access(self) -> dict[str, Access]:
         """How code comes upon what the test has left that has just ended."""
         return self._legacy.access()

@@ -240,6 +240,7 @@ class Recording:
             results.append(Result(path_of(node), node, None, problems, self._took_s[node], time.time()))
         self.charges.uninstall()
         self.observer.stop()
+        self.observer.leftovers.close()
         return results
 
     def goes_through_items(self) -> bool:
