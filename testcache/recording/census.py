@@ -109,7 +109,7 @@ class Census:
         return self._sweep()
 
     def close(self) -> None:
-        """Watch nothing any more: all of it goes here, where garbage is looked for thrice among it as a process ends."""
+        """Watch nothing any more: all goes here, where garbage is looked for thrice among it as the process ends."""
         for held in (self._keepers, self._met, self._late_keepers, self._bearers, self._values, self._untold):
             held.clear()
         self._caches, self._weak, self.watches = [], [], Watches()

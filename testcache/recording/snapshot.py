@@ -2,20 +2,19 @@
 
 The garbage collector tells the references of many objects in one call, 12 ns each and more if they are far apart, and
 whether two lists hold the same objects is told by their addresses. Where a few bytes tell as much, these are asked
-(`testcache.recording.stamps`). Most of what is watched is empty, such as the attributes of functions: 5 ns an object.
+(`testcache.recording.stamps`), and most of what is watched is empty (`testcache.recording.empties`).
 """
 
 from __future__ import annotations
 
 import ctypes
 import gc
-from collections import deque
 from collections.abc import Iterable
 from itertools import chain
 from operator import is_not
-from typing import Any, Final
+from typing import Final
 
-from testcache.recording.anatomy import Types
+from testcache.recording.empties import Empties
 from testcache.recording.keepers import Keeper
 from testcache.recording.stamps import Stamps, stamp_of
 
@@ -28,8 +27,6 @@ FEW: Final = 16
 _POINTER: Final = ctypes.sizeof(ctypes.c_void_p)
 _BORDER: Final = (object(),)
 """Stands around containers, so that what moves from the end of one to the begin of the next is seen."""
-_SIZED: Final = Types(dict, list, set, deque)
-"""Types that tell whether they are empty without any code of a project."""
 
 
 class Snapshots:
@@ -133,36 +130,6 @@ def _room(snapshots: list[_Snapshot], size: int) -> _Snapshot:
     if not snapshots or len(snapshots[-1].keepers) >= size:
         snapshots.append(_Snapshot())
     return snapshots[-1]
-
-
-class Empties:
-    """Keepers of what is empty."""
-
-    def __init__(self) -> None:
-        self._keepers: list[Keeper] = []
-        self._things: list[Any] = []
-
-    def add(self, keeper: Keeper) -> bool:
-        """Watch a keeper if it is one of something empty."""
-        thing: Any = keeper.thing
-        if keeper.bearer is not None or type(thing) not in _SIZED or thing:
-            return False
-        self._keepers.append(keeper)
-        self._things.append(thing)
-        return True
-
-    def filled(self) -> list[Keeper]:
-        """Those that are empty no more; they are not watched here any longer."""
-        if not any(self._things):
-            return []
-        found = [keeper for keeper in self._keepers if keeper.thing]
-        self.drop(frozenset(found))
-        return found
-
-    def drop(self, gone: frozenset[Keeper]) -> None:
-        """Watch these no longer."""
-        self._keepers = [keeper for keeper in self._keepers if keeper not in gone]
-        self._things = [keeper.thing for keeper in self._keepers]
 
 
 def _addresses(objects: Iterable[object]) -> bytes:

@@ -13,9 +13,9 @@ _OFFSET: Final = object.__basicsize__ + sizeof(c_ssize_t)
 """Where the number stands: behind what every object begins with, and how many entries there are."""
 
 
-def number_of(held: object) -> c_uint64:
-    """The number of a dict that is alive, as it is whenever it is looked at."""
-    return c_uint64.from_address(id(held) + _OFFSET)
+def place_of(held: object) -> int:
+    """The address at which the number of a dict lies for as long as the dict is alive."""
+    return id(held) + _OFFSET
 
 
 def _are_there() -> bool:
@@ -23,7 +23,7 @@ def _are_there() -> bool:
     if sys.implementation.name != "cpython" or sys.version_info >= (3, 13):
         return False
     probe: dict[str, object] = {}
-    number = number_of(probe)
+    number = c_uint64.from_address(place_of(probe))
     seen = [number.value]
     for change in (("a", 1), ("a", 2), ("b", 1)):
         probe.update([change])

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from testcache.inputs.sources import is_collected
+from testcache.recording.empties import Empties
 from testcache.recording.keepers import Keeper
 from testcache.recording.kinds import FUNCTION
-from testcache.recording.snapshot import Empties, Snapshots
+from testcache.recording.snapshot import Snapshots
 
 
 class Watches:
