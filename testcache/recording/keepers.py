@@ -11,11 +11,12 @@ import gc
 import itertools
 import logging
 import os
+import re
 import sys
 import types
 import weakref
 from array import array
-from collections import deque
+from collections import deque, namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -53,8 +54,12 @@ _OPAQUE: Final = Types(
     types.ModuleType, types.CodeType, types.FrameType, types.TracebackType,
     types.GetSetDescriptorType, types.MemberDescriptorType, types.MethodDescriptorType,
     types.WrapperDescriptorType, types.ClassMethodDescriptorType, types.CoroutineType, types.AsyncGeneratorType,
+    re.Pattern, type(namedtuple("Row", "field").field),  # type: ignore[attr-defined]
 )  # fmt: skip
 """Types whose objects keep nothing, are watched elsewhere (modules), or are over when a test is (coroutines)."""
+
+_BUILTIN: Final = Types(types.BuiltinFunctionType, types.MethodWrapperType, type(re.compile("").match))
+"""Functions of the interpreter, bound to an object: the last are those that are told their class."""
 
 _ALIASES: Final = (types.GenericAlias, types.UnionType)
 """Such as `list[int]` and `int | None`: they find out their parameters when they are first asked for them."""
@@ -215,8 +220,10 @@ def expand(
     if kind is contextvars.ContextVar:
         default = [replace(found, thing=part) for part in gc.get_referents(thing)]
         return [_keeper(found, thing, VARIABLE, thing), *default]
-    if kind is types.BuiltinFunctionType or kind is types.MethodWrapperType:
+    if kind in _BUILTIN:
         return [replace(found, thing=thing.__self__)]
+    if kind is types.MethodType:
+        return [replace(found, thing=thing.__self__), replace(found, thing=thing.__func__)]
     if kind in _ITERATORS:
         return [
             _keeper(found, thing, ITERATOR, thing),
@@ -286,7 +293,9 @@ def _object(found: Found, *, library: bool) -> list[Keeper]:
     keepers = []
     if issubclass(kind, dict):
         keepers.append(_keeper(found, thing, PAIRS, thing))
-    elif issubclass(kind, (list, set, deque, tuple, frozenset)):
+    elif issubclass(kind, (tuple, frozenset)):
+        keepers.append(_keeper(found, thing, TUPLE, thing))
+    elif issubclass(kind, (list, set, deque)):
         keepers.append(_keeper(found, thing, ELEMENTS, thing))
     held = anatomy.dict_of(thing)
     if held is not None:

@@ -1,21 +1,20 @@
 """Snapshots: what long-lived objects referred to at the last look, compared in bulk with what they refer to now.
 
 The garbage collector tells the references of many objects in one call, 12 ns each and more if they are far apart, and
-whether two lists hold the same objects is told by their addresses. Where a few bytes tell as much, these are asked
-(`testcache.recording.stamps`), and most of what is watched is empty (`testcache.recording.empties`).
+whether two rows hold the same objects is told by their addresses. Where memory itself tells as much, it is looked at:
+`testcache.recording.rows`, `testcache.recording.stamps`, and `testcache.recording.empties`, which most objects are.
 """
 
 from __future__ import annotations
 
-import ctypes
 import gc
 from collections.abc import Iterable
 from itertools import chain
-from operator import is_not
 from typing import Final
 
 from testcache.recording.empties import Empties
 from testcache.recording.keepers import Keeper
+from testcache.recording.rows import Rows, addresses, differ
 from testcache.recording.stamps import Stamps, stamp_of
 
 SIZE: Final = 256
@@ -24,7 +23,6 @@ SIZE: Final = 256
 FEW: Final = 16
 """The same, for objects that have changed before: a registry may grow with every test."""
 
-_POINTER: Final = ctypes.sizeof(ctypes.c_void_p)
 _BORDER: Final = (object(),)
 """Stands around containers, so that what moves from the end of one to the begin of the next is seen."""
 
@@ -37,10 +35,11 @@ class Snapshots:
         self._quiet: list[_Snapshot] = []
         self._lively: list[_Snapshot] = []
         self._stamps = Stamps()
+        self._rows = Rows()
 
     def add(self, keeper: Keeper) -> None:
         """Watch a keeper as it is now."""
-        if self._empties.add(keeper):
+        if self._empties.add(keeper) or self._rows.add(keeper):
             return
         stamp = stamp_of(keeper)
         if stamp is None:
@@ -52,6 +51,7 @@ class Snapshots:
         """Watch these no longer."""
         self._empties.drop(gone)
         self._stamps.drop(gone)
+        self._rows.drop(gone)
         for snapshot in (*self._quiet, *self._lively):
             snapshot.drop(gone)
 
@@ -62,14 +62,15 @@ class Snapshots:
             self.add(keeper)
         found += self._stamps.changed()
         found += (keeper for snapshot in self._lively for keeper in snapshot.changed())
+        awake = self._rows.changed()
         for snapshot in self._quiet:
-            awake = snapshot.changed()
-            if awake:
-                snapshot.drop(frozenset(awake))
-                found += awake
-                for keeper in awake:
-                    _room(self._lively, FEW).add(keeper)
-        return found
+            changed = snapshot.changed()
+            if changed:
+                snapshot.drop(frozenset(changed))
+                awake += changed
+        for keeper in awake:
+            _room(self._lively, FEW).add(keeper)
+        return found + awake
 
 
 class _Snapshot:
@@ -112,8 +113,8 @@ class _Snapshot:
     def changed(self) -> list[Keeper]:
         """The keepers that refer to something else than at the last look, which this one is now."""
         if self._seen is None:
-            self._seen = _addresses(chain(*self._references)) + _addresses(chain(*self._keys))
-        if _addresses(gc.get_referents(*self._things)) + _addresses(chain.from_iterable(self._tables)) == self._seen:
+            self._seen = addresses(chain(*self._references)) + addresses(chain(*self._keys))
+        if addresses(gc.get_referents(*self._things)) + addresses(chain.from_iterable(self._tables)) == self._seen:
             return []
         self._seen = None
         found = []
@@ -132,16 +133,6 @@ def _room(snapshots: list[_Snapshot], size: int) -> _Snapshot:
     return snapshots[-1]
 
 
-def _addresses(objects: Iterable[object]) -> bytes:
-    """Where objects lie, one after the other: 2 ns an object, where to compare two with `is` takes 17.
-
-    A tuple holds them behind its own fields. Two lists whose objects are alive and lie at the same addresses hold
-    the same objects; to compare the lists themselves would call `__eq__` of a project.
-    """
-    held = tuple(objects)
-    return ctypes.string_at(id(held) + tuple.__basicsize__, _POINTER * len(held))
-
-
 def _asked(keeper: Keeper) -> tuple[object, ...]:
     """What the garbage collector is asked about."""
     border = () if keeper.kind.named else (_BORDER,)
@@ -157,4 +148,4 @@ def _is_table(keeper: Keeper) -> bool:
 
 
 def _differ(one: list[object], other: list[object]) -> bool:
-    return len(one) != len(other) or any(map(is_not, one, other))
+    return len(one) != len(other) or differ(one, other)

@@ -22,6 +22,7 @@ from ctypes import (
     string_at,
 )
 from itertools import chain
+from math import prod
 from typing import Any, Final
 
 _FORMAT: Final = b"Q"
@@ -42,14 +43,21 @@ class _Buffer(Structure):
     )  # fmt: skip
 
 
-def _show(addresses: array[int]) -> memoryview:
-    """The words at these addresses, for as long as the array neither grows nor goes."""
-    show: Any = pythonapi.PyMemoryView_FromBuffer
-    show.restype, show.argtypes = py_object, [POINTER(_Buffer)]
-    start, count = addresses.buffer_info()
-    shape, strides, suboffsets = (POINTER(c_ssize_t)(c_ssize_t(value)) for value in (count, WIDTH, 0))
-    buffer = _Buffer(start, None, count * WIDTH, WIDTH, 1, 1, _FORMAT, shape, strides, suboffsets, None)
-    view: memoryview = show(byref(buffer))
+def show(addresses: array[int], *steps: tuple[int, int, int]) -> memoryview:
+    """What lies at these addresses, for as long as the array neither grows nor goes.
+
+    Args:
+        steps: one for each dimension: how many there are, how many bytes they are apart, and how far behind the
+            pointer that stands there the next one lies; -1 if no pointer stands there.
+    """
+    make: Any = pythonapi.PyMemoryView_FromBuffer
+    make.restype, make.argtypes = py_object, [POINTER(_Buffer)]
+    shape, strides, suboffsets = ((c_ssize_t * len(steps))(*each) for each in zip(*steps, strict=True))
+    start, _ = addresses.buffer_info()
+    size = WIDTH * prod(shape)
+    view: memoryview = make(
+        byref(_Buffer(start, None, size, WIDTH, 1, len(steps), _FORMAT, shape, strides, suboffsets, None))
+    )
     return view
 
 
@@ -81,7 +89,8 @@ class Words:
         if not self._addresses:
             return []
         if self._views is None:  # an array that grows moves, so the one before is not looked at any more
-            self._views = _show(self._addresses), memoryview(self._seen).cast("Q")
+            words = show(self._addresses, (len(self._addresses), WIDTH, 0))
+            self._views = words, memoryview(self._seen).cast("Q")
         now, seen = self._views
         if now == seen:
             return []

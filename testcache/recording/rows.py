@@ -1,0 +1,137 @@
+"""Rows: the elements of lists, compared in one call, 2 ns an element: a lexer has 10,000 lists with 100,000 of them."""
+
+from __future__ import annotations
+
+from array import array
+from collections import defaultdict
+from collections.abc import Iterable
+from ctypes import string_at
+from operator import is_not, ne
+from typing import Any, Final
+
+from testcache.recording import words
+from testcache.recording.keepers import Keeper
+from testcache.recording.words import WIDTH, show
+
+SIZE: Final = 256
+"""Lists that are compared at once; where one differs, all are looked at for 0.1 ms."""
+
+_LENGTH: Final = object.__basicsize__
+_ELEMENTS: Final = _LENGTH + WIDTH
+"""Where a list says how many elements it has, and where they lie."""
+
+
+def addresses(objects: Iterable[object]) -> bytes:
+    """Where objects lie, one after the other: 2 ns an object, where to compare two with `is` takes 17.
+
+    A tuple holds them behind its own fields. Two lists whose objects are alive and lie at the same addresses hold
+    the same objects; to compare the lists themselves would call `__eq__` of a project.
+    """
+    held = tuple(objects)
+    return string_at(id(held) + tuple.__basicsize__, WIDTH * len(held))
+
+
+def differ(one: Iterable[object], other: Iterable[object]) -> bool:
+    """Whether two rows of the same length hold any other objects."""
+    return any(map(is_not, one, other))
+
+
+class Rows:
+    """Keepers of lists that are not empty."""
+
+    def __init__(self) -> None:
+        self._groups: defaultdict[int, list[_Group]] = defaultdict(list)
+
+    def add(self, keeper: Keeper) -> bool:
+        """Watch a keeper as it is now, if it is one of such a list."""
+        thing: Any = keeper.thing
+        if not AVAILABLE or type(thing) is not list or not thing:
+            return False
+        groups = self._groups[len(thing)]
+        if not groups or len(groups[-1].keepers) >= SIZE:
+            groups.append(_Group(len(thing)))
+        groups[-1].add(keeper)
+        return True
+
+    def drop(self, gone: frozenset[Keeper]) -> None:
+        """Watch these no longer."""
+        for groups in self._groups.values():
+            for group in groups:
+                group.drop(gone)
+
+    def changed(self) -> list[Keeper]:
+        """Those that hold something else than they did; they are not watched here any longer."""
+        return [keeper for groups in self._groups.values() for group in groups for keeper in group.changed()]
+
+
+class _Group:
+    """Some lists of one length."""
+
+    __slots__ = ("_held", "_length", "_lists", "_views", "keepers")
+
+    def __init__(self, length: int) -> None:
+        self._length = length
+        self.keepers: list[Keeper] = []
+        self._held: list[tuple[object, ...]] = []
+        self._lists = array("Q")
+        self._views: tuple[tuple[memoryview, ...], tuple[memoryview, ...]] | None = None
+
+    def add(self, keeper: Keeper) -> None:
+        self.keepers.append(keeper)
+        self._held.append(tuple(keeper.thing))  # type: ignore[arg-type]
+        self._lists.append(id(keeper.thing))
+        self._views = None
+
+    def drop(self, gone: frozenset[Keeper]) -> None:
+        if not gone.isdisjoint(self.keepers):
+            kept = [at for at, keeper in enumerate(self.keepers) if keeper not in gone]
+            self.keepers = [self.keepers[at] for at in kept]
+            self._held = [self._held[at] for at in kept]
+            self._lists = array("Q", map(id, (keeper.thing for keeper in self.keepers)))
+            self._views = None
+
+    def changed(self) -> list[Keeper]:
+        if not self.keepers:
+            return []
+        # 1. A list is found to be as long as it was, 2. another thread or a finaliser clears it, 3. we read elements
+        # that are gone. Nobody else runs within this one call, which reads none if any length has changed.
+        now, seen = self._views or self._look()
+        if not any(map(ne, now, seen)):
+            return []
+        pairs = zip(self.keepers, self._held, strict=True)
+        found = [keeper for keeper, held in pairs if _has_changed(keeper.thing, held)]
+        self.drop(frozenset(found))
+        return found
+
+    def _look(self) -> tuple[tuple[memoryview, ...], tuple[memoryview, ...]]:
+        count, length = len(self.keepers), self._length
+        lengths = memoryview(array("Q", [length]) * count)
+        held = memoryview(b"".join(map(addresses, self._held))).cast("Q", [count, 1, length])
+        self._views = (_lengths(self._lists), _elements(self._lists, length)), (lengths, held)
+        return self._views
+
+
+def _lengths(lists: array[int]) -> memoryview:
+    return show(lists, (len(lists), WIDTH, _LENGTH))
+
+
+def _elements(lists: array[int], length: int) -> memoryview:
+    """Through the pointer to a list, and the one in it."""
+    return show(lists, (len(lists), WIDTH, _ELEMENTS), (1, 0, 0), (length, WIDTH, -1))
+
+
+def _has_changed(thing: Any, held: tuple[object, ...]) -> bool:
+    now = tuple(thing)
+    return len(now) != len(held) or differ(now, held)
+
+
+def _are_there() -> bool:
+    """Whether this interpreter has the elements of a list in this place."""
+    if not words.AVAILABLE:
+        return False
+    held = [object(), object(), object()]
+    lists = array("Q", [id(held)])
+    return _lengths(lists).tolist() == [3] and _elements(lists, 3).tobytes() == addresses(held)
+
+
+AVAILABLE: Final = _are_there()
