@@ -67,19 +67,22 @@ class Rows:
 class _Group:
     """Some lists of one length."""
 
-    __slots__ = ("_held", "_length", "_lists", "_views", "keepers")
+    __slots__ = ("_held", "_length", "_lists", "_seen", "_views", "keepers")
 
     def __init__(self, length: int) -> None:
         self._length = length
         self.keepers: list[Keeper] = []
         self._held: list[tuple[object, ...]] = []
         self._lists = array("Q")
+        self._seen = b""
         self._views: tuple[tuple[memoryview, ...], tuple[memoryview, ...]] | None = None
 
     def add(self, keeper: Keeper) -> None:
+        held: tuple[object, ...] = tuple(keeper.thing)  # type: ignore[arg-type]
         self.keepers.append(keeper)
-        self._held.append(tuple(keeper.thing))  # type: ignore[arg-type]
+        self._held.append(held)
         self._lists.append(id(keeper.thing))
+        self._seen += addresses(held)
         self._views = None
 
     def drop(self, gone: frozenset[Keeper]) -> None:
@@ -87,7 +90,8 @@ class _Group:
             kept = [at for at, keeper in enumerate(self.keepers) if keeper not in gone]
             self.keepers = [self.keepers[at] for at in kept]
             self._held = [self._held[at] for at in kept]
-            self._lists = array("Q", map(id, (keeper.thing for keeper in self.keepers)))
+            self._lists = array("Q", [self._lists[at] for at in kept])
+            self._seen = b"".join(map(addresses, self._held))
             self._views = None
 
     def changed(self) -> list[Keeper]:
@@ -106,8 +110,8 @@ class _Group:
     def _look(self) -> tuple[tuple[memoryview, ...], tuple[memoryview, ...]]:
         count, length = len(self.keepers), self._length
         lengths = memoryview(array("Q", [length]) * count)
-        held = memoryview(b"".join(map(addresses, self._held))).cast("Q", [count, 1, length])
-        self._views = (_lengths(self._lists), _elements(self._lists, length)), (lengths, held)
+        elements = memoryview(self._seen).cast("Q", [count, 1, length])
+        self._views = (_lengths(self._lists), _elements(self._lists, length)), (lengths, elements)
         return self._views
 
 
