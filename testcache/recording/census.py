@@ -32,7 +32,7 @@ from testcache.recording.portrait import UNKNOWN, Painter
 from testcache.recording.watches import Watches
 
 MOST_KEEPERS: Final = 200_000
-"""Objects that are watched: 10 ms a test, or 50 ms where dicts have no versions."""
+"""Objects that are watched: 1 to 2 ms a test, if most of them are quiet."""
 
 FEW: Final = 300
 """Late objects that are swept whenever one of them may be gone: 1 ms. More of them only when they have doubled: in

@@ -42,10 +42,10 @@ class Snapshots:
         if self._empties.add(keeper) or self._rows.add(keeper):
             return
         stamp = stamp_of(keeper)
-        if stamp is None:
-            _room(self._quiet, SIZE).add(keeper)
-        else:
+        if stamp:
             self._stamps.add(keeper, stamp)
+        else:
+            _room(self._quiet, SIZE).add(keeper)
 
     def drop(self, gone: frozenset[Keeper]) -> None:
         """Watch these no longer."""

@@ -1,9 +1,9 @@
 """Stamps: a few words of memory that tell whether an object refers to anything else than at the last look.
 
-Of a dict that is its number, where there is one; of a cell or an object with slots, the addresses in it: an address
-is another object's only when the first one is gone, and what was there at the last look is kept alive. A suite may
-make seven thousand functions, each with its own data: 5 ns an object. To compare what the garbage collector tells
-takes twenty times as long, and touches all that they refer to.
+Of a dict that is its number (`testcache.recording.versions`); of a cell or an object with slots, the addresses in it:
+an address is another object's only when the first one is gone, and what was there at the last look is kept alive. A
+suite may make seven thousand functions, each with its own data: 5 ns an object. To compare what the garbage collector
+tells takes twenty times as long, and touches all that they refer to.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from testcache.recording import anatomy, versions, words
 from testcache.recording.keepers import Keeper
 from testcache.recording.kinds import SLOTS
 from testcache.recording.words import WIDTH, Words
+
+Stamp = tuple[range, ...]
+"""Addresses, in stretches."""
 
 SIZE: Final = 1024
 """Objects whose stamps are compared at once; where one differs, it is searched for in 10 us."""
@@ -40,27 +43,23 @@ def _are_there() -> bool:
 
 
 def _inside(thing: object, kind: type) -> range:
-    return _words(id(thing) + _BEGIN, kind.__basicsize__ - _BEGIN)
-
-
-def _words(start: int, size: int) -> range:
-    return range(start, start + size, WIDTH)
+    return range(id(thing) + _BEGIN, id(thing) + kind.__basicsize__, WIDTH)
 
 
 AVAILABLE: Final = _are_there()
 
 
-def stamp_of(keeper: Keeper) -> range | None:
-    """Where the stamp of an object lies that is alive, whenever it is looked at; None if it has none."""
+def stamp_of(keeper: Keeper) -> Stamp:
+    """Where the stamp of an object lies that is alive, whenever it is looked at; empty if it has none."""
     thing = keeper.thing
     kind = type(thing)
-    if keeper.bearer is not None or not AVAILABLE:
-        return None
+    if not AVAILABLE:
+        return ()
     if issubclass(kind, dict):
-        return _words(versions.place_of(thing), WIDTH) if versions.AVAILABLE else None
+        return versions.places_of(thing, keeper.bearer) if versions.AVAILABLE else ()
     if kind is CellType or (keeper.kind is SLOTS and not kind.__itemsize__ and anatomy.is_transparent(kind)):
-        return _inside(thing, kind)
-    return None
+        return (_inside(thing, kind),)
+    return ()
 
 
 class Stamps:
@@ -69,7 +68,7 @@ class Stamps:
     def __init__(self) -> None:
         self._groups: list[_Group] = []
 
-    def add(self, keeper: Keeper, stamp: range) -> None:
+    def add(self, keeper: Keeper, stamp: Stamp) -> None:
         """Watch a keeper as it is now."""
         if not self._groups or self._groups[-1].count >= SIZE:
             self._groups.append(_Group())
@@ -98,10 +97,11 @@ class _Group:
         self._row: list[Keeper] = []
         self._words = Words()
 
-    def add(self, keeper: Keeper, stamp: range) -> None:
+    def add(self, keeper: Keeper, stamp: Stamp) -> None:
         self.count += 1
-        self._row += [keeper] * len(stamp)
-        self._words.add(stamp)
+        for stretch in stamp:
+            self._row += [keeper] * len(stretch)
+            self._words.add(stretch)
 
     def drop(self, gone: frozenset[Keeper]) -> None:
         if not gone.isdisjoint(self._row):

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from testcache.recording import anatomy
 from testcache.recording.keepers import Keeper
-from testcache.recording.kinds import CELL, ELEMENTS, PAIRS, SLOTS, Kind
+from testcache.recording.kinds import ATTRIBUTES, CELL, ELEMENTS, PAIRS, SLOTS, Kind
 from testcache.recording.stamps import SIZE, Stamps, stamp_of
-from testcache.recording.versions import AVAILABLE
+from testcache.recording.versions import AVAILABLE, IN_OBJECTS
 
 NOWHERE: frozenset[str] = frozenset()
 OFTEN = 200
@@ -34,73 +34,118 @@ class Slotted(Plain):
     __slots__ = ("other",)
 
 
-def keeper_of(thing: object, kind: Kind = PAIRS) -> Keeper:
-    return Keeper(thing, kind, thing, "m.py::X", NOWHERE, NOWHERE)
+def keeper_of(thing: object, kind: Kind = PAIRS, bearer: object = None) -> Keeper:
+    keeper = Keeper(thing, kind, thing, "m.py::X", NOWHERE, NOWHERE)
+    keeper.bearer = bearer if IN_OBJECTS else None
+    return keeper
 
 
 def watched(*keepers: Keeper) -> Stamps:
     stamps = Stamps()
     for keeper in keepers:
         stamp = stamp_of(keeper)
-        assert stamp is not None
+        assert stamp
         stamps.add(keeper, stamp)
     return stamps
 
 
 def test_who_has_one() -> None:
-    """Dicts up to Python 3.12; cells, and objects with slots that a class statement has made."""
-    assert (sys.version_info < (3, 13)) == AVAILABLE
-    assert (stamp_of(keeper_of({})) is not None) == AVAILABLE
-    assert stamp_of(keeper_of([], ELEMENTS)) is None
-    assert stamp_of(keeper_of(CellType(1), CELL)) is not None
-    assert stamp_of(keeper_of(Slotted(), SLOTS)) is not None
-    assert stamp_of(keeper_of(re.compile("x"), SLOTS)) is None  # written in C
+    """Dicts up to Python 3.13; cells, and objects with slots that a class statement has made."""
+    assert (sys.version_info < (3, 14)) == AVAILABLE
+    assert bool(stamp_of(keeper_of({}))) == AVAILABLE
+    assert not stamp_of(keeper_of([], ELEMENTS))
+    assert stamp_of(keeper_of(CellType(1), CELL))
+    assert stamp_of(keeper_of(Slotted(), SLOTS))
+    assert not stamp_of(keeper_of(re.compile("x"), SLOTS))  # written in C
 
 
-def _of_an_object(cls: type) -> tuple[dict[str, Any], Callable[[int], None]]:
+def test_who_has_none_where_objects_hold_their_values() -> None:
+    """A dict that some object may fill of which we do not know."""
+    thing = Plain()
+    thing.value = 1
+    assert bool(stamp_of(keeper_of(vars(thing)))) == (not IN_OBJECTS)
+
+
+Way = tuple[Any, Callable[[int], None], object]
+"""What is watched, how it is changed, and the object whose attributes these are."""
+
+
+def _of_an_object(cls: type, more: int = 0) -> Way:
     thing = cls()
 
     def change(number: int) -> None:
         thing.value = number
 
     change(-1)
-    return anatomy.dict_of(thing) or {}, change
+    for number in range(more):
+        setattr(thing, f"attribute_{number}", number)
+    return anatomy.dict_of(thing) or {}, change, thing
 
 
-def _of_a_class() -> tuple[Any, Callable[[int], None]]:
+def _of_what_is_set_and_deleted(cls: type) -> Way:
+    thing = cls()
+
+    def change(number: int) -> None:
+        if number % 2:
+            del thing.value
+        else:
+            thing.value = number
+
+    thing.other = 1
+    return anatomy.dict_of(thing) or {}, change, thing
+
+
+def _of_a_dict_of_somebody_else(cls: type) -> Way:
+    """It has been the object's, which got another one."""
+    thing = cls()
+    thing.value = 0
+    held = anatomy.dict_of(thing) or {}
+    thing.__dict__ = {"value": 1}
+
+    def change(number: int) -> None:
+        held["value"] = number + 1
+
+    return held, change, thing
+
+
+def _of_a_class() -> Way:
     cls = type("Made", (), {"value": None})
 
     def change(number: int) -> None:
         cls.value = number  # type: ignore[attr-defined]
 
-    return anatomy.class_dict(cls), change
+    return anatomy.class_dict(cls), change, None
 
 
-def _of_a_module() -> tuple[dict[str, Any], Callable[[int], None]]:
+def _of_a_module() -> Way:
     module = ModuleType("made")
     exec("value = None\ndef change(number):\n    global value\n    value = number\n", module.__dict__)  # noqa: S102
-    return module.__dict__, module.change
+    return module.__dict__, module.change, None
 
 
-def _of_a_loop() -> tuple[dict[str, Any], Callable[[int], None]]:
+def _of_a_loop() -> Way:
     """Its body counts in the dict of the module, as a function's does not."""
     held: dict[str, Any] = {"value": 0}
     code = compile("value += 1", "<made>", "exec")
-    return held, lambda _: exec(code, held)  # noqa: S102
+    return held, lambda _: exec(code, held), None  # noqa: S102
 
 
-def _of_items(kind: Callable[[], Any]) -> tuple[Any, Callable[[int], None]]:
+def _of_items(kind: Callable[[], Any]) -> Way:
     held = kind()
     held["value"] = 0
 
     def change(number: int) -> None:
         held["value"] = number + 1
 
-    return held, change
+    return held, change, None
 
 
-WAYS: dict[str, Callable[[], tuple[Any, Callable[[int], None]]]] = {
+WAYS: dict[str, Callable[[], Way]] = {
     "an attribute": lambda: _of_an_object(Plain),
+    "one of many attributes": lambda: _of_an_object(Plain, more=50),
+    "an attribute that comes and goes": lambda: _of_what_is_set_and_deleted(Plain),
+    "an item of what was an object's": lambda: _of_a_dict_of_somebody_else(Plain),
+    "an attribute of an exception": lambda: _of_an_object(type("Error", (Exception,), {})),
     "an attribute beside slots": lambda: _of_an_object(Slotted),
     "an attribute of a class": _of_a_class,
     "a global": _of_a_module,
@@ -116,8 +161,10 @@ WAYS: dict[str, Callable[[], tuple[Any, Callable[[int], None]]]] = {
 @pytest.mark.parametrize("way", WAYS)
 def test_each_write_is_seen(way: str) -> None:
     """Also by the instructions that the interpreter comes to use for what it does often."""
-    held, change = WAYS[way]()
-    keeper = keeper_of(held)
+    held, change, bearer = WAYS[way]()
+    keeper = keeper_of(held, ATTRIBUTES if bearer else PAIRS, bearer)
+    if not stamp_of(keeper):
+        pytest.skip("the garbage collector is asked")
     stamps = watched(keeper)
     assert stamps.changed() == []
     for number in range(OFTEN):
@@ -174,6 +221,20 @@ def test_what_a_function_closes_over_is_seen() -> None:
         assert stamps.changed() == []
     drop()
     assert stamps.changed() == [keeper]
+
+
+@needs_versions
+def test_an_object_that_gets_another_dict_is_seen() -> None:
+    """And one whose attributes get too many for it."""
+    thing, other = Plain(), Plain()
+    thing.value = other.value = 1
+    keepers = [keeper_of(vars(one), ATTRIBUTES, one) for one in (thing, other)]
+    stamps = watched(*keepers)
+    thing.__dict__ = {"value": 1}
+    assert (keepers[0] in stamps.changed()) == IN_OBJECTS
+    for number in range(100):
+        setattr(other, f"attribute_{number}", number)
+        assert stamps.changed() == keepers[1:]
 
 
 KEYS = st.sampled_from(["a", "b", 3, ("c",)])
