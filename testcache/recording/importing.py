@@ -71,11 +71,6 @@ class Import(Struct, eq=False):
     seen: frozenset[Found] = frozenset()
     rests_on: frozenset[Found] = frozenset()
 
-    @property
-    def as_found(self) -> Found:
-        """What those find who rest on it."""
-        return Found(self.node, self.node, digest_of(self.seen))
-
 
 class Importing:
     """Follows the imports of one process until its first test begins.
@@ -105,6 +100,7 @@ class Importing:
         self.derives = False
         self._summed = 0
         self._is_over = False
+        self._summaries: dict[NodeId, Found] = {}
         self._seen_by: dict[frozenset[Context], frozenset[Found]] = {}
         self.done: dict[NodeId, Import] = {}
 
@@ -256,14 +252,21 @@ class Importing:
         if known is None:
             self._sum_up()
             imports = (one for one in self.done.values() if one.seen and one.context in modules)
-            known = self._seen_by[modules] = frozenset(one.as_found for one in imports)
+            known = self._seen_by[modules] = frozenset(map(self._as_found, imports))
         return known
+
+    def _as_found(self, one: Import) -> Found:
+        """What those find who rest on it."""
+        if one.node not in self._summaries:
+            self._summaries[one.node] = Found(one.node, one.node, digest_of(one.seen))
+        return self._summaries[one.node]
 
     def _sum_up(self) -> None:
         if self._summed == len(self.done):
             return
         self._summed = len(self.done)
         self._seen_by.clear()
+        self._summaries.clear()
         by_context = {one.context: one for one in self.done.values() if one.path}
         all_below: dict[NodeId, set[NodeId]] = {}
         for node, one in self.done.items():

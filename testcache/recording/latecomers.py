@@ -56,7 +56,7 @@ class Latecomers:
         asked = frozenset(self._ambience.asked(context.reads))
         mentions = [asked, *map(self._ledger.mentions, context.places)]
         for place, entry in entries.items():
-            if any(may_reach(names, entry) for names in mentions):
+            if may_reach(mentions, entry):
                 found = Found(test, f"{place}{_AT}{file}", legacy.left[place])
                 self._under.setdefault(context, []).append((found, entry.fixture))
                 legacy.left[found.place] = found.value

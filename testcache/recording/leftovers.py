@@ -218,7 +218,7 @@ class Leftovers:
             reached.update(self._remains.all_before())
         for context in test.reachable():
             entries = reached if context is test else self._reached(context)
-            for file, name in {home for entry in entries for home in entry.homes}:
+            for file, name in set[Home]().union(*{entry.homes for entry in entries}):  # most have the same
                 context.links.add(self._tape.loaded[file].context)
                 if name:
                     self._tape.note(context, Kind.DEFINITIONS, f"{self._tape.roots.name(file)}::{name}", ABSENT)
@@ -344,4 +344,4 @@ class Leftovers:
 
 
 def _all_found(entries: Iterable[Entry]) -> frozenset[Found]:
-    return frozenset(one for entry in entries for one in entry.found) or _NOTHING
+    return _NOTHING.union(*(entry.found for entry in entries))
