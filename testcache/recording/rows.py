@@ -45,12 +45,13 @@ class Rows:
     def add(self, keeper: Keeper) -> bool:
         """Watch a keeper as it is now, if it is one of such a list."""
         thing: Any = keeper.thing
-        if not AVAILABLE or type(thing) is not list or not thing:
+        held = tuple(thing) if AVAILABLE and type(thing) is list else ()  # once: another thread may go on filling it
+        if not held:
             return False
-        groups = self._groups[len(thing)]
+        groups = self._groups[len(held)]
         if not groups or len(groups[-1].keepers) >= SIZE:
-            groups.append(_Group(len(thing)))
-        groups[-1].add(keeper)
+            groups.append(_Group(len(held)))
+        groups[-1].add(keeper, held)
         return True
 
     def drop(self, gone: frozenset[Keeper]) -> None:
@@ -77,8 +78,7 @@ class _Group:
         self._seen = b""
         self._views: tuple[tuple[memoryview, ...], tuple[memoryview, ...]] | None = None
 
-    def add(self, keeper: Keeper) -> None:
-        held: tuple[object, ...] = tuple(keeper.thing)  # type: ignore[arg-type]
+    def add(self, keeper: Keeper, held: tuple[object, ...]) -> None:
         self.keepers.append(keeper)
         self._held.append(held)
         self._lists.append(id(keeper.thing))
