@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
+from testcache.recording import anatomy
+
 
 def places(owner: ModuleType, name: str) -> Iterator[Any]:
     """The module itself, and all others that have the function by this name. Cost: 0.1 ms for 1,000 modules."""
@@ -22,6 +24,5 @@ def places(owner: ModuleType, name: str) -> Iterator[Any]:
 
 
 def _names(module: object) -> dict[str, Any]:
-    """What a module has, without loading one that is lazy."""
-    found = object.__getattribute__(module, "__dict__") if isinstance(module, ModuleType) else {}
-    return found if isinstance(found, dict) else {}
+    """What a module has, without loading one that is lazy; what claims to be one has nothing, such as cffi's."""
+    return (anatomy.dict_of(module) or {}) if issubclass(type(module), ModuleType) else {}

@@ -27,6 +27,7 @@ from testcache.inputs.modules import Modules, extended, search_names
 from testcache.inputs.sources import is_collected
 from testcache.model import ABSENT, EVERY, Kind
 from testcache.reasons import Reason
+from testcache.recording import anatomy
 from testcache.recording.context import Context, Problem
 from testcache.recording.copies import places
 from testcache.recording.origin import Origin
@@ -82,7 +83,7 @@ class Imports:
         setattr(owner, name, wrapper)
 
     def _wrap_copies(self, owner: ModuleType, name: str, wrapper: Any) -> None:
-        for place in list(places(owner, name)):
+        for place in [*places(owner, name)]:
             self._wrap(place, name, wrapper)
 
     def uninstall(self) -> None:
@@ -96,12 +97,11 @@ class Imports:
 
     def _already_loaded(self, module: ModuleType) -> None:
         """A module imported before us was not observed: all of its text counts, for everybody."""
-        file = getattr(module, "__file__", None)
-        if not isinstance(file, str) or not self._is_project(file) or not isfile(file):
-            return
-        loaded = self._tape.load(file)
-        self._charge_file(loaded.context, file)
-        self._tape.run.links.add(loaded.context)
+        file = (anatomy.dict_of(module) or {}).get("__file__")
+        if isinstance(file, str) and self._is_project(file) and isfile(file):
+            context = self._tape.load(file).context
+            self._charge_file(context, file)
+            self._tape.run.links.add(context)
 
     def _is_project(self, filename: str) -> bool:
         """Whether a file is the project's own, and not ours in a checkout of testcache."""

@@ -6,7 +6,7 @@ import sys
 from types import CodeType
 from typing import ClassVar
 
-from testcache.recording import probe_tree
+from testcache.recording import anatomy, probe_tree
 from testcache.recording.probe_loader import Loading, rewriter_of_pytest
 from testcache.recording.probe_marks import MARKS
 from testcache.recording.recorder import BODY_LINE, Place, Recognised, RecorderUnavailable, Sink, pass_on
@@ -48,7 +48,7 @@ class Probes:
             sys.addaudithook(_audit)  # stays for the life of the process, idle without a recorder
             Probes.audited = True
         for module in list(sys.modules.values()):
-            self._already_loaded(getattr(module, "__file__", None))
+            self._already_loaded((anatomy.dict_of(module) or {}).get("__file__"))
 
     def stop(self) -> None:
         if Probes.active is self:

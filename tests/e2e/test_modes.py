@@ -178,3 +178,28 @@ def test_a_project_may_call_its_modules_as_it_likes(project: Project) -> None:
     assert project.run().executed == set()
     project.edit("statistics.py", "1", "2")
     assert project.run().exit == 1
+
+
+ODD = """\
+import sys, types
+
+class Claims:
+    __slots__ = ()
+    __class__ = property(lambda self: types.ModuleType)
+
+class Loud(types.ModuleType):
+    def __getattr__(self, name):
+        raise ImportError(name)
+
+sys.modules["odd.claims"], sys.modules["odd.loud"] = Claims(), Loud("odd.loud")
+"""
+
+
+def test_what_stands_for_a_module_may_be_something_else(project: Project) -> None:
+    """What claims to be one and has nothing, as a library of cffi does, and one that answers no question."""
+    project.write("odd.py", ODD)
+    project.write("test_it.py", "import odd\ndef test_it(): assert odd\n")
+    for executed in ({"test_it.py::test_it"}, set[str]()):
+        found = project.run("-p", "odd")
+        assert found.exit == 0
+        assert found.executed == executed

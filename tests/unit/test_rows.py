@@ -104,7 +104,7 @@ def test_other_threads_may_go_on() -> None:
     try:
         for thread in threads:
             thread.start()
-        for _ in range(20):
+        for _ in range(100):
             rows = Rows()
             for held in lists:
                 rows.add(keeper_of(held))
