@@ -123,6 +123,10 @@ ADVICE = {
         "Options such as `--pdb`, `--trace` or `--setup-plan` are about watching tests run, or run nothing. "
         "With one of them the whole run goes without the cache."
     ),
+    Reason.NOT_WATCHED: (
+        "Something that was loaded before testcache, such as a plugin, has changed what testcache itself goes by. "
+        "Nothing is replayed and nothing is stored in such a run. The message says what was raised, and where."
+    ),
     Reason.STORE_UNREADABLE: (
         "The store is damaged, belongs to somebody else, lies on a network file system, or cannot be "
         "written. The message says which. `testcache clear` makes a damaged store anew; the `store` setting "

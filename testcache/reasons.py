@@ -117,6 +117,7 @@ class Reason(enum.Enum):
         "an option of this run cannot be combined with the cache",
     )
 
+    NOT_WATCHED = ("not-watched", Group.ERROR, "error", "the run could not be watched")
     STORE_UNREADABLE = ("store-unreadable", Group.ERROR, "error", "the store cannot be read")
     STORE_LOCKED = ("store-locked", Group.ERROR, "error", "the store is locked by another process")
     STORE_NEWER = ("store-newer", Group.ERROR, "error", "the store was written by a newer testcache")

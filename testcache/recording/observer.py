@@ -69,15 +69,22 @@ class Observer:
         return roots.is_first_party(filename) and not filename.startswith(self.origin.own)
 
     def start(self, loaders: Sequence[type] = ()) -> None:
-        """Begin watching; `loaders` are further classes whose `exec_module` runs Python files."""
+        """Begin watching; `loaders` are further classes whose `exec_module` runs Python files.
+
+        If anything is raised, nothing is left behind but a hook that does nothing.
+        """
         self.tape.recorder = self.recorder
-        self.recorder.start()
-        self.asks.install()
-        self.environ.install()
-        self.network.install()
-        self.processes.install()
-        self.imports.install(loaders)
         self._active = True
+        try:
+            self.recorder.start()
+            self.asks.install()
+            self.environ.install()
+            self.network.install()
+            self.processes.install()
+            self.imports.install(loaders)
+        except Exception:
+            self.stop()
+            raise
         sys.addaudithook(self._event)
 
     def _event(self, event: str, args: tuple[Any, ...]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,6 +17,10 @@ from testcache.session.ending import Ending
 from testcache.session.orders import worker_orders
 from testcache.session.warm import WarmRunner, find, invocation_key
 from testcache.settings import REMOTE, Settings, load
+
+if TYPE_CHECKING:
+    from testcache.inputs.world import World
+    from testcache.recording.observer import Observer
 
 MODES = ("on", "read", "refresh", "verify", "off")
 PLUGIN_NAME = "testcache-run"
@@ -68,10 +72,13 @@ def start(config: pytest.Config, mode: str) -> Callable[[], None]:
             return _nothing
     if team is not None:
         team.connect(warm)
-    from testcache.session.observing import start_observer
     from testcache.session.runner import Runner
 
-    observer = start_observer(config, world, settings, salt)
+    observer = _start_observer(config, world, settings, salt)
+    if observer is None:
+        if store is not None:
+            store.close()
+        return _nothing
     kind: type[Runner] = Runner
     if isolated:
         from testcache.session.isolated import Isolated
@@ -85,20 +92,35 @@ def start(config: pytest.Config, mode: str) -> Callable[[], None]:
     return plugin.recording.options.begin
 
 
+def _start_observer(config: pytest.Config, world: World, settings: Settings, salt: bytes) -> Observer | None:
+    """Begin to watch; None if what plugins have made of the interpreter by now prevents it: all tests run then."""
+    from testcache.session.observing import start_observer
+    from testcache.session.unwatched import Unwatched
+
+    try:
+        return start_observer(config, world, settings, salt)
+    except pytest.UsageError:
+        raise
+    except Exception as problem:
+        config.pluginmanager.register(Unwatched(problem))
+        return None
+
+
 def _nothing() -> None:
     """Nobody watches."""
 
 
 def _start_worker(config: pytest.Config, settings: Settings, orders: dict[str, Any]) -> Callable[[], None]:
     """The same inside a worker of xdist: it records, and of the store it reads only what was parsed before."""
-    from testcache.session.observing import start_observer
     from testcache.session.workers import Worker
 
     salt = orders["salt"] or NO_SALT
     store = open_store(config.rootpath, settings, "read")[0] if orders["stored"] else None
     start = start_of(os.environ, orders["environ"])
     world = build_world(str(config.rootpath), settings, store, salt, parsed=orders["parsed"], start=start)
-    observer = start_observer(config, world, settings, salt)
+    observer = _start_observer(config, world, settings, salt)
+    if observer is None:
+        return _nothing
     worker = Worker(config, settings, world, observer, orders, store)
     config.pluginmanager.register(worker, PLUGIN_NAME)
     config.pluginmanager.register(Ending(config, tests_ran=True))

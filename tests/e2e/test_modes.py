@@ -203,3 +203,20 @@ def test_what_stands_for_a_module_may_be_something_else(project: Project) -> Non
         found = project.run("-p", "odd")
         assert found.exit == 0
         assert found.executed == executed
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["here", "workers"])
+def test_a_run_that_cannot_be_watched_is_one_without_a_cache(project: Project, workers: tuple[str, ...]) -> None:
+    """Whatever a plugin has made of the interpreter; nothing of ours is left in it."""
+    project.write("taken.py", "import os.path\ndel os.path.getctime\n")
+    project.write(
+        "test_it.py",
+        "import builtins, os\n"
+        "def test_it(): assert type(builtins.__import__) is type(os.stat) is type(os.lstat) is type(len)\n",
+    )
+    found = project.run("-p", "taken", *workers)
+    assert found.exit == 0
+    assert "testcache: this run: could not be watched: AttributeError: " in found.text
+    assert "has no attribute 'getctime' [not-watched]" in found.text
+    assert "Traceback" not in found.text
+    assert project.run("-p", "no:xdist").executed == {"test_it.py::test_it"}  # nothing was stored
