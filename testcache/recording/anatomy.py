@@ -90,7 +90,10 @@ def dict_of(thing: object) -> dict[str, Any] | None:
     getter = _getter_of(kind)
     if getter is None:
         return None
-    own = getter.__get__(thing)
+    try:
+        own = getter.__get__(thing)
+    except Exception:  # a proxy written in C, such as wrapt's, asks what it stands for, which may have none
+        return None
     return own if type(own) is dict else None
 
 

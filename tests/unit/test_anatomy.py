@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import wrapt
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mute import MUTE
@@ -74,6 +75,12 @@ class TestAttributes:
         lying = Lying()
         held = anatomy.dict_of(lying)
         assert held is None or held == {}
+
+    def test_what_stands_for_something_without_a_dict_has_none(self) -> None:
+        """A proxy that is written in C passes the question on."""
+        assert anatomy.dict_of(wrapt.ObjectProxy(5)) is None
+        box = Box()
+        assert anatomy.dict_of(wrapt.ObjectProxy(box)) in (None, anatomy.dict_of(box))
 
     def test_a_thread_has_attributes_of_its_own(self) -> None:
         """Those of a `threading.local`, also of a subclass, are those of this thread."""
