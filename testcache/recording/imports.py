@@ -32,7 +32,7 @@ from testcache.recording.context import Context, Problem
 from testcache.recording.copies import places
 from testcache.recording.origin import Origin
 from testcache.recording.recorder import BODY_LINE
-from testcache.recording.strangers import Strangers
+from testcache.recording.strangers import Strangers, name_of
 from testcache.recording.tape import Tape
 from testcache.recording.unseen import aside, unseen
 from testcache.recording.wants import Wants
@@ -51,8 +51,8 @@ class Imports:
         self._modules = modules
         self._search: tuple[tuple[str, ...], str] = ((), "")
         self._needed: dict[str, frozenset[str]] = {}
-        self._foreign: dict[object, bool] = {}
-        self._silent: set[object] = set()  # of these, the names of modules whose imports are nobody's input
+        self._foreign: dict[str | None, bool] = {}
+        self._silent: set[str | None] = set()  # of these, the names of modules whose imports are nobody's input
         self._strangers = Strangers(tape)
         self._wants = Wants(distributions, self._want)
         self._plain: frozenset[type] = frozenset()
@@ -159,14 +159,14 @@ class Imports:
     def _statement(self, name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
         __tracebackhide__ = True
         with aside:
-            importer = globals.get("__name__") if globals else None
+            importer = name_of(globals)
             context = self._tape.top
             silent = importer in self._silent
             if silent or self._foreign.get(importer):
                 try:
                     module = self._import(name, globals, locals, fromlist, level)
                 finally:
-                    if level == 0 and globals:
+                    if level == 0:
                         self._wants.asked(globals, name)
                 if silent or level or (not fromlist and self._strangers.is_outside(name)):
                     return module
@@ -197,12 +197,13 @@ class Imports:
         own = isinstance(importer, str) and self._tape.roots.is_first_party(abspath(importer))
         if not own:
             own = importer is None and self._origin.find()[1]
+        stays = isinstance(importer, str) and not (
+            own and importer.startswith("<")
+        )  # as a program for `python -` does not
+        if stays and (known := name_of(globals)) is not None:  # a compiled template has a file alone
+            self._foreign[known] = not own
         if not own:
-            if isinstance(importer, str):
-                self._foreign[globals.get("__name__")] = True
             return
-        if isinstance(importer, str) and not importer.startswith("<"):  # not a program given to `python -`
-            self._foreign[globals.get("__name__")] = False
         if found:
             context.imports.add(key)
         try:

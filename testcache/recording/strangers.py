@@ -74,5 +74,14 @@ class Strangers:
         return known
 
 
+def name_of(asker: Any) -> str | None:
+    """The module that these globals are of; None for what is given none, such as `__import__(name)`, or is no module.
+
+    All who have no name are different ones: what is known of one of them says nothing of the next.
+    """
+    name = asker.get("__name__") if asker else None
+    return name if isinstance(name, str) else None
+
+
 def _is_known(name: str) -> bool:
     return name.startswith(_KNOWN) and not name.startswith("importlib.metadata")  # that loads entry points

@@ -142,3 +142,19 @@ def test_a_star_takes_over_names_and_not_bodies(project: Project, old: str, new:
     project.run()
     project.edit("core.py", old, new)
     assert project.run().executed == ({"test_star.py::test_it"} if runs else set())
+
+
+def test_an_import_that_does_not_say_who_asks_is_not_taken_for_another_one(project: Project) -> None:
+    """Compiled templates import with no name of their own, and codecs say nothing at all: so may a test."""
+    project.write("helper.py", "X = 1\n")
+    template = "exec('import colorsys', {'__file__': colorsys.__file__})"
+    project.write("conftest.py", f"import colorsys\n{template}\n{template}\n")
+    asks = "assert __import__('helper').X == 1\n"
+    codecs = "assert 'a'.encode('punycode') and 'a'.encode('utf-32-be') and 'a'.encode('cp037')\n"
+    project.write("test_it.py", f"def test_a(): {asks}def test_b(): {asks}def test_c(): {codecs}def test_d(): {codecs}")
+    assert project.run().exit == 0
+    assert project.run().executed == set()
+    project.edit("helper.py", "1", "2")
+    run = project.run()
+    assert run.executed == {"test_it.py::test_a", "test_it.py::test_b"}
+    assert run.exit == 1
