@@ -197,9 +197,7 @@ class Imports:
         own = isinstance(importer, str) and self._tape.roots.is_first_party(abspath(importer))
         if not own:
             own = importer is None and self._origin.find()[1]
-        stays = isinstance(importer, str) and not (
-            own and importer.startswith("<")
-        )  # as a program for `python -` does not
+        stays = isinstance(importer, str) and not (own and importer.startswith("<"))  # as one for `python -` does not
         if stays and (known := name_of(globals)) is not None:  # a compiled template has a file alone
             self._foreign[known] = not own
         if not own:
