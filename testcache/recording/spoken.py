@@ -12,9 +12,9 @@ without a `_`, unless something is looked up by them.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Collection, Iterator
-from functools import partial
 from itertools import chain
 from types import CodeType, FrameType
 from typing import Any, Final
@@ -49,7 +49,7 @@ def patterns(frame: FrameType | None, is_own: Callable[[str], bool], variables: 
 
     `variables` are the names of those that there are. Cost: some 50 us a frame.
     """
-    known = [name.casefold() for name in variables]
+    known = tuple(map(str.casefold, variables))
     found: set[str] = set()
     own = 0
     for _ in range(MOST_FRAMES):
@@ -70,7 +70,7 @@ def patterns(frame: FrameType | None, is_own: Callable[[str], bool], variables: 
         written = (word for value in code.co_consts for text in _texts(value) for word in _words(text))
         found.update(chain.from_iterable(_of(word) for word in written if word.isupper() or "_" in word))
         for word in (word for value in values for text in _texts(value) for word in _words(text)):
-            if (word.isupper() and word.endswith("_")) or any(map(partial(_fits, word.casefold()), known)):
+            if (word.isupper() and word.endswith("_")) or _fits(word.casefold(), known):
                 found.update(_of(word))
         frame = frame.f_back
     return found
@@ -133,8 +133,9 @@ def _words(text: str) -> list[str]:
     return _WORD.findall(text) if len(text) <= _LONGEST and not text.startswith("__") and len(text.split()) == 1 else []
 
 
-def _fits(word: str, name: str) -> bool:
-    return name.startswith(word) or name.endswith(f"_{word}")
+@functools.lru_cache(4096)  # a suite has its environment patched test by test, from the same code
+def _fits(word: str, names: tuple[str, ...]) -> bool:
+    return any(name.startswith(word) or name.endswith(f"_{word}") for name in names)
 
 
 def _of(word: str) -> Iterator[str]:
