@@ -65,7 +65,7 @@ class Census:
         self._bearers: set[Keeper] = set()
         self._places = Places()
         self.watches = Watches()
-        self._untold, self._caches, self._weak = list[Keeper](), list[Keeper](), list[Keeper]()
+        self._caches, self._weak = list[Keeper](), list[Keeper]()
         self._entered: list[Found] = []
         self._heard: Names = NOWHERE
         self._lost = False  # whether something late was let go of
@@ -110,7 +110,7 @@ class Census:
 
     def close(self) -> None:
         """Watch nothing any more: all goes here, where garbage is looked for thrice among it as the process ends."""
-        for held in (self._keepers, self._met, self._late_keepers, self._bearers, self._values, self._untold):
+        for held in (self._keepers, self._met, self._late_keepers, self._bearers, self._values):
             held.clear()
         self._caches, self._weak, self.watches = [], [], Watches()
 
@@ -144,14 +144,14 @@ class Census:
             keeper.base, keeper.late, keeper.grown = keeper.last, False, {}
         self._late, self._late_keepers, self._bearers = set(), set(), set()
         self._interiors.rebase()
-        self.watches.rebase(one for one in self._keepers.values() if one.kind.told and not one.kind.fixed)
+        self.watches.rebase(self._keepers.values())
 
     def changes(self, near: Collection[str] | None = None) -> Look:
         """What has changed since the last look, which this one is now; of functions that are apart, in files near.
 
         With None, in all files.
         """
-        return self._look_at([*self.watches.changed(near), *self._untold])
+        return self._look_at(self.watches.changed(near))
 
     def missed(self, near: Collection[str], among: Collection[str] | None = None) -> Look:
         """Which functions that are apart have got attributes in other files than those near, all or some."""
@@ -223,7 +223,7 @@ class Census:
                         self._caches.append(keeper)
                     if keeper.kind.weak is not None:
                         self._weak.append(keeper)
-                    self._watch(keeper)
+                    self.watches.add(keeper)
                 else:
                     continue
                 queue.add(keeper.below(self._interiors.way))
@@ -248,12 +248,6 @@ class Census:
         if not late:
             self._late.discard(key)
         return True
-
-    def _watch(self, keeper: Keeper) -> None:
-        if not keeper.kind.told:
-            self._untold.append(keeper)
-        elif not keeper.kind.fixed:
-            self.watches.add(keeper)
 
     # -- comparing
 
@@ -400,6 +394,6 @@ class Census:
                 del self._keepers[identity(keeper.thing)]
                 self._places.drop(keeper.place)
             self.watches.drop(gone)
-            for row in (self._untold, self._caches, self._weak):
+            for row in (self._caches, self._weak):
                 row[:] = [keeper for keeper in row if keeper not in gone]
         return frozenset(keeper.place for keeper in gone if not keeper.inside) | self._interiors.drop(gone)

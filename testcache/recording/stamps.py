@@ -62,6 +62,12 @@ def stamp_of(keeper: Keeper) -> Stamp:
     return ()
 
 
+def is_told(keeper: Keeper) -> bool:
+    """Whether anything but a look at a keeper tells that it holds something else."""
+    is_table = keeper.kind.told and issubclass(type(keeper.thing), dict)
+    return versions.is_told(keeper.thing, keeper.bearer) if is_table else keeper.kind.told
+
+
 class Stamps:
     """Keepers of objects, and the stamp that each had at the last look."""
 

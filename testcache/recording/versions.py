@@ -41,12 +41,20 @@ def places_of(held: object, bearer: object | None) -> tuple[range, ...]:
     values = _words(id(held) + _VALUES)
     if bearer is None:  # it may be some object's nevertheless: `vars(app)` in a list
         return (number,) if _word(values) == 0 else ()
-    kind = type(bearer)
-    if type.__dict__["__flags__"].__get__(kind) & _FLAGS != _FLAGS:
-        return ()
+    kind, own = type(bearer), _words(id(bearer) + _OWN)
+    if type.__dict__["__flags__"].__get__(kind) & _FLAGS != _FLAGS or _word(own) != id(held):
+        return ()  # an exception, say; or a proxy that shows the dict of somebody else
     start = id(bearer) + type.__dict__["__basicsize__"].__get__(kind)
     room = string_at(start, 1)[0]  # for so many values, behind the word that says so
-    return number, values, _words(id(bearer) + _OWN), _words(start, 1 + room)
+    return number, values, own, _words(start, 1 + room)
+
+
+def is_told(held: object, bearer: object | None) -> bool:
+    """Whether the garbage collector tells what a dict holds, or its number or memory does.
+
+    It says nothing of values that an object holds itself, if asked about the dict alone.
+    """
+    return not IN_OBJECTS or _word(_words(id(held) + _VALUES)) == 0 or bool(places_of(held, bearer))
 
 
 def _words(start: int, count: int = 1) -> range:

@@ -14,10 +14,11 @@ from testcache.recording.empties import Empties
 from testcache.recording.keepers import Keeper
 from testcache.recording.kinds import FUNCTION
 from testcache.recording.snapshot import Snapshots
+from testcache.recording.stamps import is_told
 
 
 class Watches:
-    """All keepers whose changes are told by what they refer to.
+    """All keepers that may come to refer to something else; where nothing tells of it, they are looked at each time.
 
     Attributes:
         divided: whether functions without attributes are watched apart, by test file.
@@ -27,10 +28,11 @@ class Watches:
         self.divided = False
         self._common = Snapshots()
         self._apart: dict[str, Empties] = {}
+        self._untold: list[Keeper] = []
 
     def rebase(self, keepers: Iterable[Keeper]) -> None:
         """Watch just these, as they are now."""
-        self._common, self._apart = Snapshots(), {}
+        self._common, self._apart, self._untold = Snapshots(), {}, []
         for keeper in keepers:
             self.add(keeper)
 
@@ -40,7 +42,11 @@ class Watches:
 
     def add(self, keeper: Keeper) -> None:
         """Watch a keeper as it is now."""
-        if not (self._is_apart(keeper) and self._apart.setdefault(min(keeper.files), Empties()).add(keeper)):
+        if keeper.kind.fixed:
+            return
+        if not is_told(keeper):
+            self._untold.append(keeper)
+        elif not (self._is_apart(keeper) and self._apart.setdefault(min(keeper.files), Empties()).add(keeper)):
             self._common.add(keeper)
 
     def _is_apart(self, keeper: Keeper) -> bool:
@@ -52,6 +58,7 @@ class Watches:
     def drop(self, gone: frozenset[Keeper]) -> None:
         """Watch these late ones no longer."""
         self._common.drop(gone)
+        self._untold = [keeper for keeper in self._untold if keeper not in gone]
 
     def changed(self, near: Collection[str] | None) -> list[Keeper]:
         """Those that may refer to something else than at the last look; of what is apart, in these files.
@@ -59,7 +66,7 @@ class Watches:
         With None, in all.
         """
         files = self._apart.keys() if near is None else self._apart.keys() & near
-        return [*self._filled(files), *self._common.changed()]
+        return [*self._filled(files), *self._common.changed(), *self._untold]
 
     def missed(self, near: Collection[str], among: Collection[str] | None) -> list[Keeper]:
         """Those in other files, in all or in some. Cost: 1 us a file, and 5 ns a function."""
