@@ -45,7 +45,8 @@ class Empties:
 
     def filled(self) -> list[Keeper]:
         """Those that are empty no more; they are not watched here any longer."""
-        found = [self._keepers[at] for at in self._sizes.changed()]
+        keepers = self._keepers  # held while their memory is looked at
+        found = [keepers[at] for at in self._sizes.changed()]
         if found:
             self.drop(frozenset(found))
         return found

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from ctypes import string_at
 from operator import is_not, ne
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from testcache.recording import words
 from testcache.recording.keepers import Keeper
@@ -65,6 +65,10 @@ class Rows:
         return [keeper for groups in self._groups.values() for group in groups for keeper in group.changed()]
 
 
+_Views: TypeAlias = "tuple[array[int], tuple[memoryview, ...], tuple[memoryview, ...]]"
+"""Where the lists are, what they hold, and what they held."""
+
+
 class _Group:
     """Some lists of one length."""
 
@@ -76,14 +80,13 @@ class _Group:
         self._held: list[tuple[object, ...]] = []
         self._lists = array("Q")
         self._seen = b""
-        self._views: tuple[tuple[memoryview, ...], tuple[memoryview, ...]] | None = None
+        self._views: _Views | None = None
 
     def add(self, keeper: Keeper, held: tuple[object, ...]) -> None:
         self.keepers.append(keeper)
         self._held.append(held)
-        self._lists.append(id(keeper.thing))
-        self._seen += addresses(held)
-        self._views = None
+        lists, seen = self._lists + array("Q", [id(keeper.thing)]), self._seen + addresses(held)
+        self._lists, self._seen, self._views = lists, seen, None  # another thread may be looking at those before
 
     def drop(self, gone: frozenset[Keeper]) -> None:
         if not gone.isdisjoint(self.keepers):
@@ -99,20 +102,21 @@ class _Group:
             return []
         # 1. A list is found to be as long as it was, 2. another thread or a finaliser clears it, 3. we read elements
         # that are gone. Nobody else runs within this one call, which reads none if any length has changed.
-        now, seen = self._views or self._look()
+        keepers, rows = self.keepers, self._held
+        _, now, seen = self._views or self._look()
         if not any(map(ne, now, seen)):
             return []
-        pairs = zip(self.keepers, self._held, strict=True)
+        pairs = zip(keepers, rows, strict=False)
         found = [keeper for keeper, held in pairs if _has_changed(keeper.thing, held)]
         self.drop(frozenset(found))
         return found
 
-    def _look(self) -> tuple[tuple[memoryview, ...], tuple[memoryview, ...]]:
-        count, length = len(self.keepers), self._length
-        lengths = memoryview(array("Q", [length]) * count)
-        elements = memoryview(self._seen).cast("Q", [count, 1, length])
-        self._views = (_lengths(self._lists), _elements(self._lists, length)), (lengths, elements)
-        return self._views
+    def _look(self) -> _Views:
+        lists, seen, length = self._lists, self._seen, self._length
+        lengths = memoryview(array("Q", [length]) * len(lists))
+        elements = memoryview(seen).cast("Q", [len(lists), 1, length])
+        views = self._views = lists, (_lengths(lists), _elements(lists, length)), (lengths, elements)
+        return views
 
 
 def _lengths(lists: array[int]) -> memoryview:

@@ -117,5 +117,6 @@ class _Group:
             self.count = len({*self._row})
 
     def changed(self) -> list[Keeper]:
+        row = self._row  # held while their memory is looked at
         changed = self._words.changed()
-        return [*dict.fromkeys(self._row[at] for at in changed)] if changed else []
+        return [*dict.fromkeys(row[at] for at in changed)] if changed else []

@@ -62,40 +62,53 @@ def show(addresses: array[int], *steps: tuple[int, int, int]) -> memoryview:
 
 
 class Words:
-    """The words at addresses which stay valid: whoever asks keeps alive what lies there."""
+    """The words at addresses which stay valid: whoever asks keeps alive what lies there, also while it asks.
 
-    __slots__ = ("_addresses", "_seen", "_views")
+    An import in another thread may add some in the midst of a look: the addresses that are looked at never change, and
+    neither they nor what lies there goes as long as somebody holds them.
+    """
+
+    __slots__ = ("_addresses", "_fresh", "_seen", "_shown")
 
     def __init__(self) -> None:
         self._addresses = array("Q")
         self._seen = b""
-        self._views: tuple[memoryview, memoryview] | None = None
+        self._fresh: list[tuple[range, bytes]] = []
+        self._shown: tuple[array[int], memoryview, memoryview] | None = None
 
     def add(self, addresses: range) -> None:
         """Look at the words in a stretch of memory, too, as they are now."""
-        self._addresses.extend(addresses)
-        self._seen += string_at(addresses.start, WIDTH * len(addresses))
-        self._views = None
+        self._fresh.append((addresses, string_at(addresses.start, WIDTH * len(addresses))))
+
+    def _join(self) -> None:
+        fresh, self._fresh = self._fresh, []
+        self._addresses = self._addresses + array("Q", chain.from_iterable(stretch for stretch, _ in fresh))
+        self._seen = b"".join((self._seen, *(seen for _, seen in fresh)))
+        self._shown = None
 
     def keep(self, numbers: Iterable[int]) -> None:
         """Look only at some of the words, by their numbers, which are counted anew."""
+        self._join()
         kept = [*numbers]
         self._seen = b"".join(self._seen[WIDTH * at : WIDTH * (at + 1)] for at in kept)
         self._addresses = array("Q", [self._addresses[at] for at in kept])
-        self._views = None
 
     def changed(self) -> list[int]:
         """The numbers of those that are others than at the last look, which this one is now."""
-        if not self._addresses:
-            return []
-        if self._views is None:  # an array that grows moves, so the one before is not looked at any more
-            words = show(self._addresses, (len(self._addresses), WIDTH, 0))
-            self._views = words, memoryview(self._seen).cast("Q")
-        now, seen = self._views
+        if self._fresh:
+            self._join()
+        shown = self._shown
+        if shown is None:
+            addresses = self._addresses
+            if not addresses:
+                return []
+            words = show(addresses, (len(addresses), WIDTH, 0))
+            shown = self._shown = addresses, words, memoryview(self._seen).cast("Q")
+        addresses, now, seen = shown
         if now == seen:
             return []
         old, new = self._seen, now.tobytes()
-        self._seen, self._views = new, (now, memoryview(new).cast("Q"))
+        self._seen, self._shown = new, (addresses, now, memoryview(new).cast("Q"))
         parts = range(0, len(new), _PART)
         spots = chain.from_iterable(
             range(at, min(at + _PART, len(new)), WIDTH) for at in parts if new[at : at + _PART] != old[at : at + _PART]
