@@ -20,12 +20,15 @@ from types import CodeType, FrameType
 from typing import Any, Final
 
 from testcache.recording import anatomy
+from testcache.recording.identity import identity
+from testcache.recording.memo import Memo
 
 MOST_FRAMES: Final = 12
 OWN_FRAMES: Final = 2
 """How many frames of the project are looked at: the loop, and the function that was given a prefix."""
 
 _MOST_PARTS: Final = 50
+_MOST_CODES: Final = 4096
 _WORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]+")
 _LONGEST: Final = 80
 
@@ -62,18 +65,42 @@ def patterns(frame: FrameType | None, is_own: Callable[[str], bool], variables: 
         own += is_ours
         names = (frame.f_globals.get(name) for name in code.co_names)
         values = [*frame.f_locals.values(), *names]
-        fields = (name for value in values for name in _fields(value if issubclass(type(value), type) else type(value)))
-        for name in map(str.casefold, fields):
-            found.update((f"*{name}", f"{name}__*"))  # its own fields are called `DB__HOST`
-        if _SEPARATOR in code.co_consts:
-            found.add(f"*{_SEPARATOR}*")
-        written = (word for value in code.co_consts for text in _texts(value) for word in _words(text))
-        found.update(chain.from_iterable(_of(word) for word in written if word.isupper() or "_" in word))
+        for kind in {identity(kind): kind for kind in map(_class_of, values)}.values():
+            found |= _by_fields(kind)
+        found |= _written_in(code)
         for word in (word for value in values for text in _texts(value) for word in _words(text)):
             if (word.isupper() and word.endswith("_")) or _fits(word.casefold(), known):
                 found.update(_of(word))
         frame = frame.f_back
     return found
+
+
+def _class_of(value: Any) -> type:
+    return value if issubclass(type(value), type) else type(value)
+
+
+def _find_by_fields(cls: type) -> frozenset[str]:
+    """What the annotated names of a class and its bases stand for: its own fields are called `DB__HOST`."""
+    names = (anatomy.namespace(base).get("__annotations__") for base in anatomy.mro(cls) if base is not object)
+    fields = [name.casefold() for noted in names if type(noted) is dict for name in noted if type(name) is str]
+    return frozenset(chain.from_iterable((f"*{name}", f"{name}__*") for name in fields))
+
+
+_by_fields: Final = Memo(_find_by_fields)
+_codes: Final[dict[int, tuple[CodeType, frozenset[str]]]] = {}
+
+
+def _written_in(code: CodeType) -> frozenset[str]:
+    """What the texts in some code stand for. Cost: a look-up, once it is known: a code object hashes slowly."""
+    known = _codes.get(identity(code))
+    if known is None:
+        words = (word for value in code.co_consts for text in _texts(value) for word in _words(text))
+        found = chain.from_iterable(_of(word) for word in words if word.isupper() or "_" in word)
+        separator = (f"*{_SEPARATOR}*",) if _SEPARATOR in code.co_consts else ()
+        if len(_codes) == _MOST_CODES:
+            _codes.clear()
+        known = _codes[identity(code)] = (code, frozenset((*found, *separator)))
+    return known[1]
 
 
 def names_in_code(text: str) -> frozenset[str]:
@@ -118,14 +145,6 @@ def _texts(value: Any) -> Iterator[str]:
         held = anatomy.dict_of(value) or {}
         if len(held) <= _MOST_PARTS:
             yield from (part for part in (*held, *held.values()) if type(part) is str)
-
-
-def _fields(cls: type) -> Iterator[str]:
-    """The annotated names of a class and its bases."""
-    for base in anatomy.mro(cls):
-        if base is not object:
-            noted = anatomy.namespace(base).get("__annotations__")
-            yield from (name for name in (noted if type(noted) is dict else ()) if type(name) is str)
 
 
 def _words(text: str) -> list[str]:
