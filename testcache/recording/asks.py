@@ -14,6 +14,7 @@ from typing import Any
 
 from testcache.inputs import files as fs
 from testcache.model import ABSENT, Kind
+from testcache.recording.guard import guarded
 from testcache.recording.origin import METADATA, Origin
 from testcache.recording.reads import Reads
 from testcache.recording.tape import Tape
@@ -87,6 +88,7 @@ class Asks:
 
         return asked
 
+    @guarded
     def _statted(self, raw: object, options: dict[str, Any], seen: os.stat_result | None, *, follow: bool) -> None:
         charged = self._reads.charged(self._reads.at(raw, options.get("dir_fd")), follow=follow)
         if charged is None:
@@ -119,6 +121,7 @@ class Asks:
 
         return access
 
+    @guarded
     def _asked_stat(self, raw: object) -> None:
         charged = self._reads.charged(raw)
         if charged is not None and self._origin.find()[1]:

@@ -16,6 +16,7 @@ from typing import Any
 
 from testcache.inputs.variables import EVERY_VARIABLE, Variables
 from testcache.model import ABSENT, Input, Kind
+from testcache.recording.guard import guarded
 from testcache.recording.identity import identity
 from testcache.recording.origin import Origin
 from testcache.recording.spoken import patterns
@@ -95,6 +96,7 @@ class Environ:
 
         return assign
 
+    @guarded
     def _gone_through(self, frame: FrameType) -> None:
         context = self._tape.top
         _, counts, names = self._origin.find()
@@ -106,8 +108,9 @@ class Environ:
             if self._variables.counts(pattern):
                 self._tape.note(context, Kind.VARIABLE, pattern, self._variables.fingerprint(pattern))
 
+    @guarded
     def _read(self, key: object) -> None:
-        name = os.fsdecode(key) if isinstance(key, (str, bytes)) else ""
+        name = str.__str__(os.fsdecode(key)) if isinstance(key, (str, bytes)) else ""  # it may be of a class of its own
         context = self._tape.top
         if not name or name in context.assigned or Input(Kind.VARIABLE, name) in context.reads:
             return

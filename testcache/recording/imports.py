@@ -30,6 +30,7 @@ from testcache.reasons import Reason
 from testcache.recording import anatomy
 from testcache.recording.context import Context, Problem
 from testcache.recording.copies import places
+from testcache.recording.guard import guarded
 from testcache.recording.origin import Origin
 from testcache.recording.recorder import BODY_LINE
 from testcache.recording.strangers import Strangers, name_of
@@ -191,6 +192,7 @@ class Imports:
                 if level == 0 and foreign is not False:
                     self._strangers.asked(context, asker, _names(name, fromlist))
 
+    @guarded
     def _imported(self, context: Context, key: tuple[Any, ...], globals: Any, found: bool) -> None:
         name, package, level, fromlist = key
         importer = globals.get("__file__") if globals else None
@@ -224,9 +226,7 @@ class Imports:
         loaded = self._tape.loaded.get(file)
         if loaded is None or self._tape.stream is not None:  # a child does not parse
             self._charge_file(context, file)
-        elif self._tape.is_made(file):
-            return
-        else:
+        elif not self._tape.is_made(file):
             self._tape.note(context, Kind.EXPORTS, self._tape.roots.name(file), loaded.source.defined)
 
     def _absent_submodule(self, context: Context, full: str, part: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from testcache.inputs.world import World
+from testcache.reasons import Reason
 from testcache.recording.ambience import Ambience
 from testcache.recording.asks import Asks
 from testcache.recording.environ import Environ
@@ -91,7 +92,10 @@ class Observer:
         """An audit hook cannot be removed: it goes quiet instead. Cost: about 0.1 µs an event."""
         handler = self._handlers.get(event)
         if handler is not None and self._active:
-            handler(args)
+            try:
+                handler(args)
+            except Exception as error:  # of an object of the project that we looked at: tested code must not see it
+                self.tape.problem(Reason.NOT_OBSERVED, f"no note of {event}: {type(error).__name__}: {error}")
 
     def running(self) -> set[Place]:
         """First-party code that is on the stack of any thread now: it began earlier and goes on."""

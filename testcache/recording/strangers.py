@@ -14,6 +14,7 @@ from typing import Any
 
 from testcache.model import ABSENT, EVERY, Kind
 from testcache.recording.context import Context
+from testcache.recording.guard import guarded
 from testcache.recording.origin import ENGINE
 from testcache.recording.tape import Tape
 
@@ -29,6 +30,7 @@ class Strangers:
         self._harmless: dict[str, bool] = {}
         self._paths: dict[str, str] = {}
 
+    @guarded
     def asked(self, context: Context, asker: Mapping[str, Any], names: Iterable[str]) -> bool:
         """Code with the globals `asker` has imported the modules of these names; whether it may without any charge.
 
@@ -79,7 +81,7 @@ def name_of(asker: Any) -> str | None:
 
     All who have no name are different ones: what is known of one of them says nothing of the next.
     """
-    name = asker.get("__name__") if asker else None
+    name = dict.get(asker, "__name__") if issubclass(type(asker), dict) else None
     return name if isinstance(name, str) else None
 
 

@@ -158,3 +158,30 @@ def test_an_import_that_does_not_say_who_asks_is_not_taken_for_another_one(proje
     run = project.run()
     assert run.executed == {"test_it.py::test_a", "test_it.py::test_b"}
     assert run.exit == 1
+
+
+ONCE = """\
+import os
+
+class Once:
+    def __init__(self, path):
+        self.path, self.asked = path, False
+
+    def __fspath__(self):
+        assert not self.asked
+        self.asked = True
+        return self.path
+
+def test_stat(): assert os.stat(Once("."))
+def test_access(): assert os.access(Once("."), os.R_OK)
+def test_plain(): assert os.stat(".")
+"""
+
+
+def test_an_object_that_cannot_be_asked_twice_is_none_of_the_tests_troubles(project: Project) -> None:
+    """What we look at may raise; the test passes as without us, and is not stored."""
+    project.write("test_it.py", ONCE)
+    run = project.run()
+    assert run.exit == 0
+    assert "[not-observed]" in run.text
+    assert project.run().executed == {"test_it.py::test_stat", "test_it.py::test_access"}
