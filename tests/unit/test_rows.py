@@ -91,15 +91,15 @@ def test_other_threads_may_go_on() -> None:
     lists: list[list[object]] = [[object() for _ in range(1 + number % 4)] for number in range(200)]
     interval, stop = sys.getswitchinterval(), threading.Event()
 
-    def work() -> None:
+    def work(own: list[list[object]]) -> None:
         while not stop.is_set():
-            for held in lists:
+            for held in own:
                 held.append(object())
                 held.sort(key=id)
                 held.clear()
                 held.extend([object(), object()])
 
-    threads = [threading.Thread(target=work, daemon=True) for _ in range(2)]
+    threads = [threading.Thread(target=work, args=(lists[half::2],), daemon=True) for half in range(2)]
     sys.setswitchinterval(1e-6)
     try:
         for thread in threads:
