@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from ctypes import string_at
 from operator import is_not, ne
 from typing import Any, Final, TypeAlias
@@ -31,9 +31,9 @@ def addresses(objects: Iterable[object]) -> bytes:
     return string_at(id(held) + tuple.__basicsize__, WIDTH * len(held))
 
 
-def differ(one: Iterable[object], other: Iterable[object]) -> bool:
-    """Whether two rows of the same length hold any other objects."""
-    return any(map(is_not, one, other))
+def differ(one: Sequence[object], other: Sequence[object]) -> bool:
+    """Whether two rows hold other objects."""
+    return len(one) != len(other) or any(map(is_not, one, other))
 
 
 class Rows:
@@ -107,7 +107,7 @@ class _Group:
         if not any(map(ne, now, seen)):
             return []
         pairs = zip(keepers, rows, strict=False)
-        found = [keeper for keeper, held in pairs if _has_changed(keeper.thing, held)]
+        found = [keeper for keeper, held in pairs if differ(tuple(keeper.thing), held)]  # type: ignore[arg-type]
         self.drop(frozenset(found))
         return found
 
@@ -126,11 +126,6 @@ def _lengths(lists: array[int]) -> memoryview:
 def _elements(lists: array[int], length: int) -> memoryview:
     """Through the pointer to a list, and the one in it."""
     return show(lists, (len(lists), WIDTH, _ELEMENTS), (1, 0, 0), (length, WIDTH, -1))
-
-
-def _has_changed(thing: Any, held: tuple[object, ...]) -> bool:
-    now = tuple(thing)
-    return len(now) != len(held) or differ(now, held)
 
 
 def _are_there() -> bool:

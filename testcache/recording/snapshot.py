@@ -120,7 +120,7 @@ class _Snapshot:
         found = []
         for at, keeper in enumerate(self.keepers):
             references, keys = gc.get_referents(*_asked(keeper)), _keys_of(keeper)
-            if _differ(references, self._references[at]) or _differ(keys, self._keys[at]):
+            if differ(references, self._references[at]) or differ(keys, self._keys[at]):
                 self._references[at], self._keys[at] = references, keys
                 found.append(keeper)
         return found
@@ -145,7 +145,3 @@ def _keys_of(keeper: Keeper) -> list[object]:
 
 def _is_table(keeper: Keeper) -> bool:
     return not keeper.kind.named and issubclass(type(keeper.thing), dict)
-
-
-def _differ(one: list[object], other: list[object]) -> bool:
-    return len(one) != len(other) or differ(one, other)

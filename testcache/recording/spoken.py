@@ -21,7 +21,6 @@ from typing import Any, Final
 
 from testcache.recording import anatomy
 from testcache.recording.identity import identity
-from testcache.recording.memo import Memo
 
 MOST_FRAMES: Final = 12
 OWN_FRAMES: Final = 2
@@ -79,14 +78,13 @@ def _class_of(value: Any) -> type:
     return value if issubclass(type(value), type) else type(value)
 
 
-def _find_by_fields(cls: type) -> frozenset[str]:
-    """What the annotated names of a class and its bases stand for: its own fields are called `DB__HOST`."""
+def _by_fields(cls: type) -> frozenset[str]:
+    """What the annotated names of a class and its bases stand for now: its own fields are called `DB__HOST`."""
     names = (anatomy.namespace(base).get("__annotations__") for base in anatomy.mro(cls) if base is not object)
     fields = [name.casefold() for noted in names if type(noted) is dict for name in noted if type(name) is str]
     return frozenset(chain.from_iterable((f"*{name}", f"{name}__*") for name in fields))
 
 
-_by_fields: Final = Memo(_find_by_fields)
 _codes: Final[dict[int, tuple[CodeType, frozenset[str]]]] = {}
 
 

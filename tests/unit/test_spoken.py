@@ -22,6 +22,22 @@ class Settings:
         return patterns(sys._getframe(), lambda _: True, ["TOKEN_NAME"])
 
 
+def test_a_class_may_get_fields_later() -> None:
+    """What was found out about it before is not what it says now."""
+
+    class Late:
+        host_name: str
+
+    def look(_: type) -> set[str]:
+        return patterns(sys._getframe(), lambda _: True, ["TOKEN_NAME"])
+
+    later = "_".join(["disk", "size"])  # no text of the code itself
+    assert "*host_name" in look(Late)
+    assert f"*{later}" not in look(Late)
+    Late.__annotations__[later] = int
+    assert {"*host_name", f"*{later}"} <= look(Late)
+
+
 def test_a_prefix_and_a_name() -> None:
     """What a function is given, what it names itself, and what a module keeps."""
 
