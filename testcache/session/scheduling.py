@@ -120,7 +120,8 @@ class CostScheduling(LoadScheduling):  # type: ignore[misc]
             tests = self._next(node)
             if tests:
                 self.node2pending[node].extend(tests)
-                node.send_runtest_some(tests)
+                if not _sent(node, tests):
+                    break
             else:
                 node.shutdown()
         self._limits.waiting(bool(self._held))
@@ -215,6 +216,21 @@ class CostScheduling(LoadScheduling):  # type: ignore[misc]
         position = self._positions.get(nodeid)
         if position is not None:
             (self._ended if ended else self._started).add(position)
+
+
+def _sent(node: Any, tests: list[int]) -> bool:
+    """Whether a worker could still be told its next tests.
+
+    It could not where:
+    1. a worker sends that a test is through, and dies;
+    2. xdist hands us the first of its notes, and we answer into a closed pipe (execnet: `OSError`);
+    3. xdist comes to the note of its end and takes it out (`remove_node`), with the tests it never got.
+    """
+    try:
+        node.send_runtest_some(tests)
+    except OSError:
+        return False
+    return True
 
 
 class Witness:

@@ -85,6 +85,30 @@ def test_each_test_is_reported_once_wherever_a_worker_dies(project: Project, see
     assert blamed <= again.executed
 
 
+KILLED_UNNOTICED = """
+import os, signal
+from xdist.workermanage import WorkerController
+send, sent = WorkerController.send_runtest_some, []
+def kill_and_send(node, indices):
+    sent.append(node)
+    if len(sent) == 4:
+        pid = node.gateway._io.popen.pid
+        os.kill(pid, signal.SIGKILL)
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    send(node, indices)
+WorkerController.send_runtest_some = kill_and_send
+"""
+
+
+def test_a_worker_that_died_before_it_is_told_its_next_test_costs_no_test(project: Project) -> None:
+    """What could not be sent any more is run by another one."""
+    project.write("conftest.py", KILLED_UNNOTICED)
+    project.write("test_1.py", "import pytest\n@pytest.mark.parametrize('n', range(50))\ndef test_it(n): pass\n")
+    run = project.run(*TWO_WORKERS)
+    assert (len(run.outcomes), "INTERNALERROR" in run.text) == (50, False), run.text
+    assert "node down" in run.text
+
+
 def test_a_test_that_kills_its_worker_is_a_failure_also_if_it_had_passed(project: Project) -> None:
     """A stored pass does not outlive a crash with the same inputs: verifying calls it wrong."""
 
