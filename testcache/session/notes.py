@@ -26,6 +26,7 @@ class Notes:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
+        self._path = tuple(sys.path)
         self._partial: set[str] = set()
         self.deselected: Counter[str] = Counter()
         self.facts: dict[str, str] = {}
@@ -58,5 +59,13 @@ class Notes:
         return {name: [str(value) for value in self._config.getini(name)] for name in _COLLECTION}
 
     def search(self, roots: Roots) -> list[str]:
-        """The search path as stored names, so that a command finds modules where this run found them."""
-        return [roots.name(os.path.abspath(entry)) for entry in sys.path]
+        """The search path as stored names, so that a command finds what this run has looked for in the same places.
+
+        What pytest has put first since then, the folders of test files, was not there when the run decided: an
+        `.egg-info` in one of them is not the distribution that is installed.
+        """
+        own = roots.rootdir + os.sep
+        places = [os.path.abspath(entry) for entry in sys.path]
+        known = [os.path.abspath(entry) for entry in self._path]
+        later = (place for place in places if place not in known and not (place + os.sep).startswith(own))
+        return [roots.name(place) for place in (*known, *later)]

@@ -25,9 +25,14 @@ def install(project: Project, name: str, version: str, files: dict[str, str]) ->
         project.write(os.path.relpath(site / path, project.path), text)
 
 
-def run(project: Project) -> Run:
-    places = (project.environment()["PYTHONPATH"], str(project.path.parent / "site-packages"))
-    return project.run(env={"PYTHONPATH": os.pathsep.join(places)})
+def places(project: Project) -> dict[str, str]:
+    return {
+        "PYTHONPATH": os.pathsep.join((project.environment()["PYTHONPATH"], str(project.path.parent / "site-packages")))
+    }
+
+
+def run(project: Project, *python_flags: str) -> Run:
+    return project.run(env=places(project), python_flags=python_flags)
 
 
 @pytest.fixture
@@ -74,3 +79,11 @@ def test_a_file_that_no_distribution_has_installed(shop: Project, path: str) -> 
     assert run(shop).executed == set()
     shop.write(str(file), "VALUE = 2")
     assert failed(run(shop)) == {"test_file"}
+
+
+def test_status_finds_the_distribution_that_a_run_has_found(shop: Project) -> None:
+    """Metadata of the same name beside the tests is found first only after pytest has collected them."""
+    shop.write("shop.egg-info/PKG-INFO", "Metadata-Version: 2.1\nName: shop\nVersion: 7\n")
+    assert run(shop, "-P").exit == 0
+    assert run(shop, "-P").executed == set()
+    assert "4 cached, 0 would run" in shop.cli("status", env=places(shop)).stdout
