@@ -22,6 +22,7 @@ from typing import Any, Final
 
 from testcache.recording import anatomy
 from testcache.recording.anatomy import ATOMS, Types
+from testcache.recording.insides import inside_of
 from testcache.recording.kinds import (
     ATTRIBUTES,
     BYTES,
@@ -32,6 +33,7 @@ from testcache.recording.kinds import (
     ELEMENTS,
     FUNCTION,
     GENERATOR,
+    INSIDE,
     ITERATOR,
     LOGGER,
     PAIRS,
@@ -287,7 +289,7 @@ def _function(function: Any, place: str, found: Found) -> list[Found]:
 
 
 def _object(found: Found, *, library: bool) -> list[Keeper]:
-    """Elements, attributes and slots; of what may have other parts, all that it refers to."""
+    """Elements, attributes and slots; of what may have other parts, what it keeps inside, or all that it refers to."""
     thing = found.thing
     kind = type(thing)
     keepers = []
@@ -302,8 +304,11 @@ def _object(found: Found, *, library: bool) -> list[Keeper]:
         keepers.append(_borne(_keeper(found, held, ATTRIBUTES, held), thing))
     if anatomy.slots_of(thing) and not issubclass(kind, (dict, list, set, deque, tuple, frozenset)):
         keepers.append(_keeper(found, thing, SLOTS, thing))
-    elif not anatomy.is_transparent(kind) and gc.is_tracked(thing):
-        keepers.append(_keeper(found, thing, PARTS, thing))
+    elif not anatomy.is_transparent(kind):
+        if inside_of(kind) is not None:
+            keepers.append(_keeper(found, thing, INSIDE, thing))
+        elif gc.is_tracked(thing):
+            keepers.append(_keeper(found, thing, PARTS, thing))
     for keeper in keepers:
         keeper.library = library
     return keepers

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from operator import length_hint
 from typing import Any, Final
 
-from testcache.recording import anatomy
+from testcache.recording import anatomy, insides
 from testcache.recording.anatomy import ATOMS, MISSING
 from testcache.recording.identity import identity
 from testcache.recording.portrait import identify
@@ -264,4 +264,5 @@ VARIABLE: Final = Kind(_variable, _nothing, told=False)
 COUNT: Final = Kind(_count, _nothing, told=False)
 ITERATOR: Final = Kind(_remaining, _nothing, told=False)
 GENERATOR: Final = Kind(_generator, _nothing, told=False)
+INSIDE: Final = Kind(insides.look, _dotted, told=False)
 BYTES: Final = Kind(_bytes, _nothing, told=False)

@@ -33,6 +33,7 @@ from testcache.model import Digest
 from testcache.recording import anatomy
 from testcache.recording.anatomy import ATOMS, MISSING, Types
 from testcache.recording.identity import identity
+from testcache.recording.insides import inside_of
 from testcache.recording.memo import Memo
 
 MOST_PARTS: Final = 20_000
@@ -378,7 +379,10 @@ def _sort(kind: type) -> Callable[[Any], Iterable[object]] | None:
     special = _SPECIAL.get(identity(kind)) or next((p for base, p in _SUBCLASSES if issubclass(kind, base)), None)
     if special is not None or anatomy.is_transparent(kind):
         return special
-    return _hidden
+    inside = inside_of(kind)
+    if inside is None or not inside.whole or anatomy.is_of_python(kind):
+        return _hidden
+    return lambda thing: (part for pair in inside.read(thing).items() for part in pair)
 
 
 _sort_of: Final = Memo(lambda kind: (Word(".".join(anatomy.names_of(kind))), _sort(kind)))

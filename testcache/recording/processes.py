@@ -387,4 +387,4 @@ class Processes:
             context.problems.append(Problem(Reason.of(rest[0]), rest[1]))
         elif sort == "wrote":
             self._tape.written.add(rest[0])
-            self._tape.touch(rest[0])
+            self._tape.touch(rest[0], was_there=rest[1])

@@ -51,6 +51,7 @@ class Reads:
             "os.symlink": lambda args: self._wrote(self.at(args[1], args[2])),
             "os.remove": lambda args: self._wrote(self.at(args[0], args[1])),
             "os.rmdir": lambda args: self._wrote(self.at(args[0], args[1])),
+            "os.chmod": lambda args: self._tape.touch(self._path(self.at(args[0], args[2])) or ""),
             "os.truncate": lambda args: self._wrote(args[0], follow=True),
             "sqlite3.connect": self._database,
             "ctypes.dlopen": lambda args: self._opened(args[0]),
@@ -188,6 +189,7 @@ class Reads:
             self._tape.makers.update(dict.fromkeys(places, self._tape.top))
         elif not is_for_all():
             self._tape.shelve(places)
+        self._tape.touch(path)
         self._tape.created.update(places)
 
     def _created(self, raw: object) -> None:

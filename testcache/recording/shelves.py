@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from os.path import dirname
 from sys import _getframe
 from types import FrameType
+from typing import Final
 
 from testcache.inputs import files as fs
 from testcache.model import ABSENT
@@ -19,6 +20,9 @@ from testcache.recording.ambience import HOLDER, slot
 from testcache.recording.anatomy import MISSING
 from testcache.recording.change import Change
 from testcache.recording.tape import Tape
+
+_AS_MADE: Final = "as made"
+"""What a file held that only the maker of the folder had written to."""
 
 
 class Shelves:
@@ -32,14 +36,17 @@ class Shelves:
         """What has been written since the last look. Cost: the digest of each such file."""
         touched = self._tape.touched
         while touched:
-            name, path = touched.popitem()
-            before = self._last.get(name, MISSING)
-            content = self._tape.files.digest(path)
-            value = MISSING if content == ABSENT else content.hex()
+            name, (path, was_there) = touched.popitem()
+            before = self._last.setdefault(name, _AS_MADE if was_there else MISSING)
+            value = self._state(path)
             yield from self._change(name, value)
             if (before is MISSING) != (value is MISSING):
                 folder = self._tape.on_shelf(dirname(path))
                 yield from self._change(folder, fs.listing_of(dirname(path)).hex())
+
+    def _state(self, path: str) -> object:
+        content = self._tape.files.digest(path)
+        return MISSING if content == ABSENT else f"{content.hex()} {fs.stat_of(path).hex()}"
 
     def _change(self, name: str, value: object) -> Iterator[Change]:
         before = self._last.get(name, MISSING)

@@ -3,7 +3,7 @@
 A child may be killed at any time (a process pool ends its workers with SIGTERM), so each line is
 written the moment it happens, with one `write`. One file a process, JSON lines: `["start", pid]`,
 `["place", file, line]`, `["read", kind, name, digest]`, `["load", file, content]`, `["listen", port]`,
-`["problem", slug, evidence]`, `["wrote", path]`, `["spawn", key, words]`.
+`["problem", slug, evidence]`, `["wrote", path, was there]`, `["spawn", key, words]`.
 
 A child repeats a line only in another epoch: the parent counts epochs, one a test, in a shared file. What a child does
 to its descriptors and limits is its own business: if it cannot write any more, it says so there, and goes on.

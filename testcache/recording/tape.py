@@ -13,7 +13,7 @@ from testcache.inputs import files as fs
 from testcache.inputs.files import Files
 from testcache.inputs.roots import Roots
 from testcache.inputs.sources import Sources
-from testcache.model import SHELF, Digest, Input, Kind
+from testcache.model import ABSENT, SHELF, Digest, Input, Kind
 from testcache.reasons import Reason
 from testcache.recording.context import Context, Problem
 from testcache.recording.recorder import Recorder
@@ -63,7 +63,7 @@ class Tape(Struct):
     makers: dict[str, Context] = field(default_factory=dict)
     shelves: dict[str, tuple[Context, str]] = field(default_factory=dict)
     passing: set[Context] = field(default_factory=set)  # imports of modules that somebody has written just now
-    touched: dict[str, str] = field(default_factory=dict)
+    touched: dict[str, tuple[str, bool]] = field(default_factory=dict)
     stream: Callable[..., None] | None = None
     switched: Callable[[Context], None] | None = None
     watcher: ImportWatcher | None = None
@@ -173,7 +173,7 @@ class Tape(Struct):
     def wrote(self, path: str) -> None:
         """This run made, changed or removed a path: reading it back is no input."""
         if self.stream is not None:
-            self.stream("wrote", path)
+            self.stream("wrote", path, _is_there(path))
         maker = self._maker()
         if self._is_shared(maker) and path not in self.shelves and not self.made_in(path):
             self.shelves[path] = (maker, f"{SHELF} {maker.name} -/{self.roots.name(path)}")
@@ -211,11 +211,11 @@ class Tape(Struct):
         maker, label = self.shelves[folder]
         return f"{label}{path[len(folder) :]}" if maker is not self.top else ""
 
-    def touch(self, path: str) -> None:
-        """A path has been written to, or may have been."""
+    def touch(self, path: str, *, was_there: bool | None = None) -> None:
+        """A path is about to be written to or removed, or may be; if that is over, `was_there` says what it found."""
         name = self.on_shelf(path)
-        if name:
-            self.touched[name] = path
+        if name and name not in self.touched:
+            self.touched[name] = path, _is_there(path) if was_there is None else was_there
 
     def is_own_output(self, path: str) -> bool:
         """Whether a path was made by this run (a temporary folder, an output): no input then."""
@@ -250,3 +250,7 @@ class Tape(Struct):
         while inner:
             folder, inner = inner, self.made_in(inner)
         return f"{MADE}{path[len(folder) :]}" if folder else self.roots.name(path)
+
+
+def _is_there(path: str) -> bool:
+    return fs.kind_of(path) != ABSENT

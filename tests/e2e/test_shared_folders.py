@@ -16,6 +16,16 @@ from price import price
 def shared(tmp_path_factory): return tmp_path_factory.mktemp("shared")
 
 @pytest.fixture(scope="module")
+def filled(shared):
+    (shared / "x").touch()
+    return shared / "x"
+
+@pytest.fixture(scope="module")
+def opened(shared):
+    with sqlite3.connect(shared / "x") as db: db.execute("create table t (n)")
+    return db
+
+@pytest.fixture(scope="module")
 def table(): return {}
 """
 WAYS = {
@@ -48,6 +58,18 @@ WAYS = {
         "def test_0(shared): run(shared, 'create table t (n)')\n"
         "def test_1(shared): run(shared, f'insert into t values ({price()})')",
         "def test_2(shared): assert run(shared, 'select n from t') == [(1,)]",
+    ),
+    "a row in a database that is open": (
+        "def test_1(opened): opened.execute(f'insert into t values ({price()})'); opened.commit()",
+        "def test_2(opened): assert [*opened.execute('select n from t')] == [(1,)]",
+    ),
+    "a folder": (
+        "def test_1(shared): (shared / price()).mkdir()",
+        "def test_2(shared): assert (shared / '1').exists()",
+    ),
+    "a right": (
+        "def test_1(filled): filled.chmod(0o600 + 0o100 * int(price() == '1'))",
+        "def test_2(filled): assert os.access(filled, os.X_OK) or filled.stat().st_mode & 0o100",
     ),
     "what a child writes": (
         "def test_1(shared): check_call([sys.executable, '-c', 'import sys, price\\n'\n"
@@ -158,3 +180,21 @@ def test_a_file_that_a_fixture_clears_away(project: Project) -> None:
     run = project.run("-v")
     assert "built.txt, a file of fixture clean, left by test_a.py::test_a" in run.text
     assert {test for test, how in run.outcomes.items() if how == "failed"} == {"test_a.py::test_a", "test_b.py::test_b"}
+
+
+@pytest.mark.parametrize(
+    "way", ["it.unlink()", "check_call([sys.executable, '-c', 'import os, sys; os.unlink(sys.argv[1])', it])"]
+)
+def test_a_file_of_a_fixture_that_a_test_removes(project: Project, way: str) -> None:
+    """Nobody but the fixture has written to it: that it is gone counts for who asks, all the same."""
+    project.write(
+        "conftest.py",
+        "import pytest\n@pytest.fixture(scope='session')\ndef it(tmp_path_factory):\n"
+        "    it = tmp_path_factory.mktemp('x') / 'x'\n    it.touch()\n    return it\n",
+    )
+    project.write("test_a.py", f"import sys\nfrom subprocess import check_call\ndef test_a(it): {way}\n")
+    project.write("test_b.py", "def test_b(it): assert not it.exists()\n")
+    assert project.run().exit == 0
+    assert project.run().executed == set()
+    project.write("test_a.py", "def test_a(it): pass\n")
+    assert project.run().outcomes == {"test_a.py::test_a": "passed", "test_b.py::test_b": "failed"}

@@ -36,6 +36,66 @@ WAYS = {
     ),
     "an element of a list": ("HELD = [[0, 0], [0]]\n", "shop.HELD[0][1] = {0}", "shop.HELD[0][1] == 1"),
     "a set that was empty": ("HELD = set()\n", "shop.HELD.add({0})", "shop.HELD == {1}"),
+    "rows of a database": (
+        "import sqlite3\nHELD = sqlite3.connect(':memory:')\nHELD.execute('CREATE TABLE t(x)')\n",
+        "shop.HELD.execute('INSERT INTO t VALUES ({0})')",
+        "shop.HELD.execute('SELECT x FROM t').fetchall() == [(1,)]",
+    ),
+    "rows that are committed": (
+        "import sqlite3\nHELD = sqlite3.connect(':memory:')\nHELD.execute('CREATE TABLE t(x)')\n",
+        "shop.HELD.executescript('INSERT INTO t VALUES ({0})')",
+        "shop.HELD.execute('SELECT x FROM t').fetchall() == [(1,)]",
+    ),
+    "tables of a database": (
+        "import sqlite3\nHELD = sqlite3.connect(':memory:')\n",
+        "shop.HELD.execute('CREATE TABLE t{0}(x)')",
+        "shop.HELD.execute('SELECT * FROM t1').fetchall() == []",
+    ),
+    "how a database gives rows": (
+        "import sqlite3\nHELD = sqlite3.connect(':memory:')\n",
+        "shop.HELD.row_factory = [None, max, min][{0}]",
+        "shop.HELD.row_factory is max",
+    ),
+    "a text in memory": ("import io\nHELD = io.StringIO()\n", "shop.HELD.write('{0}')", "shop.HELD.getvalue() == '1'"),
+    "bytes in memory": ("import io\nHELD = io.BytesIO()\n", "shop.HELD.write(b'{0}')", "shop.HELD.getvalue() == b'1'"),
+    "where it is read": ("import io\nHELD = io.BytesIO(b'abc')\n", "shop.HELD.seek({0})", "shop.HELD.tell() == 1"),
+    "random numbers": (
+        "import random\nHELD = random.Random(7)\nFIRST = HELD.random()\n",
+        "shop.HELD.seed(7 * (2 - {0}))",
+        "shop.HELD.random() == shop.FIRST",
+    ),
+    "a hash": (
+        "import hashlib\nHELD = hashlib.sha256()\n",
+        "shop.HELD.update(b'{0}')",
+        "shop.HELD.digest() == shop.hashlib.sha256(b'1').digest()",
+    ),
+    "how numbers are rounded": (
+        "import decimal\nHELD = decimal.Context()\n",
+        "setattr(shop.HELD, 'prec', {0})",
+        "shop.HELD.prec == 1",
+    ),
+    "mapped memory": ("import mmap\nHELD = mmap.mmap(-1, 8)\n", "shop.HELD.write(b'{0}')", "shop.HELD[:1] == b'1'"),
+    "a number in C": (
+        "import ctypes\nHELD = ctypes.c_int()\n",
+        "setattr(shop.HELD, 'value', {0})",
+        "shop.HELD.value == 1",
+    ),
+    "a pointer in C": (
+        "import ctypes\nHELD = (ctypes.c_char_p * 1)()\n",
+        "shop.HELD.__setitem__(0, b'{0}')",
+        "shop.HELD[0] == b'1'",
+    ),
+    "an array": ("import numpy\nHELD = numpy.zeros(2)\n", "shop.HELD.fill({0})", "shop.HELD[0] == 1"),
+    "an object in an array": (
+        "import numpy\nHELD = numpy.array([{}], dtype=object)\n",
+        "shop.HELD[0].update(x={0})",
+        "shop.HELD[0] == {'x': 1}",
+    ),
+    "random numbers of numpy": (
+        "import numpy\nHELD = numpy.random.default_rng(7)\n",
+        "shop.HELD.random({0})",
+        "shop.HELD.random() == shop.numpy.random.default_rng(7).random(2)[1]",
+    ),
 }
 
 
@@ -52,3 +112,27 @@ def test_who_comes_upon_it_rests_on_it(project: Project, way: str) -> None:
     run = project.run()
     assert run.executed == {"test_a.py::test_a", "test_b.py::test_b"}
     assert run.exit == 1
+
+
+def test_what_a_fixture_gives_counts_by_what_it_holds(project: Project) -> None:
+    """A database that all tests share: who reads it rests on what was written, and not on what was read."""
+    project.write(
+        "conftest.py",
+        "import sqlite3, pytest\n@pytest.fixture(scope='session')\ndef base():\n"
+        "    base = sqlite3.connect(':memory:')\n    base.execute('CREATE TABLE t(x)')\n    return base\n",
+    )
+    writer = "def test_a(base):\n    base.execute('INSERT INTO t VALUES (1)')\n    base.commit()\n"
+    reader = "def test_{}(base):\n    assert base.execute('SELECT x FROM t').fetchall() == [(1,)]\n"
+    project.write("test_a.py", writer)
+    project.write("test_b.py", reader.format("b"))
+    project.write("test_c.py", reader.format("c"))
+    assert project.run().exit == 0
+    assert project.run().executed == set()
+    project.write("test_b.py", reader.format("b") + "    assert base\n")
+    assert project.run().executed <= {"test_a.py::test_a", "test_b.py::test_b"}
+    project.write("test_a.py", writer + "    assert base\n")
+    assert project.run().executed == {"test_a.py::test_a"}
+    project.edit("test_a.py", "(1)", "(2)")
+    run = project.run()
+    assert run.executed == {"test_a.py::test_a", "test_b.py::test_b", "test_c.py::test_c"}
+    assert [run.outcomes[f"test_{letter}.py::test_{letter}"] for letter in "abc"] == ["passed", "failed", "failed"]

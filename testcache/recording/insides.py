@@ -1,0 +1,179 @@
+"""Insides: what objects written in C keep where the garbage collector tells nothing of it: a text, numbers, a database.
+
+Only classes of the standard library and numpy that are in wide use are known. Nothing is imported for them, and of a
+class that a project derives from one no code is run.
+Does not see: what is larger than `LARGEST`; statements that change the tables of a database while a transaction is
+open, or that run in another thread, unless they change rows; objects of any other class written in C.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from array import array
+from collections.abc import Callable
+from typing import Any, Final
+
+from testcache.digest import of_bytes, of_text
+from testcache.recording import anatomy
+from testcache.recording.memo import Memo
+from testcache.structs import Struct
+
+LARGEST: Final = 1 << 20
+"""Bytes that are compared after each test: 0.1 ms."""
+
+MOST_ELEMENTS: Final = 10_000
+"""Objects in an array of numpy that are followed."""
+
+_PAGES: Final = 256
+"""Pages of a database that are compared: 1 MiB. A small one takes 15 us."""
+
+_COPIED: Final = frozenset({0, 101})
+"""SQLITE_OK and SQLITE_DONE: anything else would be tried again for ever."""
+
+_PROCESS: Final = os.urandom(8).hex()
+"""In what can be compared in this process, but not with what another one has left."""
+
+
+class _Large(Exception):
+    """A database has more pages than are compared, or is locked."""
+
+
+class Inside(Struct, frozen=True):
+    """How objects of one class are read.
+
+    Attributes:
+        read: gives what one keeps, by slot; raises if it is closed or used by another thread.
+        whole: whether that is all that there is to tell of such an object.
+    """
+
+    read: Callable[[Any], dict[str, object]]
+    whole: bool = True
+
+
+def look(thing: object) -> dict[Any, object]:
+    """What an object keeps; nothing, if it cannot be asked just now."""
+    inside = inside_of(type(thing))
+    try:
+        return dict(inside.read(thing)) if inside is not None else {}
+    except Exception:  # closed, half made, of another thread: each class has errors of its own for it
+        return {}
+
+
+def of_numbers(numbers: tuple[int, ...]) -> str:
+    """A digest of the state of a generator of random numbers: as a text it would take 60 us."""
+    return of_bytes(array("L", numbers).tobytes()).hex()
+
+
+def _text(thing: Any) -> dict[str, object]:
+    content, newline, position, _ = _base("_io", "StringIO").__getstate__(thing)
+    return {"content": of_text(content).hex(), "newline": newline, "position": position}
+
+
+def _data(thing: Any) -> dict[str, object]:
+    content, position, _ = _base("_io", "BytesIO").__getstate__(thing)
+    return {"content": of_bytes(content).hex(), "position": position}
+
+
+def _random(thing: Any) -> dict[str, object]:
+    return {"content": of_numbers(_base("_random", "Random").getstate(thing))}
+
+
+def _context(thing: Any) -> dict[str, object]:
+    return {"content": _base("_decimal", "Context").__repr__(thing)}
+
+
+def _hash(thing: Any) -> dict[str, object]:
+    return {"content": type(thing).hexdigest(thing)}
+
+
+def _map(thing: Any) -> dict[str, object]:
+    base = _base("mmap", "mmap")
+    size = base.__len__(thing)
+    content = base.__getitem__(thing, slice(None)) if size <= LARGEST else b""
+    return {"content": of_bytes(content).hex(), "position": base.tell(thing)}
+
+
+def _record(thing: Any) -> dict[str, object]:
+    """Numbers, arrays and structures of ctypes; with what they hold on to where they have addresses of it."""
+    with memoryview(thing) as view:
+        content = view.tobytes() if view.nbytes <= LARGEST else b""
+    parts = tuple(part for part in gc.get_referents(thing) if not issubclass(type(part), type))
+    return {"content": of_bytes(content).hex(), "parts": parts}
+
+
+def _array(thing: Any) -> dict[str, object]:
+    base = _base("numpy", "ndarray")
+    shape, dtype = base.shape.__get__(thing), base.dtype.__get__(thing)
+    if dtype.hasobject:
+        parts = tuple(base.ravel(thing).tolist()) if base.size.__get__(thing) <= MOST_ELEMENTS else ()
+        return {"shape": shape, "parts": parts}
+    content = base.tobytes(thing) if base.nbytes.__get__(thing) <= LARGEST else b""
+    return {"shape": shape, "type": str(dtype), "content": of_bytes(content).hex()}
+
+
+def _generator(thing: Any) -> dict[str, object]:
+    return {"content": of_text(repr(type(thing).state.__get__(thing))).hex()}
+
+
+def _database(thing: Any) -> dict[str, object]:
+    base = _base("_sqlite3", "Connection")
+    rows = f"{_PROCESS} {base.total_changes.__get__(thing)}"
+    content = (_copy(thing) if not base.in_transaction.__get__(thing) else "") or rows
+    settings = ("isolation_level", "row_factory", "text_factory")
+    return {"content": content, **{name: getattr(base, name).__get__(thing) for name in settings}}
+
+
+def _copy(database: Any) -> str:
+    """A digest of all that is in a database, "" if that is too much or it belongs to another thread.
+
+    No statement is executed for it in the connection of the project, which may trace them.
+    """
+    module = sys.modules["_sqlite3"]
+    copy = module.connect(":memory:")
+    try:
+        _base("_sqlite3", "Connection").backup(database, copy, pages=_PAGES, progress=_check)
+        return of_bytes(copy.serialize()).hex()
+    except (_Large, module.Error):
+        return ""
+    finally:
+        copy.close()
+
+
+def _check(status: int, _left: int, pages: int) -> None:
+    if pages > _PAGES or status not in _COPIED:
+        raise _Large
+
+
+_KNOWN: Final = (
+    ("_io", "StringIO", Inside(_text)),
+    ("_io", "BytesIO", Inside(_data)),
+    ("_random", "Random", Inside(_random, whole=False)),
+    ("_decimal", "Context", Inside(_context)),
+    ("_hashlib", "HASH", Inside(_hash)),
+    ("_hashlib", "HMAC", Inside(_hash, whole=False)),
+    ("_blake2", "blake2b", Inside(_hash, whole=False)),
+    ("_blake2", "blake2s", Inside(_hash, whole=False)),
+    ("mmap", "mmap", Inside(_map, whole=False)),
+    ("_ctypes", "_SimpleCData", Inside(_record, whole=False)),
+    ("_ctypes", "Structure", Inside(_record, whole=False)),
+    ("_ctypes", "Union", Inside(_record, whole=False)),
+    ("_ctypes", "Array", Inside(_record, whole=False)),
+    ("_sqlite3", "Connection", Inside(_database, whole=False)),
+    ("numpy", "ndarray", Inside(_array, whole=False)),
+    ("numpy.random.bit_generator", "BitGenerator", Inside(_generator, whole=False)),
+)
+
+
+def _base(module: str, name: str) -> Any:
+    return (anatomy.dict_of(sys.modules.get(module)) or {}).get(name)
+
+
+def _find(kind: type) -> Inside | None:
+    bases = {id(base) for base in anatomy.mro(kind)}
+    return next((inside for module, name, inside in _KNOWN if id(_base(module, name)) in bases), None)
+
+
+inside_of: Final = Memo(_find)
+"""How objects of a class are read; None if it is not known."""
