@@ -26,7 +26,7 @@ from testcache.recording.frontier import Frontier
 from testcache.recording.identity import identity
 from testcache.recording.interiors import Interiors
 from testcache.recording.keepers import Found, Keeper, Names, both, covers, expand
-from testcache.recording.kinds import CACHE, MODULE, WHOLE
+from testcache.recording.kinds import CACHE, INSIDE, MODULE, WHOLE
 from testcache.recording.places import Places
 from testcache.recording.portrait import UNKNOWN, Painter
 from testcache.recording.watches import Watches
@@ -259,7 +259,8 @@ class Census:
             return (
                 self._compare_results(keeper, whole) if piles.is_cache(keeper) else self._compare_whole(keeper, whole)
             )
-        if len(looked) == len(last) and all(map(is_, looked, last)) and all(map(is_, looked.values(), last.values())):
+        alike = same if keeper.kind is INSIDE else is_  # what is kept in C is another object for each look
+        if len(looked) == len(last) and all(map(is_, looked, last)) and all(map(alike, looked.values(), last.values())):
             return []  # something has been set and put back
         known = {slot: slot for slot in last}  # keys are named once: what is unknown has another name each time
         now = {known.get(slot, slot): value for slot, value in looked.items()}

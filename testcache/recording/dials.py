@@ -141,6 +141,22 @@ def _logging() -> tuple[object, ...]:
     return *classes, captures, tuple(logging._levelToName.items())
 
 
+def _namespaces() -> frozenset[tuple[str, str]]:
+    held = anatomy.dict_of(sys.modules.get("xml.etree.ElementTree")) or {}
+    return frozenset(held.get("_namespace_map", {}).items())
+
+
+def _numpy() -> str:
+    """What it does about errors, and how it prints."""
+    module = sys.modules.get("numpy")
+    return f"{module.geterr()} {module.get_printoptions()}" if module is not None else ""
+
+
+def _pandas() -> str:
+    held = anatomy.dict_of(sys.modules.get("pandas._config.config")) or {}
+    return repr(held.get("_global_config", ""))
+
+
 def _builtins() -> frozenset[tuple[str, str]]:
     found = {name: value for name, value in vars(builtins).items() if name not in _STANDARD}
     return frozenset((name, _told(value)) for name, value in found.items())
@@ -177,6 +193,9 @@ DIALS: Final[dict[str, Dial]] = {
     "adapters": _dial(_adapters, "register_adapter register_converter"),
     "logging-classes": _dial(_logging, "setLoggerClass setLogRecordFactory addLevelName captureWarnings"),
     "traps": _dial(_traps, "traps", "decimal Decimal getcontext localcontext setcontext"),
+    "namespaces": _dial(_namespaces, "register_namespace", "ElementTree etree tostring tostringlist write"),
+    "numpy": _dial(_numpy, "seterr set_printoptions"),
+    "pandas": _dial(_pandas, "set_option reset_option options"),
     "digits": _dial(sys.get_int_max_str_digits, "set_int_max_str_digits"),
     "switches": _dial(sys.getswitchinterval, "setswitchinterval"),
     "builtins": _dial(_builtins, "install builtins"),

@@ -44,21 +44,27 @@ class Inside(Struct, frozen=True):
     """How objects of one class are read.
 
     Attributes:
-        read: gives what one keeps, by slot; raises if it is closed or used by another thread.
-        whole: whether that is all that there is to tell of such an object.
+        base: the class.
+        reader: gives what an object keeps, by slot; raises if it is closed or used by another thread.
+        whole: whether that is all that there is to tell of it.
     """
 
-    read: Callable[[Any], dict[str, object]]
-    whole: bool = True
+    base: Any
+    reader: Callable[[Any, Any], dict[Any, object]]
+    whole: bool
+
+    def read(self, thing: object) -> dict[Any, object]:
+        """What an object keeps; nothing, if it cannot be asked just now."""
+        try:
+            return self.reader(thing, self.base)
+        except Exception:  # closed, half made, of another thread: each class has errors of its own for it
+            return {}
 
 
 def look(thing: object) -> dict[Any, object]:
-    """What an object keeps; nothing, if it cannot be asked just now."""
+    """What an object keeps whose class is known. Cost: 2 us; a small database, 20 us."""
     inside = inside_of(type(thing))
-    try:
-        return dict(inside.read(thing)) if inside is not None else {}
-    except Exception:  # closed, half made, of another thread: each class has errors of its own for it
-        return {}
+    return inside.read(thing) if inside is not None else {}
 
 
 def of_numbers(numbers: tuple[int, ...]) -> str:
@@ -66,36 +72,35 @@ def of_numbers(numbers: tuple[int, ...]) -> str:
     return of_bytes(array("L", numbers).tobytes()).hex()
 
 
-def _text(thing: Any) -> dict[str, object]:
-    content, newline, position, _ = _base("_io", "StringIO").__getstate__(thing)
+def _text(thing: Any, base: Any) -> dict[Any, object]:
+    content, newline, position, _ = base.__getstate__(thing)
     return {"content": of_text(content).hex(), "newline": newline, "position": position}
 
 
-def _data(thing: Any) -> dict[str, object]:
-    content, position, _ = _base("_io", "BytesIO").__getstate__(thing)
+def _data(thing: Any, base: Any) -> dict[Any, object]:
+    content, position, _ = base.__getstate__(thing)
     return {"content": of_bytes(content).hex(), "position": position}
 
 
-def _random(thing: Any) -> dict[str, object]:
-    return {"content": of_numbers(_base("_random", "Random").getstate(thing))}
+def _random(thing: Any, base: Any) -> dict[Any, object]:
+    return {"content": of_numbers(base.getstate(thing))}
 
 
-def _context(thing: Any) -> dict[str, object]:
-    return {"content": _base("_decimal", "Context").__repr__(thing)}
+def _context(thing: Any, base: Any) -> dict[Any, object]:
+    return {"content": base.__repr__(thing)}
 
 
-def _hash(thing: Any) -> dict[str, object]:
+def _hash(thing: Any, _base: Any) -> dict[Any, object]:
     return {"content": type(thing).hexdigest(thing)}
 
 
-def _map(thing: Any) -> dict[str, object]:
-    base = _base("mmap", "mmap")
+def _map(thing: Any, base: Any) -> dict[Any, object]:
     size = base.__len__(thing)
     content = base.__getitem__(thing, slice(None)) if size <= LARGEST else b""
     return {"content": of_bytes(content).hex(), "position": base.tell(thing)}
 
 
-def _record(thing: Any) -> dict[str, object]:
+def _record(thing: Any, _base: Any) -> dict[Any, object]:
     """Numbers, arrays and structures of ctypes; with what they hold on to where they have addresses of it."""
     with memoryview(thing) as view:
         content = view.tobytes() if view.nbytes <= LARGEST else b""
@@ -103,29 +108,27 @@ def _record(thing: Any) -> dict[str, object]:
     return {"content": of_bytes(content).hex(), "parts": parts}
 
 
-def _array(thing: Any) -> dict[str, object]:
-    base = _base("numpy", "ndarray")
+def _array(thing: Any, base: Any) -> dict[Any, object]:
     shape, dtype = base.shape.__get__(thing), base.dtype.__get__(thing)
     if dtype.hasobject:
         parts = tuple(base.ravel(thing).tolist()) if base.size.__get__(thing) <= MOST_ELEMENTS else ()
         return {"shape": shape, "parts": parts}
     content = base.tobytes(thing) if base.nbytes.__get__(thing) <= LARGEST else b""
-    return {"shape": shape, "type": str(dtype), "content": of_bytes(content).hex()}
+    return {"shape": shape, "type": dtype.str, "content": of_bytes(content).hex()}
 
 
-def _generator(thing: Any) -> dict[str, object]:
+def _generator(thing: Any, _base: Any) -> dict[Any, object]:
     return {"content": of_text(repr(type(thing).state.__get__(thing))).hex()}
 
 
-def _database(thing: Any) -> dict[str, object]:
-    base = _base("_sqlite3", "Connection")
+def _database(thing: Any, base: Any) -> dict[Any, object]:
     rows = f"{_PROCESS} {base.total_changes.__get__(thing)}"
-    content = (_copy(thing) if not base.in_transaction.__get__(thing) else "") or rows
+    content = (_copy(thing, base) if not base.in_transaction.__get__(thing) else "") or rows
     settings = ("isolation_level", "row_factory", "text_factory")
     return {"content": content, **{name: getattr(base, name).__get__(thing) for name in settings}}
 
 
-def _copy(database: Any) -> str:
+def _copy(database: Any, base: Any) -> str:
     """A digest of all that is in a database, "" if that is too much or it belongs to another thread.
 
     No statement is executed for it in the connection of the project, which may trace them.
@@ -133,7 +136,7 @@ def _copy(database: Any) -> str:
     module = sys.modules["_sqlite3"]
     copy = module.connect(":memory:")
     try:
-        _base("_sqlite3", "Connection").backup(database, copy, pages=_PAGES, progress=_check)
+        base.backup(database, copy, pages=_PAGES, progress=_check)
         return of_bytes(copy.serialize()).hex()
     except (_Large, module.Error):
         return ""
@@ -147,32 +150,32 @@ def _check(status: int, _left: int, pages: int) -> None:
 
 
 _KNOWN: Final = (
-    ("_io", "StringIO", Inside(_text)),
-    ("_io", "BytesIO", Inside(_data)),
-    ("_random", "Random", Inside(_random, whole=False)),
-    ("_decimal", "Context", Inside(_context)),
-    ("_hashlib", "HASH", Inside(_hash)),
-    ("_hashlib", "HMAC", Inside(_hash, whole=False)),
-    ("_blake2", "blake2b", Inside(_hash, whole=False)),
-    ("_blake2", "blake2s", Inside(_hash, whole=False)),
-    ("mmap", "mmap", Inside(_map, whole=False)),
-    ("_ctypes", "_SimpleCData", Inside(_record, whole=False)),
-    ("_ctypes", "Structure", Inside(_record, whole=False)),
-    ("_ctypes", "Union", Inside(_record, whole=False)),
-    ("_ctypes", "Array", Inside(_record, whole=False)),
-    ("_sqlite3", "Connection", Inside(_database, whole=False)),
-    ("numpy", "ndarray", Inside(_array, whole=False)),
-    ("numpy.random.bit_generator", "BitGenerator", Inside(_generator, whole=False)),
+    ("_io", "StringIO", _text, True),
+    ("_io", "BytesIO", _data, True),
+    ("_random", "Random", _random, False),
+    ("_decimal", "Context", _context, True),
+    ("_hashlib", "HASH", _hash, True),
+    ("_hashlib", "HMAC", _hash, False),
+    ("_blake2", "blake2b", _hash, False),
+    ("_blake2", "blake2s", _hash, False),
+    ("mmap", "mmap", _map, False),
+    ("_ctypes", "_SimpleCData", _record, False),
+    ("_ctypes", "Structure", _record, False),
+    ("_ctypes", "Union", _record, False),
+    ("_ctypes", "Array", _record, False),
+    ("_sqlite3", "Connection", _database, False),
+    ("numpy", "ndarray", _array, False),
+    ("numpy.random.bit_generator", "BitGenerator", _generator, False),
 )
 
 
-def _base(module: str, name: str) -> Any:
-    return (anatomy.dict_of(sys.modules.get(module)) or {}).get(name)
-
-
 def _find(kind: type) -> Inside | None:
-    bases = {id(base) for base in anatomy.mro(kind)}
-    return next((inside for module, name, inside in _KNOWN if id(_base(module, name)) in bases), None)
+    bases = {*map(id, anatomy.mro(kind))}
+    for module, name, reader, whole in _KNOWN:
+        base = (anatomy.dict_of(sys.modules.get(module)) or {}).get(name)
+        if id(base) in bases:
+            return Inside(base, reader, whole)
+    return None
 
 
 inside_of: Final = Memo(_find)

@@ -382,7 +382,7 @@ def _sort(kind: type) -> Callable[[Any], Iterable[object]] | None:
     inside = inside_of(kind)
     if inside is None or not inside.whole or anatomy.is_of_python(kind):
         return _hidden
-    return lambda thing: (part for pair in inside.read(thing).items() for part in pair)
+    return lambda thing: (part for pair in inside.reader(thing, inside.base).items() for part in pair)
 
 
 _sort_of: Final = Memo(lambda kind: (Word(".".join(anatomy.names_of(kind))), _sort(kind)))

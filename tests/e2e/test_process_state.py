@@ -113,6 +113,17 @@ DIALS = {
         "decimal.getcontext().traps[decimal.DivisionByZero] = False",
         "from decimal import Decimal\ndef test_b(): assert Decimal(1) / 0 == Decimal('inf')\n",
     ),
+    "names of elements": (
+        "from xml.etree import ElementTree",
+        "ElementTree.register_namespace('q', 'urn:x')",
+        "from xml.etree.ElementTree import Element, tostring\n"
+        "def test_b(): assert tostring(Element('{urn:x}a')).startswith(b'<q:a')\n",
+    ),
+    "how numpy prints": (
+        "import numpy",
+        "numpy.set_printoptions(precision=2)",
+        "import numpy\ndef test_b(): assert str(numpy.array([1 / 3])) == '[0.33]'\n",
+    ),
     "long numbers": (
         "import sys",
         "sys.set_int_max_str_digits(10_000)",
