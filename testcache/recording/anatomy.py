@@ -23,10 +23,10 @@ from testcache.recording.memo import Memo
 class Types:
     """A set of types that asks no metaclass for `__hash__` or `__eq__`."""
 
-    __slots__ = ("_kept", "_keys")
+    __slots__ = ("_keys", "kept")
 
     def __init__(self, *types: type) -> None:
-        self._kept = types
+        self.kept = types
         self._keys = frozenset(map(identity, types))
 
     def __contains__(self, kind: object) -> bool:

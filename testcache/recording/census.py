@@ -27,8 +27,9 @@ from testcache.recording.identity import identity
 from testcache.recording.interiors import Interiors
 from testcache.recording.keepers import Found, Keeper, Names, both, covers, expand
 from testcache.recording.kinds import CACHE, INSIDE, MODULE, WHOLE
+from testcache.recording.parts import UNKNOWN
 from testcache.recording.places import Places
-from testcache.recording.portrait import UNKNOWN, Painter
+from testcache.recording.portrait import Painter
 from testcache.recording.watches import Watches
 
 MOST_KEEPERS: Final = 200_000
@@ -63,8 +64,7 @@ class Census:
         self._late_keepers: set[Keeper] = set()
         self._values: set[Found] = set()
         self._bearers: set[Keeper] = set()
-        self._places = Places()
-        self.watches = Watches()
+        self._places, self.watches = Places(), Watches()
         self._caches, self._weak = list[Keeper](), list[Keeper]()
         self._entered: list[Found] = []
         self._heard: Names = NOWHERE
@@ -259,7 +259,7 @@ class Census:
             return (
                 self._compare_results(keeper, whole) if piles.is_cache(keeper) else self._compare_whole(keeper, whole)
             )
-        alike = same if keeper.kind is INSIDE else is_  # what is kept in C is another object for each look
+        alike = same if keeper.kind is INSIDE else is_  # what is kept in C is a new object at each look
         if len(looked) == len(last) and all(map(is_, looked, last)) and all(map(alike, looked.values(), last.values())):
             return []  # something has been set and put back
         known = {slot: slot for slot in last}  # keys are named once: what is unknown has another name each time

@@ -37,7 +37,7 @@ _PROCESS: Final = os.urandom(8).hex()
 
 
 class _Large(Exception):
-    """A database has more pages than are compared, or is locked."""
+    """A database is not copied: it has too many pages, or is locked."""
 
 
 class Inside(Struct, frozen=True):
@@ -129,11 +129,14 @@ def _database(thing: Any, base: Any) -> dict[Any, object]:
 
 
 def _copy(database: Any, base: Any) -> str:
-    """A digest of all that is in a database, "" if that is too much or it belongs to another thread.
+    """A digest of all that is in a database, "" if that is too much, or it is locked or belongs to another thread.
 
-    No statement is executed for it in the connection of the project, which may trace them.
+    No statement is executed for it in the connection of the project, which may trace them. SQLite waits for a lock as
+    long as the project has told it to: once a process.
     """
     module = sys.modules["_sqlite3"]
+    if _locked:
+        return ""
     copy = module.connect(":memory:")
     try:
         base.backup(database, copy, pages=_PAGES, progress=_check)
@@ -145,9 +148,14 @@ def _copy(database: Any, base: Any) -> str:
 
 
 def _check(status: int, _left: int, pages: int) -> None:
+    if status not in _COPIED:
+        _locked.append(status)
     if pages > _PAGES or status not in _COPIED:
         raise _Large
 
+
+_locked: Final[list[int]] = []
+"""What SQLite has said of a database that it could not copy."""
 
 _KNOWN: Final = (
     ("_io", "StringIO", _text, True),

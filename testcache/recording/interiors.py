@@ -28,7 +28,8 @@ from testcache.recording.anatomy import ATOMS, MISSING
 from testcache.recording.keepers import Keeper, Names, both, is_foreign
 from testcache.recording.kinds import ATTRIBUTES, CLASS, FUNCTION, PARTS, SLOTS, Key
 from testcache.recording.memo import Memo
-from testcache.recording.portrait import atom, can_be_looked_into, is_plain, spelled
+from testcache.recording.parts import can_be_looked_into
+from testcache.recording.plain import atom, is_plain, spelled
 
 _OF_NAMES: Final = frozenset({ATTRIBUTES, CLASS, FUNCTION, PARTS, SLOTS})
 """How objects are looked at whose slots have names; the keys of a library's table are the project's."""

@@ -50,14 +50,15 @@ class Legacy:
         self.left: dict[str, Digest] = {}
         self.gone: dict[str, Access] = {}
         self.steps: dict[str, Step] = {}
+        self._drawn: dict[str, Digest] = {}  # portraits of the steps
 
     def begin(self) -> None:
         """A test begins."""
-        self.left, self.gone, self.steps, self._imported = {}, {}, {}, {}
+        self.left, self.gone, self.steps, self._drawn, self._imported = {}, {}, {}, {}, {}
 
     def leftovers(self) -> frozenset[Leftover]:
-        """All that the test has left. Cost: a portrait of each step."""
-        steps = ((place + STEP, portrait(step)) for place, step in self.steps.items())
+        """All that the test has left."""
+        steps = ((place + STEP, self._drawn[place]) for place in self.steps)
         return frozenset(Leftover(place, value) for place, value in (*self.left.items(), *steps)) or _NONE_LEFT
 
     def access(self) -> dict[str, Access]:
@@ -75,10 +76,10 @@ class Legacy:
 
     def not_stored(self, test: NodeId) -> None:
         """The test that has just ended has no trace, so nobody could ask it later what it had found itself."""
-        for place, step in self.steps.items():
+        for place in self.steps:
             entry, before = self._remains.entries.get(place), self._remains.before(place)
             if entry is not None:
-                found = self._imported.get(place, _NOTHING) | {Found(test, place + STEP, portrait(step))}
+                found = self._imported.get(place, _NOTHING) | {Found(test, place + STEP, self._drawn[place])}
                 self._remains.put(place, replace(entry, found=found.union(before.found if before else ())))
 
     def let_go(self, names: Names, gone: frozenset[str]) -> None:
@@ -142,8 +143,9 @@ class Legacy:
         if step is None:
             return ABSENT if change.value is MISSING else portrait(change.value, met)
         self.steps[place] = step
+        drawn = self._drawn[place] = portrait(step, met)
         before = self._remains.before(place)
-        return of_fields(portrait(step, met), before.value if before is not None else ABSENT)
+        return of_fields(drawn, before.value if before is not None else ABSENT)
 
     def _behind_import(self, test: NodeId, file: str, step: Step, change: Change, before: Entry | None) -> Entry:
         """What a place is when a module that the test imports has made a step there."""

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from testcache.digest import of_text
 from testcache.model import Digest
-from testcache.recording.portrait import Painter, Word, can_be_looked_into
+from testcache.recording.parts import Word, can_be_looked_into
+from testcache.recording.portrait import Painter
 
 
 def sketch(value: object) -> Digest:

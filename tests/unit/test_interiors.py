@@ -15,7 +15,7 @@ import pytest
 from memory import World
 
 from testcache.model import Digest, Found, NodeId
-from testcache.recording.portrait import spelled
+from testcache.recording.plain import spelled
 
 LIBRARY = """
 class Engine:
