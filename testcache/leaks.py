@@ -281,6 +281,9 @@ class Leaks:
         left = leak.left[0].leftover
         if any(one.leftover == left for one in trace.found):
             return False
+        # Another test has left something else there in between: whether it would do so again is for that one to say.
+        if any(one.place == leak.place and self._position.get(one.filler, -1) > position for one in trace.found):
+            return False
         # A wide fixture is set up for the first who asks for it; and a test may have filled the same itself, where
         # another one would have done so before.
         self._look_at_hits()

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from itertools import chain
-from operator import is_
+from operator import attrgetter, is_
 from types import ModuleType
 from typing import Any, Final
 
@@ -40,6 +40,8 @@ FEW: Final = 300
 a suite whose 350 tests each add classes to a registry a sweep takes 25 ms."""
 
 NOWHERE: Names = frozenset()
+_trail: Final[Callable[[Found], tuple[str, int]]] = attrgetter("inside", "path")
+"""The order of ways into an interior, the same in each run: the first one to an object gives its path."""
 
 
 class Census:
@@ -56,17 +58,15 @@ class Census:
         self._is_project = is_project
         self._interiors = interiors
         self._modules: dict[str, str] = {}
-        self._keepers: dict[int, Keeper] = {}
-        self._met: dict[int, tuple[object, Names, Names]] = {}
+        self._met, self._keepers = dict[int, tuple[object, Names, Names]](), dict[int, Keeper]()
+        interiors.addresses.met, interiors.keepers = self._met, self._keepers
         self._inner: set[int] = set()
         self._apart: dict[tuple[Keeper, str], str] = {}
         self._late: set[int] = set()
-        self._late_keepers: set[Keeper] = set()
+        self._late_keepers, self._bearers = set[Keeper](), set[Keeper]()
         self._values: set[Found] = set()
-        self._bearers: set[Keeper] = set()
         self._places, self.watches = Places(), Watches()
-        self._caches, self._weak = list[Keeper](), list[Keeper]()
-        self._entered: list[Found] = []
+        self._caches, self._weak, self._entered = list[Keeper](), list[Keeper](), list[Found]()
         self._heard: Names = NOWHERE
         self._lost = False  # whether something late was let go of
         self._swept = 0
@@ -171,7 +171,7 @@ class Census:
 
     def _compared(self, keepers: Iterable[Keeper]) -> list[Change]:
         found = [*chain.from_iterable(map(self._compare, keepers))]
-        self._grow(self._entered, late=True)
+        self._grow(sorted(self._entered, key=_trail), late=True)
         self._entered.clear()
         return found
 
@@ -278,7 +278,7 @@ class Census:
             restored, before = same(value, first), last.get(slot, MISSING)
             interior = self._interiors.of(keeper, slot)
             if interior and not self._interiors.tells_apart(keeper, slot, before, value):
-                self._interiors.change(interior, keeper, slot, before, value, restored=restored)
+                self._interiors.change(interior, keeper, slot, value, restored=restored)
             else:
                 place, names = self._place_of(keeper, slot), keeper.names_of(slot)
                 added = first is MISSING and not keeper.kind.named and slot is not WHOLE

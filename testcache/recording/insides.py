@@ -13,9 +13,11 @@ import os
 import sys
 from array import array
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any, Final
 
 from testcache.digest import of_bytes, of_text
+from testcache.model import Digest
 from testcache.recording import anatomy
 from testcache.recording.memo import Memo
 from testcache.structs import Struct
@@ -28,6 +30,10 @@ MOST_ELEMENTS: Final = 10_000
 
 _PAGES: Final = 256
 """Pages of a database that are compared: 1 MiB. A small one takes 15 us."""
+
+_MOST_IMAGES: Final = 64
+_COUNTERS: Final = ((0, 0), (24, 28), (40, 48), (56, 60), (92, 100))
+"""Where the header of a database counts changes, also those of its tables, and says what its first table decides."""
 
 _COPIED: Final = frozenset({0, 101})
 """SQLITE_OK and SQLITE_DONE: anything else would be tried again for ever."""
@@ -132,19 +138,31 @@ def _copy(database: Any, base: Any) -> str:
     """A digest of all that is in a database, "" if that is too much, or it is locked or belongs to another thread.
 
     No statement is executed for it in the connection of the project, which may trace them. SQLite waits for a lock as
-    long as the project has told it to: once a process.
+    long as the project has told it to: once a process. Cost: 15 us as long as nothing is written, then 0.1 ms and more.
     """
     module = sys.modules["_sqlite3"]
     if _locked:
         return ""
-    copy = module.connect(":memory:")
+    copy = module.connect(":memory:", isolation_level=None)
     try:
         base.backup(database, copy, pages=_PAGES, progress=_check)
-        return of_bytes(copy.serialize()).hex()
+        image = of_bytes(copy.serialize())
+        if image not in _contents:
+            if len(_contents) > _MOST_IMAGES:
+                _contents.clear()
+            copy.execute("VACUUM")
+            _contents[image] = of_bytes(_without_counters(copy.serialize())).hex()
+        return _contents[image]
     except (_Large, module.Error):
         return ""
     finally:
         copy.close()
+
+
+def _without_counters(database: bytes) -> bytes:
+    """A database that holds the same whenever it was filled: without how often it was changed, and by which version."""
+    parts = [database[end:begin] for (_, end), (begin, _) in pairwise((*_COUNTERS, (len(database), 0)))]
+    return b"".join(parts)
 
 
 def _check(status: int, _left: int, pages: int) -> None:
@@ -153,6 +171,9 @@ def _check(status: int, _left: int, pages: int) -> None:
     if pages > _PAGES or status not in _COPIED:
         raise _Large
 
+
+_contents: Final[dict[Digest, str]] = {}
+"""What an image of a database comes down to: tables that were dropped and rows that were deleted leave traces in it."""
 
 _locked: Final[list[int]] = []
 """What SQLite has said of a database that it could not copy."""

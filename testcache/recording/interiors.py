@@ -6,45 +6,42 @@ needs to know them one by one: all that an engine keeps is one place, `database.
 that is mentioned are told apart even there: `app.state.debug = True` is a key in a dict of the library.
 Who comes upon it rests on it, until that is shown not to matter (`testcache.trace`). An object written in C that holds
 something nobody can look at, such as a table of data, makes the interior *opaque*: it is never the same again.
-A state is 16 bytes. The first 8 are a sum that leaves out what may be a time or a token: where they differ, two states
-differ for sure. The rest is a digest of all changes in their order: only what came about in the same way is the same.
-Unknown means different: what is not a plain value, a class that has a name or an object whose parts are followed (a
-function, a decimal number, a connection) makes the rest another one each time. If the user says that tests do not mind
-(`library-state = "learned"`), the rest is a sum, too, of all that can be told: a memo filled in another order is the
-same.
-Does not see: keys that change places in a table.
+A state is 16 bytes: two sums over all that the interior holds, each thing by the way that leads to it from the object
+of the project. The first leaves out what may be a time or a token: where they differ, two states differ for sure. In
+whatever order memos are filled, they are the same; but keys of a table count in their order.
+Unknown means different: what is not a plain value, a class that has a name or an object whose parts are followed makes
+the second sum another one each time, unless the user says that tests do not mind (`library-state = "learned"`).
+Does not see: keys that change places in a table with more than `MOST_KEYS`; which of several objects of one class that
+came later a reference leads to; what hashes and addresses of objects, and moments of this run, are exactly.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable
+import types
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
-from testcache.digest import of_bytes, of_fields, of_text
 from testcache.model import INSIDE, OPAQUE
 from testcache.recording import anatomy
 from testcache.recording.anatomy import ATOMS, MISSING
-from testcache.recording.keepers import Keeper, Names, both, is_foreign
-from testcache.recording.kinds import ATTRIBUTES, CLASS, FUNCTION, PARTS, SLOTS, Key
+from testcache.recording.identity import identity
+from testcache.recording.keepers import Keeper, Names, both, number
+from testcache.recording.kinds import ATTRIBUTES, CLASS, FUNCTION, PAIRS, PARTS, SLOTS, Key
+from testcache.recording.labels import FEW, Addresses, Clocks, has_bytes, has_data, is_exact, label, passes
 from testcache.recording.memo import Memo
 from testcache.recording.parts import can_be_looked_into
-from testcache.recording.plain import atom, is_plain, spelled
+from testcache.recording.plain import is_row
 
 _OF_NAMES: Final = frozenset({ATTRIBUTES, CLASS, FUNCTION, PARTS, SLOTS})
 """How objects are looked at whose slots have names; the keys of a library's table are the project's."""
 
-_DATA: Final = frozenset({"__len__", "__iter__", "__getitem__", "__next__", "__array__", "__arrow_c_stream__"})
-"""What an object written in C has that holds elements."""
+MOST_KEYS: Final = 1_000
+"""Keys of a table that count in their order: 1 ms after each test that adds one."""
 
-_LONG: Final = 16
-"""Characters or bytes from which a text may be a token."""
-
-_LARGE: Final = 10**9
-"""A number from which it may be a time, or an address."""
-
-_FEW: Final = 8
-"""Elements of a key that are told apart."""
+_ORDER: Final = object()
+"""Stands for the order of the keys of a table among its slots."""
 
 
 class Interiors:
@@ -52,6 +49,8 @@ class Interiors:
 
     Attributes:
         adopting: whether what enters now was there at first.
+        addresses: where objects lie.
+        keepers: those that are watched, by the identity of what is looked at.
         mentioned: all names that code of the project mentions, as it is loaded.
 
     Args:
@@ -62,19 +61,16 @@ class Interiors:
     def __init__(self, is_library: Callable[[str], bool], *, by_content: bool = False) -> None:
         self._by_content = by_content
         self.adopting = False
+        self.keepers: Mapping[int, Keeper] = {}
+        self.addresses = Addresses()
+        self._clocks = Clocks()
         self.mentioned: set[str] = set()
         self._passed_over: set[str] = set()
         self.is_library = Memo(lambda kind: any(is_library(anatomy.names_of(base)[0]) for base in anatomy.mro(kind)))
         """Whether a class is a library's, or rests on one."""
-        self._sums: dict[str, int] = {}
-        self._contents: dict[str, int] = {}
-        self._news: dict[str, list[str]] = {}
-        self._history: dict[str, bytes] = {}
+        self._states: defaultdict[str, _State] = defaultdict(_State)
         self._access: dict[str, tuple[Names, Names]] = {}
         self._touched: set[str] = set()
-        self._opaque: set[str] = set()
-        self._inexact: set[str] = set()
-        self._differing: dict[str, set[tuple[Keeper, object]]] = {}
 
     def of(self, keeper: Keeper, slot: Any) -> str:
         """The place of the interior to which a slot belongs; "" if it is a place of its own."""
@@ -112,47 +108,83 @@ class Interiors:
     def enter(self, keeper: Keeper) -> None:
         """All that a late object of an interior holds counts from now on."""
         if not self.adopting:
-            self._add_all(keeper, 1)
+            state = self._states[keeper.inside]
+            state.late.add(keeper)
+            for slot, value in keeper.last.items():
+                self._put(state, keeper, slot, value)
 
     def leave(self, keeper: Keeper) -> None:
         """Nothing leads to it any more, or it turns out to have been there at first."""
-        self._add_all(keeper, -1)
+        if keeper.inside in self._states:
+            self._states[keeper.inside].let_go(keeper)
 
-    def change(self, place: str, keeper: Keeper, slot: Any, before: object, value: object, *, restored: bool) -> None:
-        """A slot holds something else; or what it held at first."""
-        differing = self._differing.setdefault(place, set())
-        (differing.discard if restored else differing.add)((keeper, slot))
-        self._add(place, slot, value, 1)
-        self._add(place, slot, before, -1)
+    def change(self, place: str, keeper: Keeper, slot: Any, value: object, *, restored: bool) -> None:
+        """A slot holds something else; or what it held at first, which is nothing new in what was there at first."""
+        state = self._states[place]
+        if restored:
+            state.differing.discard((keeper, slot))
+        else:
+            state.differing.add((keeper, slot))
+        if restored and keeper not in state.late:
+            state.take(keeper, slot)
+        else:
+            self._put(state, keeper, slot, value)
         names, files = self._access.get(place, (frozenset(), keeper.files))
         self._access[place] = (names | self._names_of(keeper, slot), both(files, keeper.files))
         self._touched.add(place)
 
-    def _add_all(self, keeper: Keeper, sign: int) -> None:
-        for slot, value in keeper.last.items():
-            self._add(keeper.inside, slot, value, sign)
-
-    def _add(self, place: str, slot: Any, value: object, sign: int) -> None:
-        """Count what a slot holds, or no longer. Cost: 2 us; a list, 1 us an element."""
-        label = _label(slot.key if type(slot) is Key else slot)
+    def _put(self, state: _State, keeper: Keeper, slot: Any, value: object) -> None:
+        """Count what a slot holds now. Cost: 3 us; a list, 1 us an element."""
+        state.take(keeper, slot)
+        if keeper.kind is PAIRS:
+            state.tables.add(keeper)
+        state.is_inexact |= keeper.vague
+        if value is MISSING and keeper in state.late:
+            return
+        key = slot.key if type(slot) is Key else slot
         parts: Any = (anatomy.content(value) or ()) if type(value) is tuple else (value,)
-        if value is not MISSING:
+        way = [f"{keeper.path:x}", keeper.kind.look.__name__, self._label(key)]
+        if value is MISSING:
+            told = held = ["-"]
+        else:
             if not all(map(self._is_known, parts)):
-                self._opaque.add(place)
-            if not all(map(_is_exact, (*parts, slot.key if type(slot) is Key else None))):
-                self._inexact.add(place)
-            told = (type(part).__name__ if _passes(part) else _label(part) for part in parts)
-            _count(self._sums, place, label, told, sign)
-            if self._by_content:
-                _count(self._contents, place, label, map(_label, parts), sign)
-        if sign > 0 and not self._by_content:
-            held = ["-"] if value is MISSING else map(_label, parts)
-            self._news.setdefault(place, []).append("\n".join((label, *held)))
+                state.is_opaque = True
+            if not all(map(is_exact, (*parts, slot.key if type(slot) is Key else None))):
+                state.is_inexact = True
+            held = [*map(self._label, parts)]
+            told = [type(part).__name__ if passes(part) else label for part, label in zip(parts, held, strict=True)]
+        if self._by_content:
+            told, held = sorted(told), sorted(held)
+        else:
+            way.append(keeper.step(slot))
+        state.put(keeper, slot, (number(*way, *told), number(*way, *held)))
+
+    def _label(self, thing: Any) -> str:
+        """A plain value as it is, but for hashes of objects that go by their address, and for times of this run.
+
+        An ORM keeps the one as a part of its keys, a pool of connections the other. A class or function is told by its
+        name, anything else by its class.
+        """
+        kind = type(thing)
+        if kind is int and self.addresses.have(thing):
+            return "address"
+        if kind is float and self._clocks.have_shown(thing):
+            return "moment"
+        if kind is tuple:
+            return f"({','.join(map(self._label, thing if is_row(thing) else thing[:FEW]))})"
+        if kind is types.MethodType or kind is types.BuiltinFunctionType:
+            return f"{label(thing)} of {self._label(thing.__self__)}"
+        return label(thing) + self._origin(thing)
+
+    def _origin(self, thing: object) -> str:
+        """Where an object is that was there at first, and may be told from others of its class by that."""
+        keeper = self.keepers.get(identity(thing)) or self.keepers.get(identity(anatomy.dict_of(thing)))
+        return f" at {keeper.inside or keeper.place} {keeper.path:x}" if keeper is not None and not keeper.late else ""
 
     def _is_known(self, value: object) -> bool:
         """Whether an object is told by its label, and by what it leads to."""
         kind = type(value)
-        return can_be_looked_into(kind) or not (self.is_library(kind) and _has_data(kind)) or _has_bytes(value)
+        return can_be_looked_into(kind) or not (self.is_library(kind) and has_data(kind)) or has_bytes(value)
 
     def touched(self) -> list[tuple[str, bytes, Names, Names]]:
         """The interiors that have changed since the last look: place, sum, and how code comes upon them.
@@ -161,35 +193,36 @@ class Interiors:
         """
         found = []
         for place in sorted(self._touched):
-            value = self._sums.get(place, 0).to_bytes(8, "big") + self._rest(place)
-            if not self._differing.get(place):
-                self._forget(place)
+            state = self._states[place]
+            if not state.differing:
+                del self._states[place]
                 found += [(one, b"", *self._access[place]) for one in (place, place + OPAQUE)]
-            elif place in self._opaque:
+            elif state.is_opaque:
                 found.append((place + OPAQUE, os.urandom(16), *self._access[place]))
             else:
-                found.append((place, value, *self._access[place]))
+                found.append((place, state.sums[0].to_bytes(8, "big") + self._rest(state), *self._access[place]))
         self._touched.clear()
         return found
 
-    def _rest(self, place: str) -> bytes:
-        """What makes two states of an interior the same, besides their sums."""
-        if self._by_content:
-            return self._contents.get(place, 0).to_bytes(8, "big")
-        past = of_fields(self._history.get(place, b"").hex(), *self._news.pop(place, ()))[:8]
-        self._history[place] = os.urandom(8) if place in self._inexact else past
-        return self._history[place]
+    def _rest(self, state: _State) -> bytes:
+        """What makes two states of an interior the same, besides the first of their sums."""
+        if not self._by_content:
+            for keeper in state.tables:
+                self._look_at_keys(state, keeper)
+            state.tables.clear()
+            if state.is_inexact:
+                return os.urandom(8)
+        return state.sums[1].to_bytes(8, "big")
 
-    def _forget(self, place: str) -> None:
-        for known in (self._sums, self._contents, self._news, self._history, self._differing):
-            known.pop(place, None)
-        self._inexact.discard(place)
-        self._opaque.discard(place)
+    def _look_at_keys(self, state: _State, keeper: Keeper) -> None:
+        """Keys of a table count in their order."""
+        if len(keeper.last) <= MOST_KEYS:
+            keys = (slot.key if type(slot) is Key else slot for slot in keeper.last)
+            state.put(keeper, _ORDER, (0, number(f"{keeper.path:x}", "keys", *map(self._label, keys))))
 
     def rebase(self) -> None:
         """All is now as it is at first."""
-        for place in [*self._sums, *self._history, *self._differing, *self._opaque, *self._inexact]:
-            self._forget(place)
+        self._states.clear()
         self._touched.clear()
 
     def drop(self, gone: Collection[Keeper]) -> frozenset[str]:
@@ -197,76 +230,48 @@ class Interiors:
         places = set()
         for keeper in gone:
             place = keeper.inside or keeper.place + INSIDE
-            if keeper.inside:
-                self.leave(keeper)
-            if place in self._differing:
+            if place in self._states:
                 places.add(place)
-                self._differing[place] = {one for one in self._differing[place] if one[0] is not keeper}
-        restored = {place for place in places if not self._differing[place]}
+                self._states[place].let_go(keeper)
+        restored = {place for place in places if not self._states[place].differing}
         for place in restored:
-            self._forget(place)
+            del self._states[place]
         return frozenset(restored.union(place + OPAQUE for place in restored))
 
 
-def _count(sums: dict[str, int], place: str, label: str, texts: Iterable[str], sign: int) -> None:
-    """Add what a slot holds to a sum, in which the order of slots and elements does not matter."""
-    total = sum(int.from_bytes(of_text(f"{label}\n{text}")[:8], "big") for text in texts)
-    sums[place] = (sums.get(place, 0) + sign * total) % 2**64
+class _State:
+    """What an interior holds that it did not hold at first."""
 
+    def __init__(self) -> None:
+        self.sums = (0, 0)
+        self.parts: dict[Keeper, dict[object, tuple[int, int]]] = {}
+        self.late: set[Keeper] = set()
+        self.differing: set[tuple[Keeper, object]] = set()
+        self.tables: set[Keeper] = set()
+        self.is_opaque = self.is_inexact = False
 
-def _passes(value: Any) -> bool:
-    """Whether a plain value may be another one each time: a time, a token, a random number."""
-    kind = type(value)
-    if kind is str or kind is bytes:
-        return len(value) >= _LONG
-    if kind is float or kind is int:
-        return kind is float or abs(value) >= _LARGE
-    return len(spelled(value)) >= _LONG
+    def put(self, keeper: Keeper, slot: object, numbers: tuple[int, int]) -> None:
+        """Count a slot."""
+        self.take(keeper, slot)
+        self.parts.setdefault(keeper, {})[slot] = numbers
+        self.add(numbers, 1)
 
+    def take(self, keeper: Keeper, slot: object) -> None:
+        """Do not count a slot any more."""
+        numbers = self.parts.get(keeper, {}).pop(slot, None)
+        if numbers is not None:
+            self.add(numbers, -1)
 
-def _is_exact(value: object) -> bool:
-    """Whether the label says all that there is, or the parts are followed."""
-    kind = type(value)
-    if kind in ATOMS:
-        return True
-    if issubclass(kind, type):
-        return anatomy.has_its_name(value)
-    if not can_be_looked_into(kind):
-        return _has_bytes(value)
-    if is_foreign(kind):
-        return bool(spelled(value)) and not is_plain(kind)
-    return bool(spelled(value)) or (anatomy.is_transparent(kind) and not issubclass(kind, BaseException))
+    def add(self, numbers: tuple[int, int], sign: int) -> None:
+        """Count, or no longer."""
+        one, other = self.sums
+        self.sums = (one + sign * numbers[0]) % 2**64, (other + sign * numbers[1]) % 2**64
 
-
-def _has_data(kind: type) -> bool:
-    """Whether objects of a class hold elements, and do not only act, as a compiled validator does."""
-    return any(not _DATA.isdisjoint(anatomy.namespace(base)) for base in anatomy.mro(kind))
-
-
-def _has_bytes(value: object) -> bool:
-    """Whether an object written in C gives its content as bytes, as an array does."""
-    if anatomy.is_of_python(type(value)):
-        return False
-    try:
-        with memoryview(value):  # type: ignore[arg-type]
-            return True
-    except (TypeError, ValueError, BufferError):
-        return False
-
-
-def _label(thing: Any) -> str:
-    """A plain value as it is, a class or function by its name, anything else by its class."""
-    kind = type(thing)
-    if kind in ATOMS:
-        return atom(thing)
-    if kind is tuple:  # a key, mostly
-        parts = thing[:_FEW]
-        return "(" + ",".join(_label(part) if type(part) is not tuple else "tuple" for part in parts) + ")"
-    if issubclass(kind, type):
-        return ".".join(anatomy.names_of(thing))
-    if not can_be_looked_into(kind) and _has_bytes(thing):
-        with memoryview(thing) as view:
-            return f"{'.'.join(anatomy.names_of(kind))} {view.format}{view.shape} {of_bytes(view.tobytes()).hex()}"
-    name = anatomy.names_of(kind)
-    text = thing.__qualname__ if name == ("builtins", "function") else spelled(thing)
-    return f"{'.'.join(name)} {text}" if text else ".".join(name)
+    def let_go(self, keeper: Keeper) -> None:
+        """Do not count an object any more."""
+        self.tables.discard(keeper)
+        self.late.discard(keeper)
+        for slot in [*self.parts.get(keeper, {})]:
+            self.take(keeper, slot)
+        self.parts.pop(keeper, None)
+        self.differing = {one for one in self.differing if one[0] is not keeper}

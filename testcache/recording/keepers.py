@@ -16,12 +16,14 @@ import sys
 import types
 import weakref
 from array import array
-from collections import deque, namedtuple
+from collections import Counter, deque, namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from testcache.digest import of_text
 from testcache.recording import anatomy
 from testcache.recording.anatomy import ATOMS, Types
+from testcache.recording.identity import identity
 from testcache.recording.insides import inside_of
 from testcache.recording.kinds import (
     ATTRIBUTES,
@@ -31,6 +33,7 @@ from testcache.recording.kinds import (
     CLASS,
     COUNT,
     ELEMENTS,
+    FROZEN,
     FUNCTION,
     GENERATOR,
     INSIDE,
@@ -48,6 +51,7 @@ from testcache.recording.kinds import (
     Key,
     Kind,
 )
+from testcache.recording.plain import is_row
 from testcache.structs import Struct, field, replace
 
 Names = frozenset[str]
@@ -56,7 +60,7 @@ _OPAQUE: Final = Types(
     types.ModuleType, types.CodeType, types.FrameType, types.TracebackType,
     types.GetSetDescriptorType, types.MemberDescriptorType, types.MethodDescriptorType,
     types.WrapperDescriptorType, types.ClassMethodDescriptorType, types.CoroutineType, types.AsyncGeneratorType,
-    re.Pattern, type(namedtuple("Row", "field").field),  # type: ignore[attr-defined]
+    re.Pattern, weakref.ref, weakref.KeyedRef, type(namedtuple("Row", "field").field),  # type: ignore[attr-defined]
 )  # fmt: skip
 """Types whose objects keep nothing, are watched elsewhere (modules), or are over when a test is (coroutines)."""
 
@@ -87,6 +91,13 @@ _WEAK: Final = (
     (weakref.WeakValueDictionary, WEAK_VALUES),
     (weakref.WeakSet, WEAK_ELEMENTS),
 )
+
+_MEMOS: Final = frozenset({("sqlalchemy.util._collections", "LRUCache")})
+"""Classes of libraries that remember what is worked out from their keys alone, and count how often they were asked: a
+compiled statement is the same for everybody. Each query that a test adds would rerun all tests that use the engine."""
+
+_RANKED: Final = frozenset({PAIRS, WEAK_KEYS, WEAK_VALUES})
+"""How tables are looked at, whose keys have an order."""
 
 _TABLES: Final = Types(logging.Manager, logging.PlaceHolder)
 """The ways from one logger to all others, which libraries have made."""
@@ -123,6 +134,9 @@ class Keeper(Struct, eq=False):
         bearer: the object whose dict this is, if the garbage collector has to be asked about that, too.
         library: whether its class is a library's, or rests on one.
         inside: the place of the interior that it belongs to, "" if it is the project's to know.
+        path: stands for the way that leads there in the interior, the same in each run.
+        vague: whether that leads to other objects, too.
+        counted: what has been counted of what it held, for a way into an interior.
     """
 
     thing: object
@@ -138,6 +152,9 @@ class Keeper(Struct, eq=False):
     bearer: object = None
     library: bool = False
     inside: str = ""
+    path: int = 0
+    vague: bool = False
+    counted: tuple[Mapping[Any, object], dict[Any, int]] = ({}, {})
 
     def look(self) -> dict[Any, object]:
         return self.kind.look(self.owner)
@@ -151,6 +168,25 @@ class Keeper(Struct, eq=False):
         Those of the object count for its attributes, too: a library may read them, or `==` of a dataclass.
         """
         return self.names | {slot} if self.kind.named else self.names
+
+    def step(self, slot: Any) -> str:
+        """A slot in the way to what is in it: an object that is a key of a table by its class and its rank."""
+        if type(slot) is not Key:
+            return "" if slot is WHOLE else repr(slot)
+        rank = self._counted().get(slot, "") if self.kind in _RANKED else ""
+        return f"{rank} {'.'.join(anatomy.names_of(type(slot.key)))}"
+
+    def _confuses(self, slot: Any) -> bool:
+        """Whether that leads to other elements of a set, too."""
+        return type(slot) is Key and self.kind not in _RANKED and self._counted()[identity(type(slot.key))] > 1
+
+    def _counted(self) -> dict[Any, int]:
+        """The ranks of slots in a table; of a set, how many elements there are of each class."""
+        if self.counted[0] is not self.last:
+            keys = (identity(type(slot.key)) for slot in self.last if type(slot) is Key)
+            ranks = {slot: rank for rank, slot in enumerate(self.last)} if self.kind in _RANKED else Counter(keys)
+            self.counted = self.last, ranks
+        return self.counted[1]
 
     def found_in(self, slot: Any, inside: str, names: Names) -> Sequence[Found]:
         """What is in a slot, and an object that is its key, on the way into the census; plain values are not.
@@ -167,7 +203,12 @@ class Keeper(Struct, eq=False):
         if not parts:
             return ()
         if inside:
-            return [Found(part, inside, names, self.files, inside=inside) for _, part in parts]
+            trail = (f"{self.path:x}", self.kind.look.__name__, self.step(slot))
+            ways, vague = [number(*trail, str(at)) for at, _ in parts], self.vague or self._confuses(slot)
+            return [
+                Found(part, inside, names, self.files, inside=inside, path=way, vague=vague)
+                for (_, part), way in zip(parts, ways, strict=True)
+            ]
         place = self.place_of(slot.brief if type(slot) is Key else slot)
         return [Found(part, place if at is None else f"{place}[{at}]", names, self.files) for at, part in parts]
 
@@ -187,6 +228,13 @@ class Found(Struct, eq=False):  # not frozen, which would take three times as lo
     kind: Kind | None = None
     owner: object = None
     inside: str = ""
+    path: int = 0
+    vague: bool = False
+
+
+def number(*texts: str) -> int:
+    """Stands for these texts in a sum."""
+    return int.from_bytes(of_text("\n".join(texts))[:8], "big")
 
 
 def expand(
@@ -198,7 +246,7 @@ def expand(
     """
     thing: Any = found.thing
     if found.kind is not None:
-        return [Keeper(thing, found.kind, found.owner or thing, found.place, found.names, found.files)]
+        return [_keeper(found, thing, found.kind, found.owner or thing)]
     kind = type(thing)
     if kind in ATOMS or kind in _OPAQUE or issubclass(kind, _ALIASES):
         return []
@@ -210,8 +258,8 @@ def expand(
         cls.library = is_library(thing)
         return [cls]
     if kind is types.FunctionType:
-        place = home(thing)
-        return [] if place is None else _function(thing, place, found)
+        place = found.inside or home(thing)
+        return _function(thing, place, found) if place else []
     if kind is staticmethod or kind is classmethod:
         return [replace(found, thing=thing.__func__)]
     if kind is anatomy.LRU:
@@ -237,13 +285,15 @@ def expand(
         return [_keeper(found, thing, COUNT, thing)]
     if kind is bytearray or kind is array:
         return [_keeper(found, thing, BYTES, thing)]
-    if kind is tuple or kind is frozenset:
-        return [_keeper(found, thing, TUPLE, thing)]
+    if kind is tuple:
+        return [] if is_row(thing) else [_keeper(found, thing, TUPLE, thing)]
+    if kind is frozenset:
+        return [_keeper(found, thing, FROZEN, thing)]
     if issubclass(kind, logging.Logger):
         return [_borne(_keeper(found, anatomy.dict_of(thing), LOGGER, thing), thing)]
     if weak := next((held for base, held in _WEAK if base is kind), None):
         return [_keeper(found, thing.data, weak, thing.data)]
-    if is_foreign(kind):
+    if is_foreign(kind) or is_memo(kind):
         return []
     return _object(found, library=is_library(kind))
 
@@ -251,6 +301,11 @@ def expand(
 def is_foreign(kind: type) -> bool:
     """Whether objects of a class are not entered."""
     return anatomy.names_of(kind)[0].partition(".")[0] in _FOREIGN or kind in _TABLES
+
+
+def is_memo(kind: type) -> bool:
+    """Whether objects of a class remember only what anybody would work out again."""
+    return anatomy.names_of(kind) in _MEMOS
 
 
 def _is_standard(cached: object) -> bool:
@@ -267,7 +322,9 @@ def _is_standard(cached: object) -> bool:
 
 
 def _keeper(found: Found, thing: object, kind: Kind, owner: object) -> Keeper:
-    return Keeper(thing, kind, owner, found.place, found.names, found.files, inside=found.inside)
+    keeper = Keeper(thing, kind, owner, found.place, found.names, found.files)
+    keeper.inside, keeper.path, keeper.vague = found.inside, found.path, found.vague
+    return keeper
 
 
 def _borne(keeper: Keeper, bearer: object) -> Keeper:
@@ -279,13 +336,18 @@ def _borne(keeper: Keeper, bearer: object) -> Keeper:
 
 def _function(function: Any, place: str, found: Found) -> list[Found]:
     """What a function keeps: its attributes, what it closes over, and its defaults."""
-    files = found.files
-    parts = [Found(function.__dict__, place, found.names, files, FUNCTION)]
+    parts = [replace(found, thing=function.__dict__, place=place, kind=FUNCTION)]
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-        parts.append(Found(cell, f"{place}<{name}>", frozenset((name,)), files, CELL))
-    defaults = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
-    parts += [Found(value, f"{place}({at})", found.names, files) for at, value in enumerate(defaults)]
+        names, way = frozenset((name,)), _onwards(found, name)
+        parts.append(replace(found, thing=cell, place=f"{place}<{name}>", names=names, kind=CELL, path=way))
+    for at, value in enumerate((*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())):
+        parts.append(replace(found, thing=value, place=f"{place}({at})", path=_onwards(found, str(at))))
     return parts
+
+
+def _onwards(found: Found, step: str) -> int:
+    """The way from an object of an interior to a part of it."""
+    return number(f"{found.path:x}", step) if found.inside else 0
 
 
 def _object(found: Found, *, library: bool) -> list[Keeper]:
@@ -296,7 +358,7 @@ def _object(found: Found, *, library: bool) -> list[Keeper]:
     if issubclass(kind, dict):
         keepers.append(_keeper(found, thing, PAIRS, thing))
     elif issubclass(kind, (tuple, frozenset)):
-        keepers.append(_keeper(found, thing, TUPLE, thing))
+        keepers.append(_keeper(found, thing, TUPLE if issubclass(kind, tuple) else FROZEN, thing))
     elif issubclass(kind, (list, set, deque)):
         keepers.append(_keeper(found, thing, ELEMENTS, thing))
     held = anatomy.dict_of(thing)

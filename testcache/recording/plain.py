@@ -69,6 +69,11 @@ def flat(thing: Any) -> str:
     return _written(thing) if is_flat else ""
 
 
+def is_row(thing: tuple[object, ...]) -> bool:
+    """Whether a tuple holds plain values alone: nothing in it ever changes, or leads anywhere."""
+    return _ATOM_IDS.issuperset(map(identity, map(type, thing)))
+
+
 def _has_long(parts: Sequence[object]) -> bool:
     if not any(map(_ROOM.__lt__, map(getsizeof, parts))):
         return False

@@ -41,13 +41,17 @@ def test_far(): assert True
 ASKS = {f"test_3.py::test_asks[{number}]" for number in range(4)}
 
 
+def install(project: Project, library: str) -> None:
+    project.write("pytest.ini", "[pytest]\npythonpath = . lib/site-packages\n")
+    project.write("lib/site-packages/store.py", library)
+    project.write("lib/site-packages/store-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: store\nVersion: 1\n")
+    project.write("lib/site-packages/store-1.dist-info/RECORD", "store.py,sha256=of1,1\n")
+
+
 @pytest.fixture
 def recorded(project: Project) -> Project:
     """A project with an object of an installed library that all of its tests share."""
-    project.write("pytest.ini", "[pytest]\npythonpath = . lib/site-packages\n")
-    project.write("lib/site-packages/store.py", LIBRARY)
-    project.write("lib/site-packages/store-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: store\nVersion: 1\n")
-    project.write("lib/site-packages/store-1.dist-info/RECORD", "store.py,sha256=of1,1\n")
+    install(project, LIBRARY)
     project.write("shop.py", SHOP)
     project.write("test_1.py", TESTS)
     project.write("test_2.py", EDITED)
@@ -71,6 +75,45 @@ def test_it_counts_each_time(recorded: Project) -> None:
         recorded.edit("test_2.py", "select 2" if number == 5 else f"select {number - 1}", f"select {number}")
         assert recorded.run().executed == {"test_2.py::test_edited", *ASKS}
         assert recorded.run().executed == set()
+
+
+MEMO = """
+import time
+class Table:
+    def __init__(self): self.columns = [Column(), Column()]
+class Column:
+    def __init__(self): self.memo = {}
+def make(table, name): return lambda: (table, name)
+class Engine:
+    def __init__(self): self._tables, self._compiled, self._opened = {}, {}, None
+    def query(self, name):
+        if self._opened is None: self._opened = time.time()
+        table = self._tables.setdefault(name, Table())
+        for column in table.columns:
+            column.memo["columns"] = frozenset({"a", "b", "c", "d"})
+            column.memo["key"] = (hash(column), hash(table))
+        self._compiled.setdefault((name, hash(table)), make(table, name))
+        return name
+"""
+
+
+def test_memos_that_another_test_fills_are_the_same(project: Project) -> None:
+    """A test that is edited does first in its run what replayed ones have done before it: that reruns nobody."""
+    install(project, MEMO)
+    project.write("shop.py", "from store import Engine\nengine = Engine()\ndef ask(name): return engine.query(name)\n")
+    asks = "import pytest, shop\n@pytest.mark.parametrize('name', ['users', 'items'])\n"
+    asks += "def test_asks(name): shop.ask(name)\n"
+    for number in (1, 3, 4):
+        project.write(f"test_{number}.py", asks)
+    project.write("test_2.py", "import shop\ndef test_edited(): shop.ask('users') and shop.ask('items')\n")
+    assert project.run().exit == 0
+    assert project.run().executed == set()
+    project.edit("test_2.py", "shop.ask('users') and", "assert shop.ask('users') and")
+    assert project.run().executed == {"test_2.py::test_edited"}
+    project.edit("test_3.py", "def test_asks(name): shop", "def test_asks(name): assert shop")
+    assert project.run().executed == {"test_3.py::test_asks[users]", "test_3.py::test_asks[items]"}
+    project.edit("test_2.py", "shop.ask('items')", "shop.ask('others')")
+    assert project.run().executed >= {"test_2.py::test_edited", "test_4.py::test_asks[items]"}
 
 
 def test_an_object_that_is_handed_over_counts_with_what_it_holds(recorded: Project) -> None:

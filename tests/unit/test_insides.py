@@ -112,6 +112,21 @@ def test_equal_databases_are_equal_wherever_they_are(tmp_path: Path, connect: Co
     assert look(filled(str(tmp_path / "x"))) == look(filled(str(tmp_path / "y")))
 
 
+def test_what_a_database_has_held_before_does_not_count(connect: Connect) -> None:
+    """A suite may make all tables for each test, and drop them: nothing is left then."""
+    database = connect(":memory:", isolation_level=None)
+    before = look(database)
+    for number in range(3):
+        database.execute("CREATE TABLE t(x)")
+        filled = [look(database)]
+        for text in ("a", "b" * 10 * number, "c"):
+            database.execute("INSERT INTO t VALUES (?)", (text,))
+            filled.append(look(database))
+        assert len({str(each) for each in filled}) == 4
+        database.execute("DROP TABLE t")
+        assert look(database) == before
+
+
 def test_a_database_of_another_thread_or_too_large_a_one_counts_by_its_changes(connect: Connect) -> None:
     """What cannot be read is not compared with other processes."""
 

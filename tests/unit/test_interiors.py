@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime
 import decimal
 import functools
+import io
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ class Engine:
         self.state = State()
 class Pool:
     def __init__(self): self.free = [1, 2]
+    def get(self): return self.free
 class State:
     def __init__(self): self.__dict__["_held"] = {}
     def __setattr__(self, name, value): self._held[name] = value
@@ -35,11 +38,22 @@ class Model: pass
 """
 OWN = """
 import {lib} as lib
-ENGINE = lib.Engine()
+ENGINE, OTHER = lib.Engine(), lib.Engine()
 ENGINE.headers
 class Order(lib.Model): total = 1
 """
 INTERIOR = "m.py::ENGINE!"
+
+
+class Box:
+    def __init__(self, held: object) -> None:
+        self.held = held
+
+    def get(self) -> object:
+        return self.held
+
+    def put(self, held: object) -> None:
+        self.held = held
 
 
 @pytest.fixture
@@ -123,7 +137,7 @@ def held(world: World, shop: Any, value: object) -> Found:
     return found
 
 
-def test_only_what_came_about_in_the_same_way_is_the_same(world: World, shop: Any) -> None:
+def test_what_holds_the_same_is_the_same_in_whatever_way_it_came_about(world: World, shop: Any) -> None:
     """Elements and keys in another order are another state; as it was at first is nothing."""
     assert held(world, shop, [1, 2]) == held(world, shop, [1, 2]) != held(world, shop, [2, 1])
     assert held(world, shop, {"a": 1, "b": 2}) == held(world, shop, {"a": 1, "b": 2})
@@ -131,9 +145,34 @@ def test_only_what_came_about_in_the_same_way_is_the_same(world: World, shop: An
     shop.ENGINE._counter = 1
     first = sums(world)
     shop.ENGINE._counter = 2
-    sums(world)
-    shop.ENGINE._counter = 1
     assert sums(world) != first
+    shop.ENGINE._counter = 1
+    assert sums(world) == first
+
+
+def test_it_does_not_matter_in_how_many_looks_it_came_about(world: World, shop: Any) -> None:
+    """One test may fill what two have filled before; but where a thing stands matters."""
+    shop.ENGINE._compiled["a"] = one = shop.lib.Pool()
+    sums(world)
+    shop.ENGINE._compiled["b"] = other = shop.lib.Pool()
+    sums(world)
+    one.free[0], other.free[0] = 5, 6
+    first = sums(world)
+    one.free[0], other.free[0] = 6, 5
+    assert sums(world) != first
+    shop.ENGINE._compiled.clear()
+    sums(world)
+    shop.ENGINE._compiled.update(a=shop.lib.Pool(), b=shop.lib.Pool())
+    shop.ENGINE._compiled["a"].free[0] = 5
+    shop.ENGINE._compiled["b"].free[0] = 6
+    assert sums(world) == first
+
+
+def test_which_object_is_meant_counts_if_it_was_there_at_first(world: World, shop: Any) -> None:
+    """They are told apart by where they are."""
+    one, other = shop.ENGINE.pool, shop.OTHER.pool
+    assert held(world, shop, one) == held(world, shop, one) != held(world, shop, other)
+    assert held(world, shop, {one: 1}) == held(world, shop, {one: 1}) != held(world, shop, {other: 1})
 
 
 @pytest.mark.parametrize(
@@ -188,17 +227,60 @@ def test_an_object_of_the_project_inside_counts_with_what_it_holds(world: World,
     "make",
     [
         lambda: functools.partial(max, 5),
-        lambda: [].append,
-        lambda: lambda: 5,
         lambda: type("Made", (), {"limit": 5}),
         lambda: ValueError(5),
-        lambda: {(lambda: 5): 1},
+        lambda: {functools.partial(max, 5): 1},
+        lambda: {Box(1), Box(2)},
+        lambda: {"a": {Box(1), Box(2)}},
     ],
-    ids=["partial", "method", "function", "class", "exception", "key"],
+    ids=["partial", "class", "exception", "key", "elements", "elements below"],
 )
 def test_what_is_not_followed_is_never_the_same(world: World, shop: Any, make: Callable[[], object]) -> None:
     """Unknown means different."""
     assert held(world, shop, make()) != held(world, shop, make())
+
+
+def closure(number: int) -> Callable[[], int]:
+    return lambda: number
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda number: [number].append,
+        lambda number: Box(number).get,
+        closure,
+        lambda number: [lambda: 1, lambda: 2][number - 5],
+        lambda number: {closure(number): 1},
+        lambda number: {Box(number)},
+        lambda number: frozenset({Box(number)}),
+        lambda number: io.StringIO(str(number)),
+    ],
+    ids=["function in C", "method", "closure", "code", "key", "element", "frozen element", "text"],
+)
+def test_what_is_followed_counts_by_what_it_holds(world: World, shop: Any, make: Callable[[int], object]) -> None:
+    """The object of a method, the cells of a function, and its code."""
+    assert held(world, shop, make(5)) == held(world, shop, make(5)) != held(world, shop, make(6))
+
+
+def test_where_objects_lie_and_when_it_is_does_not_count(world: World, shop: Any) -> None:
+    """An ORM has hashes of objects in its keys, a pool the moment at which it was opened."""
+    one, other = shop.ENGINE, shop.OTHER
+    assert held(world, shop, id(one)) == held(world, shop, id(other)) != held(world, shop, 10**9)
+    assert held(world, shop, (hash(one), 1)) == held(world, shop, (hash(other), 1)) != held(world, shop, (10**9, 1))
+    assert held(world, shop, time.time()) == held(world, shop, time.time()) != held(world, shop, time.time() - 10**6)
+    assert held(world, shop, time.monotonic()) != held(world, shop, 1.5)
+    now = time.time()
+    assert held(world, shop, round(now) + 0.5) != held(world, shop, round(now) + 0.25)  # written by somebody
+
+
+def test_which_method_is_meant_counts(world: World, shop: Any) -> None:
+    """And of which object."""
+    box = Box(1)
+    assert held(world, shop, box.get) == held(world, shop, Box(1).get) != held(world, shop, box.put)
+    assert held(world, shop, [].append) == held(world, shop, [].append) != held(world, shop, [].remove)
+    one, other = shop.ENGINE.pool, shop.OTHER.pool
+    assert held(world, shop, one.get) == held(world, shop, one.get) != held(world, shop, other.get)
 
 
 @pytest.mark.parametrize(
