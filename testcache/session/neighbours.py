@@ -16,6 +16,10 @@ Of a failure nothing tells whether it is of this kind, so it is tried, in this o
 5. If it fails, the few tests of other files run from which it had found something in memory, and it runs a last time.
    If it passes, that is reported and stored: it has found the same again. If not, the failure of 1 is reported.
 
+A test that fails, or has failed the last time, is tried and reported when all others have run, unless `--maxfail` asks
+for the first failure: whom it needs might have to run for itself after that, and there are tests that can run but once
+in a process. If some that stand before it have run only after it, it runs once more behind these first.
+
 A failure that has stood this trial stands for others like it in the same file: of the same test with other
 parameters at the same line, or of any test with the same message there. One bug fails a hundred tests, and
 what ran for the first of them would run for each.
@@ -40,6 +44,7 @@ from testcache.reasons import Reason
 from testcache.session.company import MOST, MOST_S
 from testcache.session.names import node_id, path_of
 from testcache.session.warm import CachedItem
+from testcache.session.wide import common_node, is_of_pytest, wide
 from testcache.storage.index import IndexedTest
 
 _OURS = ("testcache", "runner")
@@ -56,6 +61,9 @@ class Company(Protocol):
     @property
     def left(self) -> Mapping[Leftover, NodeId]:
         """Which test of those that are replayed has left something."""
+
+    def failed_before(self, node: NodeId) -> bool:
+        """Whether it has failed the last time."""
 
     def is_wanted(self, node: NodeId) -> bool:
         """Whether to see if it passes in company, too."""
@@ -98,6 +106,20 @@ class _Replayed(NamedTuple):
     wide: set[pytest.FixtureDef[Any]]
 
 
+class _Held(NamedTuple):
+    """A test that has run, and what it would report.
+
+    Attributes:
+        is_wanted: whether to see if it passes in company, too.
+        ended: how many tests had ended before it.
+    """
+
+    item: pytest.Item
+    reports: list[pytest.TestReport]
+    is_wanted: bool
+    ended: int
+
+
 class Neighbours:
     """A plugin of runs without xdist; registered when all others are.
 
@@ -124,6 +146,8 @@ class Neighbours:
         self._by_id: dict[str, pytest.Item] = {}
         self._alive: dict[NodeId, dict[pytest.FixtureDef[Any], object]] = {}
         self._logged = self._tried = False
+        self._held: list[_Held] = []
+        self._ended: dict[NodeId, int] = {}
         self._confirmed: set[_Likeness] = set()
         self.take(items)
         others = config.hook.pytest_runtest_protocol.get_hookimpls()
@@ -139,7 +163,7 @@ class Neighbours:
         for item in items:
             node = node_id(item)
             if node in self._hits and not isinstance(item, CachedItem):
-                one = _Replayed(self._position[node], node, item, _wide(item))
+                one = _Replayed(self._position[node], node, item, wide(item))
                 self._replayed.setdefault(path_of(node), []).append(one)
 
     def _before(self, item: pytest.Item) -> list[pytest.Item]:
@@ -148,7 +172,7 @@ class Neighbours:
         here = self._position.get(node, 0)
         before = [one for one in self._replayed.get(path_of(node), ()) if one.position < here]
         far, near = before[:-MOST], before[-MOST:]
-        shared = {one for one in _wide(item) if not _is_of_pytest(one)}
+        shared = {one for one in wide(item) if not is_of_pytest(one)}
         matter = [one for one in far if self._has_left(one.node) or not shared.isdisjoint(one.wide)] + near
         return [one.item for one in matter if one.node in self._hits and one.node not in self._ran]
 
@@ -163,39 +187,86 @@ class Neighbours:
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> object:
         if node_id(item) in self._hits:
             return None  # it waited, and may be replayed after all
-        before = self._before(item)
-        here = self._position.get(node_id(item), 0)
-        others = {one for one in self._company.found(node_id(item)) if self._position.get(one, here) < here}
-        if sum(self._hits[node].duration_s for node in (*map(node_id, before), *others)) > MOST_S:
-            before, others = [], set()
+        before, others = self._neighbours_of(item)
         is_wanted = self._company.is_wanted(node_id(item)) and not self._is_in_company(item)
         if not before and not others and not is_wanted:
             return None
-        hook = item.ihook
-        hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        self._logged = self._tried = False
+        self._logged = False
         reports = runtestprotocol(item, log=False, nextitem=nextitem)
+        held = _Held(item, reports, is_wanted, len(self._ended))
+        self._ended.setdefault(node_id(item), held.ended)
+        if self._logged or not (is_wanted or _failed(reports)):
+            self._report(held)
+        elif self._may_wait(held):
+            self._held.append(held)
+        else:
+            self._try(held, nextitem)
+        return True
+
+    def _may_wait(self, held: _Held) -> bool:
+        """Whether a test is tried when all others have run, and reported then: one that fails now, or has before."""
+        has_failed = _failed(held.reports) or self._company.failed_before(node_id(held.item))
+        return has_failed and bool(self._hits) and not held.item.config.getoption("maxfail")
+
+    def try_held(self) -> bool:
+        """Try those that could be of this kind, and report them, when all others have run; whether there were any.
+
+        Whom they need must not run for itself after that: a test may be one that can run but once in a process.
+        """
+        had_some = bool(self._held)
+        while self._held:
+            self._try(self._held.pop(0), None)
+        return had_some
+
+    def report_held(self) -> None:
+        """Report those that there is no time to try."""
+        held, self._held = self._held, []
+        for one in held:
+            self._report(one)
+
+    def _neighbours_of(self, item: pytest.Item) -> tuple[list[pytest.Item], set[NodeId]]:
+        """Those of its file that may have left a test something, and of other files; none if they take too long."""
+        before = self._before(item)
+        here = self._position.get(node_id(item), 0)
+        others = {one for one in self._company.found(node_id(item)) if self._position.get(one, here) < here}
+        took_s = sum(self._hits[node].duration_s for node in (*map(node_id, before), *others))
+        return (before, others) if took_s <= MOST_S else ([], set())
+
+    def _try(self, held: _Held, nextitem: pytest.Item | None) -> None:
+        """Find out whether a test needs its neighbours, and report it."""
+        item, reports, is_wanted, ended = held
+        self._logged = self._tried = False
+        here = self._position.get(node_id(item), 0)
+        if any(number > ended and self._position.get(node, here) < here for node, number in self._ended.items()):
+            with self._records.recorded(item):  # some that stand before it have run only after it
+                reports = self._attempt(item, nextitem)
+        before, others = self._neighbours_of(item)
         took_s = sum(report.duration for report in reports)
-        if (before or others) and _failed(reports) and took_s <= MOST_S and not self._logged:
+        if (before or others) and _failed(reports) and took_s <= MOST_S:
             if self._confirmed.isdisjoint(_likenesses(item, reports)):
                 reports = self._again(item, nextitem, before, others, reports)
-        elif is_wanted and not self._logged and all(report.passed for report in reports):
+        elif is_wanted and all(report.passed for report in reports):
             reports = self._in_company(item, nextitem, reports)
         if is_wanted and _failed(reports) and not self._logged and not self._tried:
             reports = self._in_company(item, nextitem, reports)
-        for report in reports:
+        self._report(held._replace(reports=reports))
+
+    def _report(self, held: _Held) -> None:
+        hook = held.item.ihook
+        hook.pytest_runtest_logstart(nodeid=held.item.nodeid, location=held.item.location)
+        for report in held.reports:
             hook.pytest_runtest_logreport(report=report)
-        hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
-        return True
+        hook.pytest_runtest_logfinish(nodeid=held.item.nodeid, location=held.item.location)
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         """A test has run; some of its fixtures stay for the next one."""
         item = self._by_id.get(nodeid)
         if item is not None and node_id(item) not in self._hits:
+            self._ended.setdefault(node_id(item), len(self._ended))
             self._note(item)
 
     def _note(self, item: pytest.Item) -> None:
-        values = ((one, one.cached_result) for one in _wide(item))
+        values = ((one, one.cached_result) for one in wide(item))
         self._alive[node_id(item)] = {one: value for one, value in values if value is not None}
 
     def _is_in_company(self, item: pytest.Item) -> bool:
@@ -205,7 +276,7 @@ class Neighbours:
 
     def _is_with(self, item: pytest.Item, filler: NodeId) -> bool:
         other, values = self._items.get(filler), self._alive.get(filler, {})
-        common = _wide(item) & _wide(other) if other is not None else set()
+        common = wide(item) & wide(other) if other is not None else set()
         return bool(common) and all(values.get(one, common) is one.cached_result for one in common)
 
     def _again(
@@ -221,7 +292,7 @@ class Neighbours:
         fillers = [self._items[node] for node in sorted(others, key=self._position.__getitem__)]
         if not before and not fillers:
             return first
-        common = _common(item, *before, *fillers, *([nextitem] if nextitem is not None else []))
+        common = common_node(item, *before, *fillers, *([nextitem] if nextitem is not None else []))
         result = self._company.result(node_id(item))  # with what it left: the attempts to come find that there
         if not _failed(self._attempt(item, common)):
             self._company.keep(result)
@@ -264,7 +335,7 @@ class Neighbours:
         if not company:
             return alone
         self._tried = True
-        common = _common(item, *company)
+        common = common_node(item, *company)
         item.session._setupstate.teardown_exact(common)
         result = self._company.result(node_id(item))
         if _failed(alone):
@@ -325,25 +396,3 @@ def _likenesses(item: pytest.Item, reports: Sequence[pytest.TestReport]) -> Iter
             test = item.listchain()[-2].nodeid, getattr(item, "originalname", item.name)
             yield (*place, *test, crash.message.partition(":")[0])
             yield (*place, crash.message)
-
-
-def _wide(item: pytest.Item) -> set[pytest.FixtureDef[Any]]:
-    """The fixtures of a test that others may share."""
-    info = getattr(item, "_fixtureinfo", None)
-    named = info.name2fixturedefs.values() if info is not None else ()
-    return {one for definitions in named for one in definitions if one.scope != "function"}
-
-
-def _is_of_pytest(definition: pytest.FixtureDef[Any]) -> bool:
-    """Whether a fixture is one of pytest's own, such as the folder of all temporary folders, and not `setup_module`."""
-    module = getattr(definition.func, "__module__", None) or ""
-    return module.startswith("_pytest.") and not definition.argname.startswith("_xunit")
-
-
-def _common(item: pytest.Item, *others: pytest.Item) -> pytest.Item:
-    """The lowest node above all of these.
-
-    Named as the next item, it has all torn down that not each of them needs, so that any can follow.
-    """
-    shared = [node for node in item.listchain()[:-1] if all(node in other.listchain() for other in others)]
-    return shared[-1]  # type: ignore[return-value]  # of a next item only listchain() is asked

@@ -60,14 +60,9 @@ class Rounds:
         self._runner = runner
         self._collected = list(collected)
         self._order = [node_id(item) for item in collected]
-        self.replayed: set[NodeId] = set()
-        self._indexed: dict[NodeId, Trace] = {}
-        self._written: set[str] = set()
-        self._taken: set[NodeId] = set()
-        self._apart: set[NodeId] = set()
-        self._settled: set[NodeId] = set()
-        self._news = False
-        self._leaked: list[Leak] = []
+        self.replayed, self._indexed = set[NodeId](), dict[NodeId, Trace]()
+        self._written, self._taken, self._apart, self._settled = set[str](), set[NodeId](), set[NodeId](), set[NodeId]()
+        self._news, self._leaked = False, list[Leak]()
         self._neighbours: Neighbours | None = None
         self._replayer = replay.Replayer(runner.config, runner.world.roots)
         before = recorded(runner.decisions) | runner.imported.before
@@ -139,8 +134,12 @@ class Rounds:
             if not self.waiting and len(misses) == len(items):
                 return None
         replay_here(session, [item for item in items if self._round(item) == 0], self._replay)
-        self._run(session, misses, specs)
-        self._run_rest(session)
+        try:
+            self._run(session, misses, specs)
+            self._run_rest(session)
+        finally:
+            if self._neighbours:
+                self._neighbours.report_held()
         if session.shouldfail:
             raise session.Failed(session.shouldfail)
         if session.shouldstop:
@@ -175,6 +174,8 @@ class Rounds:
             left = self._reconsider(session.items)
             if number >= ROUNDS:
                 left |= self._open()
+            if not left and self._neighbours and self._neighbours.try_held():
+                continue
             if not left or session.shouldfail or session.shouldstop:
                 break
             for node in left:

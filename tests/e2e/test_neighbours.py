@@ -212,9 +212,32 @@ def test_what_a_failure_leaves_is_found_by_the_next_test_although_it_was_tried_a
     assert project.run().executed == set()
     project.edit("shop.py", "True", "False")
     for _ in range(2):
-        assert list(project.run().outcomes.values()) == ["passed", "failed", "xfailed"]
+        outcomes = project.run().outcomes
+        assert [outcomes[f"test_it.py::test_{number}"] for number in (1, 2, 3)] == ["passed", "failed", "xfailed"]
     project.edit("shop.py", "False", "True")
     assert set(project.run().outcomes.values()) == {"passed"}
+
+
+@pytest.mark.parametrize("files", [1, 2])
+def test_a_neighbour_that_must_run_itself_does_so_once(project: Project, files: int) -> None:
+    """Whom a failure needs is tried when all others have run: one that registers something can do so but once."""
+    project.write(
+        "shop.py",
+        "NAMES, MODE = {}, []\ndef register(name):\n    assert name not in NAMES\n    NAMES[name] = len(MODE)\n",
+    )
+    project.write("test_0.py", "import shop\ndef test_0(): pass\n")
+    minds = "'y' in shop.NAMES" if files == 1 else "shop.NAMES == {}"
+    texts = "def test_a(): shop.register('x')\n", f"def test_b(): assert {minds}\n"
+    project.write("test_1.py", "import shop\n" + "".join(texts[: 3 - files]))
+    if files == 2:
+        project.write("test_2.py", "import shop\n" + texts[1])
+    outcomes = {"test_0.py::test_0": "passed", "test_1.py::test_a": "passed", f"test_{files}.py::test_b": "failed"}
+    for _ in range(2):
+        assert project.run().outcomes == outcomes
+    project.edit("test_0.py", "pass", "shop.MODE.append(1)")
+    for _ in range(2):
+        run = project.run()
+        assert (run.exit, run.outcomes) == (1, outcomes), run.text
 
 
 FILLED = {
