@@ -55,7 +55,7 @@ class Interiors:
 
     Args:
         is_library: whether a module, by its name, is a library's.
-        by_content: whether a state is the same if it holds the same, as far as that can be told.
+        by_content: whether what cannot be told counts as the same, and in whatever order.
     """
 
     def __init__(self, is_library: Callable[[str], bool], *, by_content: bool = False) -> None:

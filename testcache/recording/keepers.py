@@ -258,8 +258,10 @@ def expand(
         cls.library = is_library(thing)
         return [cls]
     if kind is types.FunctionType:
-        place = found.inside or home(thing)
-        return _function(thing, place, found) if place else []
+        place = home(thing)
+        if place is not None:  # the project's own, wherever a library keeps it
+            return _function(thing, place, replace(found, inside="", path=0, vague=False))
+        return _function(thing, found.inside, found) if found.inside else []
     if kind is staticmethod or kind is classmethod:
         return [replace(found, thing=thing.__func__)]
     if kind is anatomy.LRU:
