@@ -31,6 +31,7 @@ MOST_ELEMENTS: Final = 10_000
 _PAGES: Final = 256
 """Pages of a database that are compared: 1 MiB. A small one takes 15 us."""
 
+_EVERYBODYS: Final = (("random", "_inst"), ("numpy.random.mtrand", "_rand"))
 _MOST_IMAGES: Final = 64
 _COUNTERS: Final = ((0, 0), (24, 28), (40, 48), (56, 60), (92, 100))
 """Where the header of a database counts changes, also those of its tables, and says what its first table decides."""
@@ -71,6 +72,15 @@ def look(thing: object) -> dict[Any, object]:
     """What an object keeps whose class is known. Cost: 2 us; a small database, 20 us."""
     inside = inside_of(type(thing))
     return inside.read(thing) if inside is not None else {}
+
+
+def is_everybodys(thing: object) -> bool:
+    """Whether that is the generator behind `random.random` or `numpy.random.rand`, which is a dial.
+
+    Code imports its methods by name, and each test that asks for a number changes it: nobody rests on that but who
+    has it seeded (`testcache.recording.dials`).
+    """
+    return any(thing is (anatomy.dict_of(sys.modules.get(module)) or {}).get(name) for module, name in _EVERYBODYS)
 
 
 def of_numbers(numbers: tuple[int, ...]) -> str:

@@ -24,7 +24,7 @@ from testcache.digest import of_text
 from testcache.recording import anatomy
 from testcache.recording.anatomy import ATOMS, Types
 from testcache.recording.identity import identity
-from testcache.recording.insides import inside_of
+from testcache.recording.insides import inside_of, is_everybodys
 from testcache.recording.kinds import (
     ATTRIBUTES,
     BYTES,
@@ -273,9 +273,10 @@ def expand(
         default = [replace(found, thing=part) for part in gc.get_referents(thing)]
         return [_keeper(found, thing, VARIABLE, thing), *default]
     if kind in _BUILTIN:
-        return [replace(found, thing=thing.__self__)]
+        return [] if is_everybodys(thing.__self__) else [replace(found, thing=thing.__self__)]
     if kind is types.MethodType:
-        return [replace(found, thing=thing.__self__), replace(found, thing=thing.__func__)]
+        bound = [] if is_everybodys(thing.__self__) else [replace(found, thing=thing.__self__)]
+        return [*bound, replace(found, thing=thing.__func__)]
     if kind in _ITERATORS:
         return [
             _keeper(found, thing, ITERATOR, thing),

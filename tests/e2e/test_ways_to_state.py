@@ -136,3 +136,14 @@ def test_what_a_fixture_gives_counts_by_what_it_holds(project: Project) -> None:
     run = project.run()
     assert run.executed == {"test_a.py::test_a", "test_b.py::test_b", "test_c.py::test_c"}
     assert [run.outcomes[f"test_{letter}.py::test_{letter}"] for letter in "abc"] == ["passed", "failed", "failed"]
+
+
+def test_random_numbers_that_all_share_tie_nobody(project: Project) -> None:
+    """Their generator goes on with each test that asks: nobody rests on how far it is, unless code seeds it."""
+    project.write("shop.py", "from random import choice, random\nROLL = random\n")
+    for letter in "abc":
+        project.write(f"test_{letter}.py", f"from shop import ROLL, choice\ndef test_{letter}(): choice([ROLL()])\n")
+    assert project.run().exit == 0
+    assert project.run().executed == set()
+    project.write("test_a.py", "from shop import ROLL, choice\ndef test_a(): choice([ROLL(), 1])\n")
+    assert project.run().executed == {"test_a.py::test_a"}
