@@ -32,8 +32,8 @@ _FOLLOWED: Final = Types(
 _CONTAINERS: Final = (dict, list, set, frozenset, tuple, deque)
 """The elements of what is written in C on top of these are followed, too: a frozen dict of an ORM."""
 
-_ARENA: Final = 16
-"""Bits of an identity by which objects differ in one arena of the interpreter, 1 MiB."""
+_REGION: Final = 22
+"""Bits of an identity by which objects differ that lie within 64 MiB: arenas of the interpreter lie side by side."""
 
 _CLOCKS: Final = (time.time, time.monotonic, time.perf_counter)
 
@@ -51,22 +51,24 @@ FEW: Final = 8
 
 
 class Addresses:
-    """Where the objects of this process lie."""
+    """Where the objects of this process lie.
+
+    Attributes:
+        met: the identities of those that are known.
+    """
 
     def __init__(self) -> None:
         self.met: Iterable[int] = ()
-        self._arenas: set[int] = set()
+        self._regions: set[int] = set()
 
     def have(self, number: int) -> bool:
         """Whether a number is what `id` or `hash` say of an object that lies where others do, or has lain there."""
         if number < _LARGE:
             return False
-        for near in (number >> _ARENA, number >> _ARENA + 4):
-            if near not in self._arenas:
-                self._arenas |= {key >> _ARENA for key in self.met}
-            if near in self._arenas:
-                return True
-        return False
+        near = {at + step for at in (number >> _REGION, number >> _REGION + 4) for step in (-1, 0, 1)}
+        if near.isdisjoint(self._regions):
+            self._regions |= {key >> _REGION for key in self.met}
+        return not near.isdisjoint(self._regions)
 
 
 class Clocks:

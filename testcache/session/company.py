@@ -37,6 +37,7 @@ class Company:
     Args:
         hits: gives the traces of all tests that are replayed.
         load: imports the files of tests that can only be replayed otherwise.
+        waiting: the tests that wait for others.
     """
 
     def __init__(
@@ -44,10 +45,16 @@ class Company:
         runner: Runner,
         hits: Callable[[], Mapping[NodeId, Trace]],
         load: Callable[[Collection[NodeId]], None],
+        waiting: Mapping[NodeId, Miss],
     ) -> None:
         self._runner = runner
         self._hits = hits
         self._load = load
+        self._waiting = waiting
+
+    def is_waited_for(self, node: NodeId) -> bool:
+        """Whether others are replayed only if it leaves the same again."""
+        return any(one.filler == node for miss in self._waiting.values() for one in miss.waits_for)
 
     def failed_before(self, node: NodeId) -> bool:
         """Whether it has failed the last time, as far as the store knows."""

@@ -16,9 +16,9 @@ Of a failure nothing tells whether it is of this kind, so it is tried, in this o
 5. If it fails, the few tests of other files run from which it had found something in memory, and it runs a last time.
    If it passes, that is reported and stored: it has found the same again. If not, the failure of 1 is reported.
 
-A test that fails, or has failed the last time, is tried and reported when all others have run, unless `--maxfail` asks
-for the first failure: whom it needs might have to run for itself after that, and there are tests that can run but once
-in a process. If some that stand before it have run only after it, it runs once more behind these first.
+A test that fails, or has failed the last time, is tried and reported when all others have run, unless others wait for
+its result, or `--maxfail` asks for the first failure: whom it needs might have to run for itself after that, and some
+can run but once in a process. If tests that stand before it have run only after it, it runs once more behind these.
 
 A failure that has stood this trial stands for others like it in the same file: of the same test with other
 parameters at the same line, or of any test with the same message there. One bug fails a hundred tests, and
@@ -42,6 +42,7 @@ from _pytest.runner import runtestprotocol
 from testcache.model import Leftover, NodeId, Result, Trace
 from testcache.reasons import Reason
 from testcache.session.company import MOST, MOST_S
+from testcache.session.likeness import Likeness, likenesses
 from testcache.session.names import node_id, path_of
 from testcache.session.warm import CachedItem
 from testcache.session.wide import common_node, is_of_pytest, wide
@@ -49,8 +50,6 @@ from testcache.storage.index import IndexedTest
 
 _OURS = ("testcache", "runner")
 _PHASES = ("setup", "call")
-
-_Likeness = tuple[object, ...]
 
 Found = Callable[[Result], None]
 
@@ -64,6 +63,9 @@ class Company(Protocol):
 
     def failed_before(self, node: NodeId) -> bool:
         """Whether it has failed the last time."""
+
+    def is_waited_for(self, node: NodeId) -> bool:
+        """Whether others are replayed only if it leaves the same again."""
 
     def is_wanted(self, node: NodeId) -> bool:
         """Whether to see if it passes in company, too."""
@@ -148,7 +150,7 @@ class Neighbours:
         self._logged = self._tried = False
         self._held: list[_Held] = []
         self._ended: dict[NodeId, int] = {}
-        self._confirmed: set[_Likeness] = set()
+        self._confirmed: set[Likeness] = set()
         self.take(items)
         others = config.hook.pytest_runtest_protocol.get_hookimpls()
         if all(found.wrapper or found.hookwrapper or found.plugin_name.startswith(_OURS) for found in others):
@@ -204,9 +206,14 @@ class Neighbours:
         return True
 
     def _may_wait(self, held: _Held) -> bool:
-        """Whether a test is tried when all others have run, and reported then: one that fails now, or has before."""
-        has_failed = _failed(held.reports) or self._company.failed_before(node_id(held.item))
-        return has_failed and bool(self._hits) and not held.item.config.getoption("maxfail")
+        """Whether a test is tried when all others have run, and reported then: one that fails now, or has before.
+
+        Not one for whose result others wait.
+        """
+        node = node_id(held.item)
+        has_failed = _failed(held.reports) or self._company.failed_before(node)
+        must_not = held.item.config.getoption("maxfail") or self._company.is_waited_for(node)
+        return has_failed and bool(self._hits) and not must_not
 
     def try_held(self) -> bool:
         """Try those that could be of this kind, and report them, when all others have run; whether there were any.
@@ -215,7 +222,9 @@ class Neighbours:
         """
         had_some = bool(self._held)
         while self._held:
-            self._try(self._held.pop(0), None)
+            held = self._held.pop(0)
+            with self._records.recorded(held.item):  # what the others run counts for none of those that are stored
+                self._try(held, None)
         return had_some
 
     def report_held(self) -> None:
@@ -243,7 +252,7 @@ class Neighbours:
         before, others = self._neighbours_of(item)
         took_s = sum(report.duration for report in reports)
         if (before or others) and _failed(reports) and took_s <= MOST_S:
-            if self._confirmed.isdisjoint(_likenesses(item, reports)):
+            if self._confirmed.isdisjoint(likenesses(item, reports)):
                 reports = self._again(item, nextitem, before, others, reports)
         elif is_wanted and all(report.passed for report in reports):
             reports = self._in_company(item, nextitem, reports)
@@ -311,7 +320,7 @@ class Neighbours:
                 last = self._attempt(item, nextitem)
         if any(report.failed for report in last) or self._logged:
             self._company.keep(result)
-            self._confirmed.update(_likenesses(item, first))
+            self._confirmed.update(likenesses(item, first))
             return first
         return last
 
@@ -385,14 +394,3 @@ def lines(results: Iterable[Result]) -> Iterator[str]:
 
 def _failed(reports: Sequence[pytest.TestReport]) -> bool:
     return any(report.failed and report.when in _PHASES for report in reports)
-
-
-def _likenesses(item: pytest.Item, reports: Sequence[pytest.TestReport]) -> Iterator[_Likeness]:
-    """What a failure has in common with others like it: where it happened, and in which test or with which message."""
-    for report in reports:
-        crash = getattr(report.longrepr, "reprcrash", None)
-        if report.failed and crash is not None:
-            place = path_of(node_id(item)), crash.path, crash.lineno
-            test = item.listchain()[-2].nodeid, getattr(item, "originalname", item.name)
-            yield (*place, *test, crash.message.partition(":")[0])
-            yield (*place, crash.message)

@@ -94,7 +94,7 @@ class Rounds:
 
     def _gather(self, items: list[pytest.Item]) -> None:
         """Who shares a wide fixture with those that run does so with them: a worker gives nobody a second try."""
-        company = Company(self._runner, self._traces, lambda nodes: self._import(items, nodes))
+        company = Company(self._runner, self._traces, lambda nodes: self._import(items, nodes), self.waiting)
         fillers = {node: company.fillers(node) for node in self.waiting}
         needed = {one for node, found in fillers.items() for one in found if path_of(one) == path_of(node)}
         for node in {node for node, found in fillers.items() if found}:
@@ -127,7 +127,7 @@ class Rounds:
             if (misses or self.waiting) and not specs:
                 runner.distribution.stand_down()
         if not specs:
-            company = Company(runner, self._traces, lambda nodes: self._import(items, nodes))
+            company = Company(runner, self._traces, lambda nodes: self._import(items, nodes), self.waiting)
             self._neighbours = Neighbours(
                 runner.config, self._collected, runner.hits, runner.joined, runner.recording, company
             )
