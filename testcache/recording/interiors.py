@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import os
 import types
+import weakref
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
@@ -149,7 +150,7 @@ class Interiors:
         else:
             if not all(map(self._is_known, parts)):
                 state.is_opaque = True
-            if not all(map(is_exact, (*parts, slot.key if type(slot) is Key else None))):
+            if not all(map(self._is_exact, (*parts, slot.key if type(slot) is Key else None))):
                 state.is_inexact = True
             held = [*map(self._label, parts)]
             told = [type(part).__name__ if passes(part) else label for part, label in zip(parts, held, strict=True)]
@@ -174,7 +175,16 @@ class Interiors:
             return f"({','.join(map(self._label, thing if is_row(thing) else thing[:FEW]))})"
         if kind is types.MethodType or kind is types.BuiltinFunctionType:
             return f"{label(thing)} of {self._label(thing.__self__)}"
+        if kind is weakref.ref:
+            return f"reference to {self._label(weakref.ref.__call__(thing))}"
         return label(thing) + self._origin(thing)
+
+    def _is_exact(self, thing: Any) -> bool:
+        """Whether the label says all that there is, or the parts are followed, as those of weak references are not."""
+        if type(thing) is weakref.ref:
+            held = weakref.ref.__call__(thing)
+            return bool(self._origin(held)) or (issubclass(type(held), type) and is_exact(held))
+        return is_exact(thing)
 
     def _origin(self, thing: object) -> str:
         """Where an object is that was there at first, and may be told from others of its class by that."""

@@ -6,7 +6,6 @@ import functools
 import threading
 import time
 import types
-import weakref
 from collections import deque
 from collections.abc import Iterable
 from typing import Any, Final
@@ -24,7 +23,7 @@ _DATA: Final = frozenset({"__len__", "__iter__", "__getitem__", "__next__", "__a
 """What an object written in C has that holds elements."""
 
 _FOLLOWED: Final = Types(
-    types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.ModuleType, weakref.ref,
+    types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.ModuleType,
     type(threading.Lock()), type(threading.RLock()),
 )  # fmt: skip
 """Types whose objects are told by their label, or of which the parts are followed."""
@@ -155,9 +154,6 @@ def _title(thing: Any, kind: type) -> str:
         return label(thing.__func__)
     if kind is types.ModuleType:
         return str((anatomy.dict_of(thing) or {}).get("__name__"))
-    if kind is weakref.ref:
-        held = weakref.ref.__call__(thing)
-        return label(held) if issubclass(type(held), type) else ".".join(anatomy.names_of(type(held)))
     return ""
 
 

@@ -8,6 +8,7 @@ import functools
 import io
 import re
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,9 @@ class Box:
 
     def put(self, held: object) -> None:
         self.held = held
+
+
+BOX = Box(1)
 
 
 @pytest.fixture
@@ -173,6 +177,8 @@ def test_which_object_is_meant_counts_if_it_was_there_at_first(world: World, sho
     one, other = shop.ENGINE.pool, shop.OTHER.pool
     assert held(world, shop, one) == held(world, shop, one) != held(world, shop, other)
     assert held(world, shop, {one: 1}) == held(world, shop, {one: 1}) != held(world, shop, {other: 1})
+    weak = weakref.ref(one)
+    assert held(world, shop, weak) == held(world, shop, weak) != held(world, shop, weakref.ref(other))
 
 
 @pytest.mark.parametrize(
@@ -230,10 +236,11 @@ def test_an_object_of_the_project_inside_counts_with_what_it_holds(world: World,
         lambda: type("Made", (), {"limit": 5}),
         lambda: ValueError(5),
         lambda: {functools.partial(max, 5): 1},
+        lambda: weakref.ref(BOX),
         lambda: {Box(1), Box(2)},
         lambda: {"a": {Box(1), Box(2)}},
     ],
-    ids=["partial", "class", "exception", "key", "elements", "elements below"],
+    ids=["partial", "class", "exception", "key", "reference", "elements", "elements below"],
 )
 def test_what_is_not_followed_is_never_the_same(world: World, shop: Any, make: Callable[[], object]) -> None:
     """Unknown means different."""
