@@ -11,8 +11,8 @@ of the project. The first leaves out what may be a time or a token: where they d
 whatever order memos are filled, they are the same; but keys of a table count in their order.
 Unknown means different: what is not a plain value, a class that has a name or an object whose parts are followed makes
 the second sum another one each time, unless the user says that tests do not mind (`library-state = "learned"`).
-Does not see: keys that change places in a table with more than `MOST_KEYS`; which of several objects of one class that
-came later a reference leads to; what hashes and addresses of objects, and moments of this run, are exactly.
+Does not see: keys that change places in a table with more than `MOST_KEYS`; which of several objects of one class a
+reference leads to, if they come in with it; what hashes and addresses of objects, and moments of this run, are exactly.
 """
 
 from __future__ import annotations
@@ -187,9 +187,9 @@ class Interiors:
         return is_exact(thing)
 
     def _origin(self, thing: object) -> str:
-        """Where an object is that was there at first, and may be told from others of its class by that."""
+        """Where an object is that is watched by now, and may be told from others of its class by that."""
         keeper = self.keepers.get(identity(thing)) or self.keepers.get(identity(anatomy.dict_of(thing)))
-        return f" at {keeper.inside or keeper.place} {keeper.path:x}" if keeper is not None and not keeper.late else ""
+        return f" at {keeper.inside or keeper.place} {keeper.path:x}" if keeper is not None else ""
 
     def _is_known(self, value: object) -> bool:
         """Whether an object is told by its label, and by what it leads to."""

@@ -172,6 +172,19 @@ def test_it_does_not_matter_in_how_many_looks_it_came_about(world: World, shop: 
     assert sums(world) == first
 
 
+def test_which_object_is_meant_counts_if_it_was_known_before(world: World, shop: Any) -> None:
+    """Of two that came later, too: each has a way that led to it first."""
+    shop.ENGINE._compiled.update(a=shop.lib.Pool(), b=shop.lib.Pool())
+    sums(world)
+    one, other = shop.ENGINE._compiled.values()
+    states = []
+    for thing in (one, other, one):
+        shop.ENGINE._value = thing
+        states.append(sums(world))
+    assert states[0] != states[1]
+    assert states[0] == states[2]
+
+
 def test_which_object_is_meant_counts_if_it_was_there_at_first(world: World, shop: Any) -> None:
     """They are told apart by where they are."""
     one, other = shop.ENGINE.pool, shop.OTHER.pool
