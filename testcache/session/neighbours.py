@@ -43,9 +43,9 @@ from testcache.model import Leftover, NodeId, Result, Trace
 from testcache.reasons import Reason
 from testcache.session.company import MOST, MOST_S
 from testcache.session.likeness import Likeness, likenesses
+from testcache.session.lineup import Lineup
 from testcache.session.names import node_id, path_of
-from testcache.session.warm import CachedItem
-from testcache.session.wide import common_node, is_of_pytest, wide
+from testcache.session.wide import common_node, wide
 from testcache.storage.index import IndexedTest
 
 _OURS = ("testcache", "runner")
@@ -99,27 +99,18 @@ class Records(Protocol):
         """For the length of one in the place of a test's own."""
 
 
-class _Replayed(NamedTuple):
-    """A test that is replayed, its place among all, and its wide fixtures."""
-
-    position: int
-    node: NodeId
-    item: pytest.Item
-    wide: set[pytest.FixtureDef[Any]]
-
-
 class _Held(NamedTuple):
     """A test that has run, and what it would report.
 
     Attributes:
         is_wanted: whether to see if it passes in company, too.
-        ended: how many tests had ended before it.
+        number: how many tests had ended before it.
     """
 
     item: pytest.Item
     reports: list[pytest.TestReport]
     is_wanted: bool
-    ended: int
+    number: int
 
 
 class Neighbours:
@@ -138,49 +129,18 @@ class Neighbours:
         company: Company,
     ) -> None:
         self._company = company
-        self._items: dict[NodeId, pytest.Item] = {}
+        self._lineup = Lineup(hits, items)
         self._hits = hits
         self._records = records
         self._found = found
-        self._position: dict[NodeId, int] = {}
-        self._replayed: dict[str, list[_Replayed]] = {}
-        self._ran: set[NodeId] = set()
-        self._by_id: dict[str, pytest.Item] = {}
         self._alive: dict[NodeId, dict[pytest.FixtureDef[Any], object]] = {}
         self._logged = self._tried = False
         self._held: list[_Held] = []
-        self._ended: dict[NodeId, int] = {}
         self._confirmed: set[Likeness] = set()
-        self.take(items)
+        self.take = self._lineup.take
         others = config.hook.pytest_runtest_protocol.get_hookimpls()
         if all(found.wrapper or found.hookwrapper or found.plugin_name.startswith(_OURS) for found in others):
             config.pluginmanager.register(self, "testcache-neighbours")
-
-    def take(self, items: Sequence[pytest.Item]) -> None:
-        """Take all tests in their order, again when some have been imported that were left out before."""
-        self._items = {node_id(item): item for item in items}
-        self._by_id = {item.nodeid: item for item in items}
-        self._position = {node_id(item): position for position, item in enumerate(items)}
-        self._replayed.clear()
-        for item in items:
-            node = node_id(item)
-            if node in self._hits and not isinstance(item, CachedItem):
-                one = _Replayed(self._position[node], node, item, wide(item))
-                self._replayed.setdefault(path_of(node), []).append(one)
-
-    def _before(self, item: pytest.Item) -> list[pytest.Item]:
-        """Those that may have left a test something; a hit may have been taken back by now."""
-        node = node_id(item)
-        here = self._position.get(node, 0)
-        before = [one for one in self._replayed.get(path_of(node), ()) if one.position < here]
-        far, near = before[:-MOST], before[-MOST:]
-        shared = {one for one in wide(item) if not is_of_pytest(one)}
-        matter = [one for one in far if self._has_left(one.node) or not shared.isdisjoint(one.wide)] + near
-        return [one.item for one in matter if one.node in self._hits and one.node not in self._ran]
-
-    def _has_left(self, node: NodeId) -> bool:
-        hit = self._hits.get(node)
-        return not isinstance(hit, Trace) or bool(hit.left)
 
     def pytest_runtest_logreport(self) -> None:
         """A sub-test reports while its test runs; what was reported cannot be held back."""
@@ -195,8 +155,7 @@ class Neighbours:
             return None
         self._logged = False
         reports = runtestprotocol(item, log=False, nextitem=nextitem)
-        held = _Held(item, reports, is_wanted, len(self._ended))
-        self._ended.setdefault(node_id(item), held.ended)
+        held = _Held(item, reports, is_wanted, self._lineup.ends(item))
         if self._logged or not (is_wanted or _failed(reports)):
             self._report(held)
         elif self._may_wait(held):
@@ -212,8 +171,9 @@ class Neighbours:
         """
         node = node_id(held.item)
         has_failed = _failed(held.reports) or self._company.failed_before(node)
-        must_not = held.item.config.getoption("maxfail") or self._company.is_waited_for(node)
-        return has_failed and bool(self._hits) and not must_not
+        if not has_failed or not self._hits or held.item.config.getoption("maxfail"):
+            return False
+        return not self._company.is_waited_for(node)
 
     def try_held(self) -> bool:
         """Try those that could be of this kind, and report them, when all others have run; whether there were any.
@@ -235,19 +195,16 @@ class Neighbours:
 
     def _neighbours_of(self, item: pytest.Item) -> tuple[list[pytest.Item], set[NodeId]]:
         """Those of its file that may have left a test something, and of other files; none if they take too long."""
-        before = self._before(item)
-        here = self._position.get(node_id(item), 0)
-        others = {one for one in self._company.found(node_id(item)) if self._position.get(one, here) < here}
-        took_s = sum(self._hits[node].duration_s for node in (*map(node_id, before), *others))
-        return (before, others) if took_s <= MOST_S else ([], set())
+        others = set(filter(self._lineup.is_before(item), self._company.found(node_id(item))))
+        before = self._lineup.neighbours(item, MOST_S - sum(self._hits[node].duration_s for node in others))
+        return (before, others) if before is not None else ([], set())
 
     def _try(self, held: _Held, nextitem: pytest.Item | None) -> None:
         """Find out whether a test needs its neighbours, and report it."""
-        item, reports, is_wanted, ended = held
+        item, reports, is_wanted, number = held
         self._logged = self._tried = False
-        here = self._position.get(node_id(item), 0)
-        if any(number > ended and self._position.get(node, here) < here for node, number in self._ended.items()):
-            with self._records.recorded(item):  # some that stand before it have run only after it
+        if self._lineup.is_overtaken(item, number):
+            with self._records.recorded(item):
                 reports = self._attempt(item, nextitem)
         before, others = self._neighbours_of(item)
         took_s = sum(report.duration for report in reports)
@@ -269,9 +226,9 @@ class Neighbours:
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         """A test has run; some of its fixtures stay for the next one."""
-        item = self._by_id.get(nodeid)
+        item = self._lineup.named(nodeid)
         if item is not None and node_id(item) not in self._hits:
-            self._ended.setdefault(node_id(item), len(self._ended))
+            self._lineup.ends(item)
             self._note(item)
 
     def _note(self, item: pytest.Item) -> None:
@@ -284,7 +241,7 @@ class Neighbours:
         return bool(fillers) and all(self._is_with(item, one) for one in fillers)
 
     def _is_with(self, item: pytest.Item, filler: NodeId) -> bool:
-        other, values = self._items.get(filler), self._alive.get(filler, {})
+        other, values = self._lineup.get(filler), self._alive.get(filler, {})
         common = wide(item) & wide(other) if other is not None else set()
         return bool(common) and all(values.get(one, common) is one.cached_result for one in common)
 
@@ -297,8 +254,8 @@ class Neighbours:
         first: list[pytest.TestReport],
     ) -> list[pytest.TestReport]:
         """Find out whether the neighbours matter; the reports to show."""
-        others = self._company.with_fillers(others - self._ran, MOST)
-        fillers = [self._items[node] for node in sorted(others, key=self._position.__getitem__)]
+        others = self._company.with_fillers(others - self._lineup.ran, MOST)
+        fillers = self._lineup.sorted(others)
         if not before and not fillers:
             return first
         common = common_node(item, *before, *fillers, *([nextitem] if nextitem is not None else []))
@@ -314,7 +271,7 @@ class Neighbours:
                 return last
         if fillers:
             for one in fillers:
-                self._ran.add(node_id(one))
+                self._lineup.ran.add(node_id(one))
                 self._attempt(one, common)
             with self._records.recorded(item):  # in the place of its own run: it may be stored
                 last = self._attempt(item, nextitem)
@@ -329,7 +286,7 @@ class Neighbours:
     ) -> list[pytest.TestReport]:
         """Run these, and the test behind them; its reports."""
         for one in others:
-            self._ran.add(node_id(one))
+            self._lineup.ran.add(node_id(one))
             self._attempt(one, common)
         return self._attempt(item, nextitem)
 
@@ -337,10 +294,9 @@ class Neighbours:
         self, item: pytest.Item, nextitem: pytest.Item | None, alone: list[pytest.TestReport]
     ) -> list[pytest.TestReport]:
         """Find out whether a test passes behind those that were replayed, too; the reports to show."""
-        here = self._position.get(node_id(item), 0)
-        others = self._company.of(node_id(item), lambda node: self._position.get(node, here) < here)
-        again = self._ran - self._company.fillers(node_id(item))  # what these leave goes with a fixture
-        company = [self._items[n] for n in sorted(others - again, key=self._position.__getitem__)]
+        others = self._company.of(node_id(item), self._lineup.is_before(item))
+        again = self._lineup.ran - self._company.fillers(node_id(item))  # what these leave goes with a fixture
+        company = self._lineup.sorted(others - again)
         if not company:
             return alone
         self._tried = True
@@ -357,7 +313,7 @@ class Neighbours:
             self._company.keep(result)
             return alone
         for one in company:
-            self._ran.add(node_id(one))
+            self._lineup.ran.add(node_id(one))
             self._attempt(one, common)
         with self._records.recorded(item):  # in the place of its own run: it may be stored
             last = self._attempt(item, nextitem)

@@ -30,7 +30,7 @@ from testcache.session.neighbours import Neighbours
 from testcache.session.outdated import outdated
 from testcache.session.selection import is_of_all
 from testcache.session.waiting import missed, recorded, settle, waiting
-from testcache.session.warm import CachedItem, imported
+from testcache.session.warm import CachedItem, Unimported
 from testcache.storage.leaks import Leak, forget_taken, marking, save_leaks
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ class Rounds:
         self._runner = runner
         self._collected = list(collected)
         self._order = [node_id(item) for item in collected]
+        self._unimported = Unimported(collected)
         self.replayed, self._indexed = set[NodeId](), dict[NodeId, Trace]()
         self._written, self._taken, self._apart, self._settled = set[str](), set[NodeId](), set[NodeId](), set[NodeId]()
         self._news, self._leaked = False, list[Leak]()
@@ -367,23 +368,21 @@ class Rounds:
     def _import(self, items: list[pytest.Item], nodes: Collection[NodeId]) -> None:
         """Put tests that can run in the place of those that can only be replayed, file by file."""
         runner = self._runner
-        real = imported([item for item in items if isinstance(item, CachedItem) and node_id(item) in nodes])
+        if not (real := self._unimported.real(nodes)):
+            return
         runner.recording.check([*real.values()])
         runner.recording.observer.leftovers.files_loaded(str(item.path) for item in real.values())
         for row in (items, self._collected, runner.collected):
             row[:] = [real.get(node_id(item), item) for item in row]
-        if real and self._neighbours is not None:
-            self._neighbours.take(self._collected)
-        if real and runner.cache is not None:
+        if runner.cache is not None:
             runner.hits.update({node: trace for node, trace in self._traces().items() if node in real})
+        if self._neighbours is not None:
+            self._neighbours.take(self._collected)
 
     # -- end
 
     def save(self, *, done: bool) -> None:
-        """Keep what a later run has to know of the leaks of this one. Raises StoreError.
-
-        `done` says that all tests of the run have a result.
-        """
+        """Keep what a later run has to know of leaks; `done`: each test has a result. Raises StoreError."""
         runner = self._runner
         assert runner.store is not None
         self._leaks.of_results(runner.results)

@@ -126,18 +126,24 @@ def items(parent: Any, file: IndexedFile) -> list[CachedItem]:
     ]
 
 
-def imported(cached: Sequence[CachedItem]) -> dict[NodeId, pytest.Item]:
-    """Items that can run, for all of the files from which some come that cannot: these are imported after all.
+class Unimported:
+    """The tests of a run that can only be replayed, until others ask for one of their file."""
 
-    Whoever selects or orders tests has had its turn; only pytest's own plugins do so where files are left out.
-    """
-    modules = {item.parent.path: item.parent for item in cached if item.parent is not None}
-    real = (
-        item
-        for path, module in modules.items()
-        for item in _within(pytest.Module.from_parent(module.parent, path=path))
-    )
-    return {node_id(item): item for item in real}
+    def __init__(self, items: Sequence[pytest.Item]) -> None:
+        self._items = {node_id(item): item for item in items if isinstance(item, CachedItem)}
+
+    def real(self, nodes: Collection[NodeId]) -> dict[NodeId, pytest.Item]:
+        """Items that can run, for all of the files from which some of these come: they are imported after all.
+
+        Whoever selects or orders tests has had its turn; only pytest's own plugins do so where files are left out.
+        Cost, if there are none: a look-up a node, as each test asks that is tried with its neighbours.
+        """
+        if self._items.keys().isdisjoint(nodes):
+            return {}
+        known = {item.path: item.parent for node, item in self._items.items() if node in nodes}
+        self._items = {node: item for node, item in self._items.items() if item.path not in known}
+        modules = (pytest.Module.from_parent(one.parent, path=path) for path, one in known.items() if one is not None)
+        return {node_id(item): item for module in modules for item in _within(module)}
 
 
 def all_imported(items: Sequence[pytest.Item], modules: Sequence[CachedModule]) -> Iterator[pytest.Item]:
