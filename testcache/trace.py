@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import chain
 
 from testcache.model import (
     ABSENT,
@@ -80,7 +79,6 @@ class Verifier:
         self._traced: set[Found] = set()
         self._left_by: dict[Found, Trace] = {}
         self._indifferent: dict[int, tuple[Trace, frozenset[str]]] = {}
-        self._fillers_of: dict[frozenset[Found], Mapping[int, Trace]] = {}
         self._checked: dict[int, tuple[frozenset[Read], Read | None, tuple[Read, ...]]] = {}
         self._changed: dict[int, tuple[frozenset[Read], int]] = {}
         self._refined: dict[int, tuple[Trace, Mapping[Input, tuple[str, ...]]]] = {}
@@ -158,33 +156,24 @@ class Verifier:
 
     def forget_fillers(self) -> None:
         """Other traces of fillers count from now on."""
-        for known in (self._traced, self._left_by, self._indifferent, self._fillers_of):
+        for known in (self._traced, self._left_by, self._indifferent):
             known.clear()
 
     def fillers(self, traces: Mapping[NodeId, Trace]) -> tuple[Trace, ...] | None:
         """The traces that left what these tests found, and what those found in turn; None if one is missing."""
-        known = {self.rests_on(trace, self._traces_of(node)) for node, trace in traces.items()}
-        queue = [*known]
-        self._trace_back(chain.from_iterable(queue), 0.0)
+        fresh = set[Found]().union(*(self.rests_on(trace, self._traces_of(node)) for node, trace in traces.items()))
+        self._trace_back(fresh, 0.0)
         fillers: dict[int, Trace] = {}
-        while queue:
-            filled = self._filled_by(queue.pop())
-            if filled is None:
+        seen = set[Found]()
+        while fresh:
+            if not self._left_by.keys() >= fresh:
                 return None
-            news = filled.keys() - fillers.keys()
-            fillers.update((key, filled[key]) for key in news)
-            found = {self.rests_on(filled[key]) for key in news} - known
-            known |= found
-            queue += found
+            seen |= fresh
+            filled = {id(filler): filler for filler in map(self._left_by.__getitem__, fresh)}
+            news = [filled[key] for key in filled.keys() - fillers.keys()]
+            fillers |= filled
+            fresh = set[Found]().union(*{self.rests_on(filler) for filler in news}) - seen
         return tuple(fillers.values())
-
-    def _filled_by(self, found: frozenset[Found]) -> Mapping[int, Trace] | None:
-        """The traces that left all this, by identity; None if one is missing. Cost: once a set, which many share."""
-        if found not in self._fillers_of:
-            if not self._left_by.keys() >= found:
-                return None
-            self._fillers_of[found] = {id(filler): filler for filler in map(self._left_by.__getitem__, found)}
-        return self._fillers_of[found]
 
     def _trace_back(self, start: Iterable[Found], now_s: float) -> None:
         """Find the traces that left what was found, beginning with those that found nothing themselves.

@@ -20,6 +20,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from testcache.recording import anatomy, piles
+from testcache.recording.addresses import begins_with
 from testcache.recording.anatomy import MISSING, same
 from testcache.recording.change import Change, Look
 from testcache.recording.frontier import Frontier
@@ -256,9 +257,8 @@ class Census:
         last, looked = keeper.last, self._look(keeper)
         whole = looked.get(WHOLE)
         if type(whole) is tuple and type(last.get(WHOLE)) is tuple and not self._interiors.of(keeper, WHOLE):
-            return (
-                self._compare_results(keeper, whole) if piles.is_cache(keeper) else self._compare_whole(keeper, whole)
-            )
+            compare = self._compare_results if piles.is_cache(keeper) else self._compare_whole
+            return compare(keeper, whole)
         alike = same if keeper.kind is INSIDE else is_  # what is kept in C is a new object at each look
         if len(looked) == len(last) and all(map(is_, looked, last)) and all(map(alike, looked.values(), last.values())):
             return []  # something has been set and put back
@@ -308,7 +308,7 @@ class Census:
         """The same for a list or a pile: what is added at its end is looked at alone."""
         before: Any = keeper.last[WHOLE]
         value = piles.in_order(keeper, content)
-        grows = piles.begins_with(value, before)
+        grows = begins_with(value, before)
         if (grows and len(value) == len(before)) or same(value, before):
             return []
         keeper.last = {WHOLE: value}
@@ -329,7 +329,7 @@ class Census:
     def _compare_results(self, keeper: Keeper, content: tuple[object, ...]) -> list[Change]:
         """The same for many results of an `lru_cache`; they are told apart."""
         before: Any = keeper.last[WHOLE]
-        if not piles.begins_with(content, before):
+        if not begins_with(content, before):
             piles.spread(keeper)
             return self._compare(keeper)
         keeper.last = {WHOLE: content}

@@ -4,36 +4,19 @@ from __future__ import annotations
 
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from ctypes import string_at
-from operator import is_not, ne
+from operator import ne
 from typing import Any, Final, TypeAlias
 
 from testcache.recording import words
+from testcache.recording.addresses import addresses, differ
 from testcache.recording.keepers import Keeper
 from testcache.recording.words import WIDTH, show
 
 SIZE: Final = 256
 """Lists that are compared at once; where one differs, all are looked at for 0.1 ms."""
-
 _LENGTH: Final = object.__basicsize__
 _ELEMENTS: Final = _LENGTH + WIDTH
 """Where a list says how many elements it has, and where they lie."""
-
-
-def addresses(objects: Iterable[object]) -> bytes:
-    """Where objects lie, one after the other: 2 ns an object, where to compare two with `is` takes 17.
-
-    A tuple holds them behind its own fields. Two lists whose objects are alive and lie at the same addresses hold
-    the same objects; to compare the lists themselves would call `__eq__` of a project.
-    """
-    held = tuple(objects)
-    return string_at(id(held) + tuple.__basicsize__, WIDTH * len(held))
-
-
-def differ(one: Sequence[object], other: Sequence[object]) -> bool:
-    """Whether two rows hold other objects."""
-    return len(one) != len(other) or any(map(is_not, one, other))
 
 
 class Rows:

@@ -12,9 +12,10 @@ from collections.abc import Iterable
 from itertools import chain
 from typing import Final
 
+from testcache.recording.addresses import addresses, differ
 from testcache.recording.empties import Empties
 from testcache.recording.keepers import Keeper
-from testcache.recording.rows import Rows, addresses, differ
+from testcache.recording.rows import Rows
 from testcache.recording.stamps import Stamps, stamp_of
 
 SIZE: Final = 256
@@ -36,6 +37,7 @@ class Snapshots:
         self._lively: list[_Snapshot] = []
         self._stamps = Stamps()
         self._rows = Rows()
+        self._long: list[Keeper] = []
 
     def add(self, keeper: Keeper) -> None:
         """Watch a keeper as it is now."""
@@ -52,6 +54,7 @@ class Snapshots:
         self._empties.drop(gone)
         self._stamps.drop(gone)
         self._rows.drop(gone)
+        self._long = [keeper for keeper in self._long if keeper not in gone]
         for snapshot in (*self._quiet, *self._lively):
             snapshot.drop(gone)
 
@@ -61,7 +64,13 @@ class Snapshots:
         for keeper in found:
             self.add(keeper)
         found += self._stamps.changed()
-        found += (keeper for snapshot in self._lively for keeper in snapshot.changed())
+        found += self._long
+        for snapshot in self._lively:
+            changed = snapshot.changed()
+            found += changed
+            long = frozenset(filter(_is_long, changed))
+            snapshot.drop(long)
+            self._long += long
         awake = self._rows.changed()
         for snapshot in self._quiet:
             changed = snapshot.changed()
@@ -69,7 +78,10 @@ class Snapshots:
                 snapshot.drop(frozenset(changed))
                 awake += changed
         for keeper in awake:
-            _room(self._lively, FEW).add(keeper)
+            if _is_long(keeper):
+                self._long.append(keeper)
+            else:
+                _room(self._lively, FEW).add(keeper)
         return found + awake
 
 
@@ -131,6 +143,11 @@ def _room(snapshots: list[_Snapshot], size: int) -> _Snapshot:
     if not snapshots or len(snapshots[-1].keepers) >= size:
         snapshots.append(_Snapshot())
     return snapshots[-1]
+
+
+def _is_long(keeper: Keeper) -> bool:
+    """Whether to copy it, which a look does, costs less than to ask what it refers to."""
+    return type(keeper.thing) is list and len(keeper.thing) > SIZE
 
 
 def _asked(keeper: Keeper) -> tuple[object, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from operator import is_
+from testcache.recording.addresses import begins_with
 
 Step = int | tuple[object, ...]
 
@@ -13,6 +13,6 @@ def step_between(before: object, value: object) -> Step | None:
         return value - before
     if type(before) is tuple and type(value) is tuple:
         count = len(before)
-        if count < len(value) and all(map(is_, before, value)):
+        if count < len(value) and begins_with(value, before):
             return value[count:]
     return None
