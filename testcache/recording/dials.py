@@ -32,6 +32,9 @@ _OF_A_DIALECT: Final = (
 _STANDARD: Final = frozenset(vars(builtins))
 """What is there when this is imported."""
 
+MARKS: Final = "__testcache_"
+"""How the names of those begin that hold the marks of instrumented files."""
+
 
 class Dial(Struct, frozen=True):
     """One such state.
@@ -158,8 +161,8 @@ def _pandas() -> str:
 
 
 def _builtins() -> frozenset[tuple[str, str]]:
-    found = {name: value for name, value in vars(builtins).items() if name not in _STANDARD}
-    return frozenset((name, _told(value)) for name, value in found.items())
+    found = ((name, value) for name, value in vars(builtins).items() if name not in _STANDARD)
+    return frozenset((name, _told(value)) for name, value in found if not name.startswith(MARKS))
 
 
 def _traps() -> tuple[bool, ...]:

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from types import CodeType
 
 from testcache import digest
+from testcache.recording.dials import MARKS
 from testcache.structs import Struct, field
 
 FORMAT = 2
@@ -30,7 +31,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 def name_of(filename: str) -> str:
     """The builtin that holds the marks of a file."""
-    return f"__testcache_{digest.of_text(filename).hex()[:16]}__"
+    return f"{MARKS}{digest.of_text(filename).hex()[:16]}__"
 
 
 def instrument(tree: ast.Module, data: bytes, filename: str) -> None:

@@ -239,3 +239,16 @@ def test_the_folder_above_a_package_is_put_first_by_nobody(project: Project) -> 
     assert project.run("tests", env=searched).executed == set()
     project.edit("tests/api/test_a.py", "True", "False")
     assert project.run("tests", env=searched).executed == {"tests/api/test_a.py::test_a"}
+
+
+@pytest.mark.parametrize("recorder", ["auto", "probes"])
+def test_where_executed_code_is_marked_is_nobodys_state(project: Project, recorder: str) -> None:
+    """Instrumented code finds its marks among the builtins; a later run imports, and marks, fewer files."""
+    project.write(".testcache.toml", f'recorder = "{recorder}"\n')
+    project.write("tax.py", "def install(): return 1\n")
+    project.write("shop.py", "def price(): return 1\n")
+    project.write("test_a.py", "import shop, tax\ndef test_a(): assert tax.install() == shop.price()\n")
+    project.write("test_b.py", "import tax\ndef test_b(): assert tax.install()\n")
+    project.run()
+    project.write("test_b.py", "import tax\ndef test_b(): assert tax.install() == 1\n")
+    assert project.run().executed == {"test_b.py::test_b"}
