@@ -245,10 +245,11 @@ def test_the_folder_above_a_package_is_put_first_by_nobody(project: Project) -> 
 def test_where_executed_code_is_marked_is_nobodys_state(project: Project, recorder: str) -> None:
     """Instrumented code finds its marks among the builtins; a later run imports, and marks, fewer files."""
     project.write(".testcache.toml", f'recorder = "{recorder}"\n')
-    project.write("tax.py", "def install(): return 1\n")
-    project.write("shop.py", "def price(): return 1\n")
-    project.write("test_a.py", "import shop, tax\ndef test_a(): assert tax.install() == shop.price()\n")
-    project.write("test_b.py", "import tax\ndef test_b(): assert tax.install()\n")
+    project.write("tax.py", "import builtins\ndef install(): return builtins.len('a')\n")
+    project.write("shop.py", "import tax\ndef price(): return tax.install()\n")
+    project.write("extra.py", "def more(): return 1\n")
+    project.write("test_a.py", "import extra, tax\ndef test_a(): assert extra.more() == tax.install()\n")
+    project.write("test_b.py", "import shop\ndef test_b(): assert shop.price()\n")
     project.run()
-    project.write("test_b.py", "import tax\ndef test_b(): assert tax.install() == 1\n")
+    project.edit("test_b.py", "shop.price()", "shop.price() == 1")
     assert project.run().executed == {"test_b.py::test_b"}
