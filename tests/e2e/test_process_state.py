@@ -239,17 +239,3 @@ def test_the_folder_above_a_package_is_put_first_by_nobody(project: Project) -> 
     assert project.run("tests", env=searched).executed == set()
     project.edit("tests/api/test_a.py", "True", "False")
     assert project.run("tests", env=searched).executed == {"tests/api/test_a.py::test_a"}
-
-
-@pytest.mark.parametrize("recorder", ["auto", "probes"])
-def test_where_executed_code_is_marked_is_nobodys_state(project: Project, recorder: str) -> None:
-    """Instrumented code finds its marks among the builtins; a later run imports, and marks, fewer files."""
-    project.write(".testcache.toml", f'recorder = "{recorder}"\n')
-    project.write("tax.py", "import builtins\ndef install(): return builtins.len('a')\n")
-    project.write("shop.py", "import tax\ndef price(): return tax.install()\n")
-    project.write("extra.py", "def more(): return 1\n")
-    project.write("test_a.py", "import extra, tax\ndef test_a(): assert extra.more() == tax.install()\n")
-    project.write("test_b.py", "import shop\ndef test_b(): assert shop.price()\n")
-    project.run()
-    project.edit("test_b.py", "shop.price()", "shop.price() == 1")
-    assert project.run().executed == {"test_b.py::test_b"}

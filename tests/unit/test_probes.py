@@ -15,6 +15,7 @@ import pytest
 from programs import Program, start
 
 from testcache.recording import probe_tree
+from testcache.recording.dials import DIALS
 
 pytest_plugins = ["programs"]
 pytestmark = [
@@ -38,6 +39,15 @@ def test_probes_of_a_forked_child_mark_in_its_parent(tmp_path: Path) -> None:
     found = session.program.names(session.recorder.take())
     session.recorder.stop()
     assert found == {"caller", "plain"}
+
+
+def test_the_marks_of_a_file_are_nobodys_state(tmp_path: Path) -> None:
+    """They lie among the builtins, which tests may rest on; a later run imports, and marks, fewer files."""
+    before = DIALS["builtins"].read()
+    session = start("probes", Program(tmp_path / "program.py"))
+    session.load()
+    session.recorder.stop()
+    assert DIALS["builtins"].read() == before
 
 
 def test_probes_change_nothing_else_about_a_module(tmp_path: Path) -> None:
