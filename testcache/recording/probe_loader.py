@@ -38,9 +38,8 @@ Delivered = Callable[[CodeType, str], None]
 class Loading:
     """The two places where source becomes code, replaced while installed.
 
-    Does not see: loaders that override source_to_code, code given to exec, modules that were loaded
-    before. Their code arrives at the audit hook of `probes` without probes, and counts as executed
-    in every period.
+    Does not see: loaders that override source_to_code, and code given to exec. That arrives at the audit hook of
+    `probes` without probes, and counts as executed in every period.
     """
 
     def __init__(self, wanted: Wanted, delivered: Delivered) -> None:

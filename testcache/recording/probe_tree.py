@@ -81,7 +81,7 @@ def scan(module: CodeType, filename: str) -> Scan:
     name = name_of(filename)
     found = Scan()
     marked = False
-    for code in _codes(module):
+    for code in codes_in(module):
         found.last_line = max(found.last_line, code.co_firstlineno)
         marked = marked or name in code.co_names
         if code.co_flags & inspect.CO_OPTIMIZED and not code.co_name.startswith("<"):
@@ -90,7 +90,8 @@ def scan(module: CodeType, filename: str) -> Scan:
     return found
 
 
-def _codes(module: CodeType) -> Iterator[CodeType]:
+def codes_in(module: CodeType) -> Iterator[CodeType]:
+    """A code object, and all that are defined inside of it."""
     pending = [module]
     while pending:
         code = pending.pop()

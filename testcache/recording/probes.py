@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from types import CodeType
+from types import CodeType, FunctionType
 from typing import ClassVar
 
-from testcache.recording import anatomy, probe_tree
+from testcache.recording import anatomy, probe_late, probe_tree
 from testcache.recording.probe_loader import Loading, rewriter_of_pytest
 from testcache.recording.probe_marks import MARKS
 from testcache.recording.recorder import BODY_LINE, Place, Recognised, RecorderUnavailable, Sink, pass_on
@@ -15,8 +15,8 @@ from testcache.recording.recorder import BODY_LINE, Place, Recognised, RecorderU
 class Probes:
     """Marks of instrumented code, and everything about code that has no probes.
 
-    Code that reaches exec without probes (templates, modules with loaders of their own, modules
-    loaded before `start`) is reported in every take from then on: nobody knows when it runs.
+    Code that reaches exec without probes (templates, modules with loaders of their own) is reported in every take from
+    then on: nobody knows when it runs. So is that of modules loaded before `start` which cannot get probes any more.
 
     Does not see: functions made from compiled code without exec or eval (types.FunctionType); code
     that a forked child imported by itself, unless `streamed` or `take` is used in the child.
@@ -47,8 +47,11 @@ class Probes:
         if not Probes.audited:
             sys.addaudithook(_audit)  # stays for the life of the process, idle without a recorder
             Probes.audited = True
-        for module in list(sys.modules.values()):
-            self._already_loaded((anatomy.dict_of(module) or {}).get("__file__"))
+        files = [(anatomy.dict_of(module) or {}).get("__file__") for module in [*sys.modules.values()]]
+        early = {file for file in files if isinstance(file, str) and file not in MARKS and self._wanted(file)}
+        functions = probe_late.functions_of(early)
+        for file in sorted(early):
+            self._already_loaded(file, functions.get(file, []))
 
     def stop(self) -> None:
         if Probes.active is self:
@@ -90,15 +93,19 @@ class Probes:
             self._blind.add(place)
             self._pass_on(place)
 
-    def _already_loaded(self, filename: object) -> None:
-        if not isinstance(filename, str) or filename in MARKS or not self._wanted(filename):
-            return
+    def _already_loaded(self, filename: str, functions: list[FunctionType]) -> None:
         try:
             with open(filename, "rb") as file:
-                code = compile(file.read(), filename, "exec", dont_inherit=True)
+                data = file.read()
+            code = compile(data, filename, "exec", dont_inherit=True)
+            with_probes = probe_late.equip(data, code, functions)
         except (OSError, SyntaxError, ValueError):
             return  # an extension module, or not Python: it has no functions that could be named
-        self._delivered(code, filename)
+        found = probe_tree.scan(code, filename)
+        if with_probes:
+            MARKS.add(filename, found.last_line)
+        for line in found.functions - with_probes:
+            self._turn_blind((filename, line))
 
     def executes(self, code: CodeType) -> None:
         """The interpreter is about to run module level code, by exec, eval or import."""

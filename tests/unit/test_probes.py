@@ -98,10 +98,66 @@ def test_cached_bytecode_with_probes_follows_the_source(tmp_path: Path) -> None:
     session.recorder.stop()
 
 
-def test_modules_loaded_before_the_probes_count_as_executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What cannot be seen is reported in every period."""
-    program = Program(tmp_path / "program.py", "def one():\n    return 1\n")
+EARLY = """
+import functools
+
+def one():
+    return 1
+
+def two():
+    return 2
+
+def outer():
+    def inner():
+        return 3
+    return inner
+
+inner = outer()
+
+def numbers():
+    yield 4
+    yield 5
+
+going_on = numbers()
+next(going_on)
+
+@functools.lru_cache
+def remembered(n):
+    return [m for m in range(n)]
+
+class Thing:
+    @property
+    def shown(self):
+        return self
+"""
+
+
+def test_functions_loaded_before_the_probes_get_some(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever they are kept; one that is at work is reported in every period, as it goes on without."""
+    program = Program(tmp_path / "program.py", EARLY)
+    module = program.load()
+    before = [module.one, module.one.__code__.co_firstlineno, module.one.__code__.co_code]
+    monkeypatch.setitem(sys.modules, "loaded_before", module)
+    session = start("probes", program)
+    assert session.ran(lambda: None) == {"numbers"}
+    assert session.ran(module.one) == {"one", "numbers"}
+    assert session.ran(module.inner) == {"outer", "numbers"}  # as part of it
+    assert session.ran(lambda: [module.outer()()]) == {"outer", "numbers"}
+    assert session.ran(lambda: module.remembered(2)) == {"remembered", "numbers"}
+    assert session.ran(lambda: module.Thing().shown) == {"Thing.shown", "numbers"}
+    assert session.ran(lambda: list(module.numbers())) == {"numbers"}
+    session.recorder.stop()
+    assert (module.one(), next(module.going_on), module.outer()()) == (1, 5, 3)
+    assert [module.one, module.one.__code__.co_firstlineno] == before[:2]
+
+
+def test_functions_that_are_not_what_the_text_says_count_as_executed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody knows when they run: those of a file that was edited since, or that something else has made."""
+    program = Program(tmp_path / "program.py", "def one():\n    return 1\n\ndef two():\n    return 2\n")
     monkeypatch.setitem(sys.modules, "loaded_before", program.load())
+    program.path.write_text("def one():\n    return 10\n\ndef two():\n    return 2\n")
     session = start("probes", program)
     assert session.ran(lambda: None) == {"one"}
     session.recorder.stop()
