@@ -161,8 +161,8 @@ def _pandas() -> str:
 
 
 def _builtins() -> frozenset[tuple[str, str]]:
-    found = ((name, value) for name, value in vars(builtins).items() if name not in _STANDARD)
-    return frozenset((name, _told(value)) for name, value in found if not name.startswith(MARKS))
+    held = vars(builtins)
+    return frozenset((name, _told(held.get(name))) for name in held.keys() - _STANDARD if not name.startswith(MARKS))
 
 
 def _traps() -> tuple[bool, ...]:

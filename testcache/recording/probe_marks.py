@@ -5,12 +5,13 @@ from __future__ import annotations
 import builtins
 import mmap
 import os
-from collections.abc import Iterator
+import re
 
 from testcache.recording.probe_tree import name_of
 from testcache.recording.recorder import Place, Sink
 
 CHUNK = 1 << 20
+_SET = re.compile(b"\x01")
 """Bytes of memory taken at once: files with a million lines. Untouched pages cost nothing."""
 
 
@@ -67,25 +68,27 @@ class Marks:
         chunk.used += size
         self._publish(filename)
 
-    def take(self) -> Iterator[Place]:
-        """Yield and clear all marks; those in a parent's memory are left for the parent.
+    def take(self) -> list[Place]:
+        """All marks, which are cleared; those in a parent's memory are left for the parent.
 
         Each byte is cleared by itself: a mark set by another thread in between stays for the next
-        take. Cost: a search through one byte for each line known, about 30 us for a million.
+        take. Cost: a search through one byte for each line known, about 30 us for a million, and 0.5 us a mark.
         """
+        places: list[Place] = []
         for chunk in self._chunks:
-            own = chunk.owner == os.getpid()
-            for at, place in _set_bytes(chunk):
-                if own:
+            found = _set_bytes(chunk)
+            if chunk.owner == os.getpid():
+                for at in found:
                     chunk.memory[at] = 0
-                yield place
+            places += _places(chunk, found)
+        return places
 
     def stream(self, sink: Sink | None) -> None:
         """While set, pass each place on whenever it is marked; what is marked already, at once."""
         self._tell = sink
         if sink is not None:
             for chunk in self._chunks:
-                for _, place in _set_bytes(chunk):
+                for place in _places(chunk, _set_bytes(chunk)):
                     sink(place)
         for filename in self._files:
             self._publish(filename)
@@ -97,14 +100,19 @@ class Marks:
         setattr(builtins, name_of(filename), marks)
 
 
-def _set_bytes(chunk: _Chunk) -> Iterator[tuple[int, Place]]:
-    at, index = chunk.memory.find(b"\x01", 0, chunk.used), 0
-    while at >= 0:
-        while index + 1 < len(chunk.starts) and chunk.starts[index + 1][0] <= at:
+def _set_bytes(chunk: _Chunk) -> list[int]:
+    return [found.start() for found in _SET.finditer(chunk.memory, 0, chunk.used)]
+
+
+def _places(chunk: _Chunk, found: list[int]) -> list[Place]:
+    """Which functions have set these bytes, the first one first."""
+    index, places, starts = 0, [], chunk.starts
+    for at in found:
+        while index + 1 < len(starts) and starts[index + 1][0] <= at:
             index += 1
-        start, filename = chunk.starts[index]
-        yield at, (filename, at - start)
-        at = chunk.memory.find(b"\x01", at + 1, chunk.used)
+        start, filename = starts[index]
+        places.append((filename, at - start))
+    return places
 
 
 MARKS = Marks()

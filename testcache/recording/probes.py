@@ -60,7 +60,9 @@ class Probes:
             Probes.active = None
 
     def take(self) -> set[Place]:
-        found = {place for place in MARKS.take() if self._wanted(place[0])}
+        found = set(MARKS.take())
+        if not all(map(self._wanted, {filename for filename, _ in found})):  # some are another recorder's
+            found = {place for place in found if self._wanted(place[0])}
         for _ in range(len(self._bodies)):  # counted: another thread may be importing
             found.add(self._bodies.pop())
         return found | self._blind

@@ -155,13 +155,11 @@ class Remains:
         if not self.entries and not self._before:
             return set()
         asked = frozenset(names)
-        known: set[str] = {*self._known(asked)}
         places = [*places]
-        for place in places:
-            here = self._at.get(place)
-            if here is None:
-                here = self._at[place] = self._known(mentions(place))
-            known |= here
+        for place in places if None in map(self._at.get, places) else ():
+            if place not in self._at:
+                self._at[place] = self._known(mentions(place))
+        known: set[str] = set(self._known(asked)).union(*{*map(self._at.__getitem__, places)})
         reached: set[Entry] = set()
         for group in self._groups_of(known):
             if group.holder not in silent:

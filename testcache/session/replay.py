@@ -25,7 +25,7 @@ _CALLS_ALONE = frozenset("terminal terminalreporter runner skipping subtests lfp
 
 PHASES: tuple[Literal["setup", "call", "teardown"], ...] = ("setup", "call", "teardown")
 _ATTRIBUTES = frozenset(
-    {"nodeid", "location", "keywords", "outcome", "longrepr", "when", "user_properties", "sections", "duration",
+    {"nodeid", "_id", "location", "keywords", "outcome", "longrepr", "when", "user_properties", "sections", "duration",
      "start", "stop", "testcache"}
 )  # fmt: skip
 HIT = "testcache_hit"

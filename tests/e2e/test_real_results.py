@@ -202,3 +202,14 @@ def test_how_long_each_phase_took(project: Project) -> None:
     for _ in range(3):
         text = project.run("--durations=9", "--durations-min=0.04").text
         assert [when in text for when in ("s setup ", "s call ", "s teardown ")] == [True] * 3
+
+
+def test_of_a_plain_pass_nothing_has_to_be_asked(project: Project) -> None:
+    """Its reports hold nothing but how long they took: to have pytest write them out would take as long as the test."""
+    project.write(
+        "conftest.py",
+        "def pytest_report_to_serializable(report):\n    print(f'\\nwritten out: {report.nodeid} {report.when}')\n",
+    )
+    project.write("test_a.py", "def test_a(): assert True\ndef test_b(record_property): record_property('of', 'b')\n")
+    written = [line for line in project.run("-s").text.splitlines() if line.startswith("written out")]
+    assert written == [f"written out: test_a.py::test_b {when}" for when in ("call", "teardown")]
