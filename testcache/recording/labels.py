@@ -7,7 +7,7 @@ import threading
 import time
 import types
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Any, Final
 
 from testcache.digest import of_bytes
@@ -34,6 +34,9 @@ _CONTAINERS: Final = (dict, list, set, frozenset, tuple, deque)
 _REGION: Final = 22
 """Bits of an identity by which objects differ that lie within 64 MiB: arenas of the interpreter lie side by side."""
 
+_FEW_MORE: Final = 5_000
+"""Objects that come in before it is looked where they lie: calendars keep thousands of moments, each a large number."""
+
 _CLOCKS: Final = (time.time, time.monotonic, time.perf_counter)
 
 _DIGITS: Final = 4
@@ -57,15 +60,21 @@ class Addresses:
     """
 
     def __init__(self) -> None:
-        self.met: Iterable[int] = ()
+        self.met: Collection[int] = ()
         self._regions: set[int] = set()
+        self._counted = -_FEW_MORE
 
     def have(self, number: int) -> bool:
-        """Whether a number is what `id` or `hash` say of an object that lies where others do, or has lain there."""
+        """Whether a number is what `id` or `hash` say of an object that lies where others do, or has lain there.
+
+        Does not see: a region where the first of some thousand objects lie. Cost: 0.5 us, seldom 20 ns an object known.
+        """
         if number < _LARGE:
             return False
         near = {at + step for at in (number >> _REGION, number >> _REGION + 4) for step in (-1, 0, 1)}
-        if near.isdisjoint(self._regions):
+        self._counted = min(self._counted, len(self.met))
+        if near.isdisjoint(self._regions) and len(self.met) - self._counted >= _FEW_MORE:
+            self._counted = len(self.met)
             self._regions |= {key >> _REGION for key in self.met}
         return not near.isdisjoint(self._regions)
 
