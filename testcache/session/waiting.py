@@ -135,6 +135,7 @@ class _Settlement:
         self._hits: dict[NodeId, Trace] = {}
         self._carried: dict[NodeId, Carried] = {}
         self._fillers: dict[Found, NodeId] = {}
+        self._by_place: dict[frozenset[Found], dict[str, set[NodeId]]] = {}  # many tests have found the same
         self._left: dict[str, list[_Left]] = {}
         for node, result in results.items():
             steps = _steps(result.left)
@@ -192,7 +193,10 @@ class _Settlement:
         """Whether a test has left something else where this one had found something."""
         miss = self._waiting[node]
         found = miss.nearest.found if miss.nearest is not None else frozenset()
-        return any(self._is_changed(one, node, found) for one in found - miss.indifferent_to)
+        fillers = self._by_place.get(found)
+        if fillers is None:
+            fillers = self._by_place[found] = self._fillers_by_place(found)
+        return any(self._is_changed(one, node, fillers) for one in found - miss.indifferent_to)
 
     # -- steps
 
@@ -209,7 +213,8 @@ class _Settlement:
         if trace is None or any(steps[p] != _steps(trace.left).get(p) for p in steps):
             return False
         bases = self._bases(node)
-        if any(self._is_changed(found, node, bases) for found in bases):
+        fillers = self._fillers_by_place(bases)
+        if any(self._is_changed(found, node, fillers) for found in bases):
             return False
         untouched = steps.keys() - {_place(found) for found in bases}
         if any(self._is_touched(place, node, (), None) for place in untouched):
@@ -221,13 +226,18 @@ class _Settlement:
 
     # -- places
 
-    def _is_changed(self, found: Found, node: NodeId, all_found: Iterable[Found]) -> bool:
+    def _fillers_by_place(self, found: Iterable[Found]) -> dict[str, set[NodeId]]:
+        """Who had left what a test had found, in the places in which tests of this run have left something."""
+        fillers: dict[str, set[NodeId]] = {}
+        for one in found:
+            if (place := _place(one)) in self._left:
+                fillers.setdefault(place, set()).add(one.filler)
+        return fillers
+
+    def _is_changed(self, found: Found, node: NodeId, fillers: Mapping[str, set[NodeId]]) -> bool:
         """Whether a test between the filler and this one has left something else in the place."""
         place = _place(found)
-        if place not in self._left:
-            return False
-        known = {one.filler for one in all_found if _place(one) == place}
-        return self._is_touched(place, node, known, found)
+        return place in fillers and self._is_touched(place, node, fillers[place], found)
 
     def _is_touched(self, place: str, node: NodeId, known: Iterable[NodeId], found: Found | None) -> bool:
         """Whether one that ran before this test, and after the filler, has left something unknown in a place."""
