@@ -15,6 +15,7 @@ from testcache.recording.imports import Imports
 from testcache.recording.ledger import Ledger
 from testcache.recording.leftovers import Leftovers
 from testcache.recording.network import Network
+from testcache.recording.openings import STARTS, Openings
 from testcache.recording.origin import Origin
 from testcache.recording.processes import Processes, Spool
 from testcache.recording.reads import Reads
@@ -26,12 +27,16 @@ Handler = Callable[[tuple[Any, ...]], None]
 
 
 class Watched(Struct, frozen=True):
-    """What the settings say about watching; `by_content` is of interiors."""
+    """What the settings say about watching; `by_content` is of interiors.
+
+    `openings` says whether this process alone runs tests, so that what is opened meanwhile is opened for them.
+    """
 
     recorder: str = "auto"
     hosts: Mapping[str, float] | None = None
     programs: Sequence[str] = ()
     by_content: bool = False
+    openings: bool = False
 
 
 class Observer:
@@ -55,6 +60,7 @@ class Observer:
         self.environ = Environ(self.tape, self.origin, world.variables)
         self.network = Network(self.tape, self.origin, watched.hosts or {})
         self.processes = Processes(self.tape, self.origin, self.reads, self.network, watched.programs, spool)
+        self.openings = Openings(world.roots.rootdir, self._opened_in_c) if watched.openings else None
         self._recognised = Recognised(self.is_project)
         self.recorder: Recorder = choose(watched.recorder, wanted=self.is_project)
         self._handlers: dict[str, Handler] = {
@@ -62,6 +68,8 @@ class Observer:
             **self.network.handlers,
             **self.processes.handlers,
         }
+        if self.openings is not None:
+            self._handlers |= {event: self._announcing(event, self.openings) for event in ("open", *STARTS)}
         self._active = False
 
     def is_project(self, filename: str) -> bool:
@@ -83,6 +91,9 @@ class Observer:
             self.network.install()
             self.processes.install()
             self.imports.install(loaders)
+            if self.openings is not None:
+                self.openings.install()
+                self.tape.settled = self.openings.look
         except Exception:
             self.stop()
             raise
@@ -96,6 +107,26 @@ class Observer:
                 handler(args)
             except Exception as error:  # of an object of the project that we looked at: tested code must not see it
                 self.tape.problem(Reason.NOT_OBSERVED, f"no note of {event}: {type(error).__name__}: {error}")
+
+    def _announcing(self, event: str, openings: Openings) -> Handler:
+        """What else is to be done about an event that announces a file, or that a child process may open some."""
+        handler = self._handlers.get(event)
+
+        def announced(args: tuple[Any, ...]) -> None:
+            if event == "open":
+                openings.announce(args[0])
+            else:
+                openings.has_started = True
+            if handler is not None:
+                handler(args)
+
+        return announced
+
+    def _opened_in_c(self, path: str) -> None:
+        """A file is an input of what runs, if that is a test, a fixture or an import."""
+        charged = self.reads.charged(path) if self.tape.stack else None
+        if charged is not None:
+            self.reads.file(*charged)
 
     def running(self) -> set[Place]:
         """First-party code that is on the stack of any thread now: it began earlier and goes on."""
@@ -111,6 +142,8 @@ class Observer:
             return
         self.tape.settle()
         self._active = False
+        if self.openings is not None:
+            self.openings.uninstall()
         for part in (self.imports, self.processes, self.network, self.environ, self.asks):
             part.uninstall()
         self.recorder.stop()

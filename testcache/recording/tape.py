@@ -66,6 +66,7 @@ class Tape(Struct):
     touched: dict[str, tuple[str, bool]] = field(default_factory=dict)
     stream: Callable[..., None] | None = None
     switched: Callable[[Context], None] | None = None
+    settled: Callable[[], None] | None = None
     watcher: ImportWatcher | None = None
 
     @property
@@ -75,9 +76,11 @@ class Tape(Struct):
     # -- contexts
 
     def settle(self) -> None:
-        """Charge what ran since the last switch to the context on top."""
+        """Charge what ran since the last switch to the context on top, and what was opened."""
         if self.recorder is not None:
             self.top.places |= self.recorder.take()
+        if self.settled is not None:
+            self.settled()
 
     def push(self, context: Context) -> None:
         """Charge what follows to this context, until `pop`."""

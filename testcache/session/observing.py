@@ -20,7 +20,9 @@ def start_observer(config: pytest.Config, world: World, settings: Settings, salt
     It ends with the configuration at the latest: a conftest that cannot be imported ends a run without a session.
     """
     learns = settings.library_state == "learned"
-    watched = Watched(settings.recorder, settings.network.allow, settings.processes.trusted, by_content=learns)
+    alone = not hasattr(config, "workerinput")
+    network, trusted = settings.network.allow, settings.processes.trusted
+    watched = Watched(settings.recorder, network, trusted, by_content=learns, openings=alone)
     try:
         observer = Observer(world, watched, spool=(prepare_spool(world, watched, salt), ""))
         config.add_cleanup(observer.stop)
