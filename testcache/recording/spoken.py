@@ -6,8 +6,8 @@ Patterns are stored in clear, and what code has at hand may be a secret: a text 
 variable, and one that is not written in the code only if it is a prefix in capitals, or if there is such a variable.
 Who keeps a copy may look it up anywhere, later on: there the names count that stand in quotes in any file of the
 project below, and those that a data file marks as to be filled in (`${SHOP_PORT}`).
-Does not see: names put together from pieces, names in data files in small letters, and in code in small letters
-without a `_`, unless something is looked up by them.
+Does not see: names put together from pieces, names in data files in small letters, but for `%(port)s`, and in code in
+small letters without a `_`, unless something is looked up by them.
 """
 
 from __future__ import annotations
@@ -44,6 +44,9 @@ _SEPARATOR: Final = "__"
 """Stands between the parts of a name: `DB__HOST` for a setting within one."""
 
 _FILLED_IN: Final = re.compile(r"(?:\$\{?|\{\{?[ \t]*(?:\w+\.)?|%\()([A-Z][A-Z0-9_]{1,79})\b")
+
+_INTERPOLATED: Final = re.compile(r"%\((\w{2,80})\)s")
+"""How `configparser` fills in, which writes all names of the environment that it is given in small letters."""
 
 
 def patterns(frame: FrameType | None, is_own: Callable[[str], bool], variables: Collection[str]) -> set[str]:
@@ -118,13 +121,17 @@ def names_in_code(text: str) -> frozenset[str]:
     for match in _LOOKED_UP.finditer(text):
         word = match[1] or match[2]
         found.update((word, word.upper()))
-    return frozenset(found)
+    return _interpolated(text).union(found)
 
 
 def names_in_data(text: str) -> frozenset[str]:
     """The names of variables that a data file has to be filled in with, or lists: `SHOP_URL`."""
     listed = frozenset(_CAPITALS.findall(text))
-    return frozenset(_FILLED_IN.findall(text)).union(listed if len(listed) <= _MOST_NAMES else ())
+    return _interpolated(text).union(_FILLED_IN.findall(text), listed if len(listed) <= _MOST_NAMES else ())
+
+
+def _interpolated(text: str) -> frozenset[str]:
+    return frozenset(name for word in _INTERPOLATED.findall(text) for name in (word, word.upper()))
 
 
 def _texts(value: Any) -> Iterator[str]:
