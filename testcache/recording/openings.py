@@ -37,7 +37,10 @@ STARTS: Final = ("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", 
 
 _OTHERS: Final = IGNORED_NAMES | {"node_modules", "site-packages"}
 MOST: Final = 1_000
-"""Folders of a project: in more than these none is watched. To find and to watch as many takes 10 ms."""
+"""Folders of a project: in more than these none is watched. To find and to watch as many takes 20 ms."""
+
+MOST_LOOKED_AT: Final = 10_000
+"""The same for all folders, with code alone or without a file."""
 
 _FAR: Final = 500
 """From this number on descriptors are hardly ever closed by number, or used again."""
@@ -64,8 +67,8 @@ class Openings:
 
     def install(self) -> None:
         """Watch the folders of the project, if this system tells what is opened in them."""
-        folders = [*self._with_data()] if sys.platform == "linux" else []
-        if not 0 < len(folders) <= MOST:
+        folders = self._with_data() if sys.platform == "linux" else []
+        if not folders:
             return
         library = ctypes.CDLL(None, use_errno=True)
         descriptor = library.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -132,12 +135,17 @@ class Openings:
         except OSError:
             return False
 
-    def _with_data(self) -> Iterator[str]:
-        """The folders of the project in which other files than code lie; not those of tools and environments."""
+    def _with_data(self) -> list[str]:
+        """The folders of the project in which other files than code lie; none if they are too many to find or watch.
+
+        Not those of tools and environments.
+        """
+        found: list[str] = []
         pending = [self._rootdir]
-        count = 0
-        while pending and count <= MOST:
+        looked_at = 0
+        while pending:
             folder = pending.pop()
+            looked_at += 1
             try:
                 with os.scandir(folder) as entries:
                     held = [*entries]
@@ -145,11 +153,14 @@ class Openings:
                 continue
             if any(entry.name == "pyvenv.cfg" for entry in held):
                 continue
-            below = (e for e in held if e.is_dir(follow_symlinks=False) and not e.name.startswith("."))
-            pending += (entry.path for entry in below if entry.name not in _OTHERS)
-            if any(_is_data(entry.name) and not entry.is_dir() for entry in held):
-                count += 1
-                yield folder
+            folders = [entry for entry in held if entry.is_dir(follow_symlinks=False)]
+            names = {entry.name for entry in held}.difference(entry.name for entry in folders)
+            pending += (e.path for e in folders if not e.name.startswith(".") and e.name not in _OTHERS)
+            if any(map(_is_data, names)):
+                found.append(folder)
+            if len(found) > MOST or looked_at + len(pending) > MOST_LOOKED_AT:
+                return []
+        return found
 
 
 def _is_data(name: str) -> bool:
