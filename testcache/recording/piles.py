@@ -14,7 +14,7 @@ from operator import not_
 from typing import Any, Final
 
 from testcache.recording import anatomy
-from testcache.recording.identity import identity
+from testcache.recording.addresses import numbered
 from testcache.recording.keepers import Found, Keeper
 from testcache.recording.kinds import CACHE, ELEMENTS, PAIRS, WHOLE, Key, Kind, slot_of
 from testcache.structs import replace
@@ -85,8 +85,8 @@ def in_order(keeper: Keeper, content: tuple[object, ...]) -> tuple[object, ...]:
     before = keeper.last[WHOLE]
     if keeper.kind is not _SET or type(before) is not tuple:
         return content
-    then = set(map(identity, before))
-    fresh = tuple(compress(content, map(not_, map(then.__contains__, map(identity, content)))))
+    then = set(numbered(before))
+    fresh = tuple(compress(content, map(not_, map(then.__contains__, numbered(content)))))
     return before + fresh if len(before) + len(fresh) == len(content) else content
 
 
