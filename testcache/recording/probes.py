@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from types import CodeType, FunctionType
+from types import CodeType
 from typing import ClassVar
 
 from testcache.recording import anatomy, probe_late, probe_tree
@@ -49,9 +49,8 @@ class Probes:
             Probes.audited = True
         files = [(anatomy.dict_of(module) or {}).get("__file__") for module in [*sys.modules.values()]]
         early = {file for file in files if isinstance(file, str) and file not in MARKS and self._wanted(file)}
-        functions = probe_late.functions_of(early)
-        for file in sorted(early):
-            self._already_loaded(file, functions.get(file, []))
+        for file, there in probe_late.present(sorted(early)).items():
+            self._already_loaded(file, there)
 
     def stop(self) -> None:
         if Probes.active is self:
@@ -95,12 +94,12 @@ class Probes:
             self._blind.add(place)
             self._pass_on(place)
 
-    def _already_loaded(self, filename: str, functions: list[FunctionType]) -> None:
+    def _already_loaded(self, filename: str, there: probe_late.Present) -> None:
         try:
             with open(filename, "rb") as file:
                 data = file.read()
             code = compile(data, filename, "exec", dont_inherit=True)
-            with_probes = probe_late.equip(data, code, functions)
+            with_probes = probe_late.equip(data, code, there)
         except (OSError, SyntaxError, ValueError):
             return  # an extension module, or not Python: it has no functions that could be named
         found = probe_tree.scan(code, filename)
