@@ -19,6 +19,7 @@ from typing import Any, Final
 from testcache.digest import of_bytes
 from testcache.recording import anatomy
 from testcache.recording.insides import of_numbers
+from testcache.recording.probe_tree import PREFIX
 from testcache.structs import Struct
 
 _SIGNALS: Final = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGCHLD", "SIGPIPE")
@@ -31,9 +32,6 @@ _OF_A_DIALECT: Final = (
 
 _STANDARD: Final = frozenset(vars(builtins))
 """What is there when this is imported."""
-
-MARKS: Final = "__testcache_"
-"""How the names of those begin that hold the marks of instrumented files."""
 
 
 class Dial(Struct, frozen=True):
@@ -162,7 +160,7 @@ def _pandas() -> str:
 
 def _builtins() -> frozenset[tuple[str, str]]:
     held = vars(builtins)
-    return frozenset((name, _told(held.get(name))) for name in held.keys() - _STANDARD if not name.startswith(MARKS))
+    return frozenset((name, _told(held.get(name))) for name in held.keys() - _STANDARD if not name.startswith(PREFIX))
 
 
 def _traps() -> tuple[bool, ...]:

@@ -69,7 +69,9 @@ class Observer:
             **self.processes.handlers,
         }
         if self.openings is not None:
-            self._handlers |= {event: self._announcing(event, self.openings) for event in ("open", *STARTS)}
+            self._handlers |= {
+                event: self._announcing(event, self.openings) for event in ("open", "sqlite3.connect", *STARTS)
+            }
         self._active = False
 
     def is_project(self, filename: str) -> bool:
@@ -113,10 +115,10 @@ class Observer:
         handler = self._handlers.get(event)
 
         def announced(args: tuple[Any, ...]) -> None:
-            if event == "open":
-                openings.announce(args[0])
-            else:
+            if event in STARTS:
                 openings.has_started = True
+            else:
+                openings.announce(args[0], lasting=event != "open")
             if handler is not None:
                 handler(args)
 
@@ -124,9 +126,12 @@ class Observer:
 
     def _opened_in_c(self, path: str) -> None:
         """A file is an input of what runs, if that is a test, a fixture or an import."""
-        charged = self.reads.charged(path) if self.tape.stack else None
-        if charged is not None:
-            self.reads.file(*charged)
+        try:
+            charged = self.reads.charged(path) if self.tape.stack else None
+            if charged is not None:
+                self.reads.file(*charged)
+        except OSError as error:  # it cannot be read by now, or by us
+            self.tape.problem(Reason.NOT_OBSERVED, f"no note of {path}: {type(error).__name__}: {error}")
 
     def running(self) -> set[Place]:
         """First-party code that is on the stack of any thread now: it began earlier and goes on."""

@@ -20,8 +20,10 @@ from collections.abc import Iterator
 from types import CodeType
 
 from testcache import digest
-from testcache.recording.dials import MARKS
 from testcache.structs import Struct, field
+
+PREFIX = "__testcache_"
+"""How the names of the builtins begin that hold the marks of files."""
 
 FORMAT = 2
 """Part of the names of cached bytecode: raised when a probe changes its shape."""
@@ -31,7 +33,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 def name_of(filename: str) -> str:
     """The builtin that holds the marks of a file."""
-    return f"{MARKS}{digest.of_text(filename).hex()[:16]}__"
+    return f"{PREFIX}{digest.of_text(filename).hex()[:16]}__"
 
 
 def instrument(tree: ast.Module, data: bytes, filename: str) -> None:

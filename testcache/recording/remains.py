@@ -156,10 +156,11 @@ class Remains:
             return set()
         asked = frozenset(names)
         places = [*places]
-        for place in places if None in map(self._at.get, places) else ():
-            if place not in self._at:
-                self._at[place] = self._known(mentions(place))
-        known: set[str] = set(self._known(asked)).union(*{*map(self._at.__getitem__, places)})
+        found = [*map(self._at.get, places)]
+        at = [self._known(mentions(place)) if one is None else one for place, one in zip(places, found, strict=True)]
+        if None in found:  # an import in another thread may have emptied the table meanwhile
+            self._at.update(zip(places, at, strict=True))
+        known: set[str] = set(self._known(asked)).union(*{*at})
         reached: set[Entry] = set()
         for group in self._groups_of(known):
             if group.holder not in silent:

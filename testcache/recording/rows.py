@@ -14,6 +14,7 @@ from testcache.recording.words import WIDTH, show
 
 SIZE: Final = 256
 """Lists that are compared at once; where one differs, all are looked at for 0.1 ms."""
+
 _LENGTH: Final = object.__basicsize__
 _ELEMENTS: Final = _LENGTH + WIDTH
 """Where a list says how many elements it has, and where they lie."""

@@ -35,6 +35,8 @@ _QUOTED: Final = re.compile(r"""(?<!\w)[rRfFuU]?(["'])([A-Za-z][A-Za-z0-9_-]{1,7
 _LOOKED_UP: Final = re.compile(
     r"""(?:\[|\.get\(|\.pop\(|\.setdefault\(|\bgetenv\()\s*["'](\w{2,80})["']|["'](\w{2,80})["']\s+(?:not\s+)?in\b"""
 )
+_IN_A_SECTION: Final = re.compile(r"""\.get(?:int|float|boolean)?\(()\s*["']\w+["']\s*,\s*["'](\w{2,80})["']""")
+"""How `configparser` is asked; the second may be what another table gives instead, which is no variable then."""
 _LISTED: Final = re.compile(r"""["']([A-Z][A-Z0-9_]+(?:[\s,;|]+[A-Z][A-Z0-9_]+)+)["']""")
 _CAPITALS: Final = re.compile(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]*[A-Z0-9]\b")
 _MOST_NAMES: Final = 200
@@ -45,7 +47,7 @@ _SEPARATOR: Final = "__"
 
 _FILLED_IN: Final = re.compile(r"(?:\$\{?|\{\{?[ \t]*(?:\w+\.)?|%\()([A-Z][A-Z0-9_]{1,79})\b")
 
-_INTERPOLATED: Final = re.compile(r"%\((\w{2,80})\)s")
+_INTERPOLATED: Final = re.compile(r"%\((\w{2,80})\)s|\$\{(?:\w+:)?(\w{2,80})\}")
 """How `configparser` fills in, which writes all names of the environment that it is given in small letters."""
 
 
@@ -118,7 +120,7 @@ def names_in_code(text: str) -> frozenset[str]:
             found.update((word, word.upper()))
     for match in _LISTED.finditer(text):
         found.update(_WORD.findall(match[1]))
-    for match in _LOOKED_UP.finditer(text):
+    for match in chain(_LOOKED_UP.finditer(text), _IN_A_SECTION.finditer(text)):
         word = match[1] or match[2]
         found.update((word, word.upper()))
     return _interpolated(text).union(found)
@@ -131,7 +133,8 @@ def names_in_data(text: str) -> frozenset[str]:
 
 
 def _interpolated(text: str) -> frozenset[str]:
-    return frozenset(name for word in _INTERPOLATED.findall(text) for name in (word, word.upper()))
+    words = (one or other for one, other in _INTERPOLATED.findall(text))
+    return frozenset(name for word in words for name in (word, word.upper()))
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -77,6 +77,30 @@ def test_what_was_announced_is_not(seen: Seen, way: str, monkeypatch: pytest.Mon
     assert seen.look() == ["data.txt"]
 
 
+def test_where_a_relative_name_leads_counts_when_it_is_announced(seen: Seen, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test may go elsewhere, and remove the folder in which it is."""
+    seen.openings.install()
+    with monkeypatch.context() as inside:
+        inside.chdir(seen.root)
+        seen.openings.announce("data.txt")
+        opened_in_c(seen.root / "data.txt")
+    gone = seen.root / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    seen.openings.announce("nothing")
+    assert seen.look() == []
+
+
+def test_a_database_may_be_opened_any_time_after_it_was_announced(seen: Seen) -> None:
+    """`sqlite3.connect` opens the file when it is first asked."""
+    seen.openings.install()
+    seen.openings.announce(str(seen.root / "data.txt"), lasting=True)
+    for _ in range(2):
+        opened_in_c(seen.root / "data.txt")
+        assert seen.look() == []
+
+
 def test_what_is_written_meanwhile_is_not(seen: Seen) -> None:
     """It is an output; so is what is new."""
     seen.openings.install()

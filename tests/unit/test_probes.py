@@ -163,6 +163,35 @@ def test_functions_that_are_not_what_the_text_says_count_as_executed(
     session.recorder.stop()
 
 
+def test_functions_that_cannot_be_compiled_with_probes_count_as_executed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twenty nested blocks are the compiler's limit, and a generator with a probe has one more."""
+    lines = [" " * depth + f"while n < {depth}:" for depth in range(1, 21)]
+    text = "\n".join(["def deep(n):", *lines, " " * 21 + "yield n", "", "def other():", "    return 1", ""])
+    program = Program(tmp_path / "program.py", text)
+    monkeypatch.setitem(sys.modules, "loaded_before", program.load())
+    session = start("probes", program)
+    assert session.ran(lambda: None) == {"deep", "other"}
+    session.recorder.stop()
+
+
+def test_functions_with_builtins_of_their_own_count_as_executed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There are no marks: the first call would fail."""
+    program = Program(tmp_path / "program.py", "def one():\n    return len('a')\n")
+    module = program.load()
+    held = {"__builtins__": {"len": len}, "__name__": "program"}
+    exec(compile(program.path.read_text(), str(program.path), "exec", dont_inherit=True), held)  # noqa: S102
+    monkeypatch.setattr(module, "one", held["one"])
+    monkeypatch.setitem(sys.modules, "loaded_before", module)
+    session = start("probes", program)
+    assert session.ran(lambda: None) == {"one"}
+    session.recorder.stop()
+    assert held["one"]() == 1  # type: ignore[operator]
+
+
 def test_test_modules_are_instrumented_behind_pytests_rewriting(tmp_path: Path) -> None:
     """Test functions have probes and rewritten assertions, from fresh and from cached bytecode."""
     (tmp_path / "helper.py").write_text("def helped():\n    return 1\n")

@@ -79,6 +79,7 @@ def test_the_fields_of_a_class() -> None:
         ("NAMES = {'CI', \"shop_url\"}", {"CI", "shop_url", "SHOP_URL"}),
         ("load('SHOP_'), f'APP_{name}'", {"shop_*", "app_*"}),
         ("get('shop-port')", {"shop_port", "SHOP_PORT"}),
+        ("c.getint('a', 'port')", {"port", "PORT"}),
         ("read('[a]\\nurl = x/%(port)s, %(f)d')", {"port", "PORT"}),
         ("print('debug', 'a b', it's, 'x/y', \"é\")", set()),
     ],
@@ -98,7 +99,7 @@ def test_names_in_data() -> None:
         "E1",
         "F1",
     }
-    assert names_in_data("port = %(port)s, %(f)d") == {"port", "PORT"}
+    assert names_in_data("port = %(port)s, %(f)d, ${a:url}") == {"port", "PORT", "url", "URL"}
 
 
 @pytest.mark.parametrize(
