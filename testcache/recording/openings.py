@@ -47,7 +47,7 @@ _FAR: Final = 500
 """From this number on descriptors are hardly ever closed by number, or used again."""
 
 _NAME: Final = "anon_inode:inotify"
-_read, _readlink = os.read, os.readlink  # before they are wrapped
+_read, _readlink, _decoded, _pid = os.read, os.readlink, os.fsdecode, os.getpid  # before they are wrapped, or replaced
 
 
 class Openings:
@@ -61,7 +61,7 @@ class Openings:
         self._rootdir = rootdir
         self._opened = opened
         self._descriptor = -1
-        self._owner = os.getpid()
+        self._owner = _pid()
         self._folders: dict[int, str] = {}
         self._announced: set[str] = set()
         self._databases: set[str] = set()
@@ -97,7 +97,7 @@ class Openings:
         """Python is about to open this, or a database, which may be opened any time later. Cost: 0.2 us."""
         if self._descriptor >= 0 and isinstance(raw, (str, bytes)):
             with contextlib.suppress(OSError, ValueError):  # there is no current folder: nor is a file opened then
-                name = os.fsdecode(raw)
+                name = _decoded(raw)
                 (self._databases if lasting else self._announced).add(name if name[:1] == "/" else fs.absolute(name))
 
     def look(self) -> None:
@@ -126,16 +126,16 @@ class Openings:
             at = 0
             while at < len(data):
                 number, mask, _, length = _HEAD.unpack_from(data, at)
-                name = os.fsdecode(data[at + _HEAD.size : at + _HEAD.size + length].rstrip(b"\0"))
+                name = _decoded(data[at + _HEAD.size : at + _HEAD.size + length].rstrip(b"\0"))
                 at += _HEAD.size + length
                 if number in self._folders and not mask & _IS_FOLDER and _is_data(name):
-                    yield mask, os.path.join(self._folders[number], name)
+                    yield mask, f"{self._folders[number]}/{name}"
 
     def _is_ours(self) -> bool:
         """Not in a child that was forked, which would take events away, nor if a test has closed it by its number."""
         try:
             number = self._descriptor
-            return number >= 0 and os.getpid() == self._owner and _readlink(f"/proc/self/fd/{number}") == _NAME
+            return number >= 0 and _pid() == self._owner and _readlink(f"/proc/self/fd/{number}") == _NAME
         except OSError:
             return False
 
