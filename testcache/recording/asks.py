@@ -90,13 +90,13 @@ class Asks:
 
     @guarded
     def _statted(self, raw: object, options: dict[str, Any], seen: os.stat_result | None, *, follow: bool) -> None:
+        frame, counts, names = self._origin.find()
+        if not counts:  # first: pytest itself asks once a test
+            return
         charged = self._reads.charged(self._reads.at(raw, options.get("dir_fd")), follow=follow)
-        if charged is None:
+        if charged is None or "checkcache" in names or METADATA in names:
             return
         context, path = charged
-        frame, counts, names = self._origin.find()
-        if not counts or "checkcache" in names or METADATA in names:
-            return
         kind_only = not _PRESENCE.isdisjoint(names)
         if not kind_only:
             self._reads.details.state(frame, context, path)

@@ -8,7 +8,7 @@ Does not see: what lies in the value of such an attribute, but for the elements 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence, Set
-from typing import Final
+from typing import Any, Final
 
 from testcache.recording import anatomy
 from testcache.recording.anatomy import MISSING, same
@@ -36,25 +36,37 @@ class Bearers:
     def __init__(self) -> None:
         self.words: Set[str] = frozenset()
         self._present: Sequence[Bearer] = ()
+        self._held: list[tuple[str, dict[str, Any]]] = []
+        self._quiet: dict[str, tuple[Set[str], int]] = {}  # all attributes that it had, and how many words there were
         self._base: dict[str, dict[str, object]] = {}
         self._last: dict[str, dict[str, object]] = {}
 
     def carry(self, bearers: Sequence[Bearer]) -> None:
-        """A test begins whose code may reach these. Cost: 1 us each."""
+        """A test begins whose code may reach these. Cost: 1 us each, if they are others than before."""
+        if bearers is self._present:
+            return
         self._present = bearers
-        for name, thing in bearers:
+        self._held = [(name, anatomy.dict_of(thing) or {}) for name, thing in bearers]
+        for name, held in self._held:
             if name not in self._base:
-                self._base[name] = self._last[name] = self._look(thing)
+                self._base[name] = self._last[name] = self._look(held)
 
-    def _look(self, thing: object) -> dict[str, object]:
-        held = anatomy.dict_of(thing) or {}
+    def _look(self, held: dict[str, Any]) -> dict[str, object]:
         values = ((name, held[name]) for name in self.words & held.keys() if name not in _OF_THE_RUNNER)
         return {name: value if (inside := content(value)) is None else inside for name, value in values}
 
     def changes(self) -> Iterator[Change]:
-        """What has changed since the last look. Cost: 1 us for each object that the test may reach."""
-        for name, thing in self._present:
-            now, last, base = self._look(thing), self._last[name], self._base[name]
+        """What has changed since the last look. Cost: 0.5 us for each object that the test may reach."""
+        count = len(self.words)
+        for name, held in self._held:
+            known = self._quiet.get(name)
+            if known is not None and known[1] == count and held.keys() == known[0]:
+                continue
+            now, last, base = self._look(held), self._last[name], self._base[name]
+            if not now and not last:
+                self._quiet[name] = frozenset(held), count
+                continue
+            self._quiet.pop(name, None)
             if now.keys() == last.keys() and all(now[key] is last[key] for key in now):
                 continue
             self._last[name] = now

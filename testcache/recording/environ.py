@@ -81,18 +81,19 @@ class Environ:
         @unseen
         def assign(environ: Any, key: Any, *value: Any) -> None:
             __tracebackhide__ = True
+            if type(key) is str and key == "PYTEST_CURRENT_TEST":  # seven times a test
+                return original(environ, key, *value)
             if not value and identity(key) not in self._given:  # to delete what is not there is an error
                 self._read(key)
             with aside:
                 original(environ, key, *value)
-            if key == "PYTEST_CURRENT_TEST":  # three times a test
-                return
             name = os.fsdecode(key) if isinstance(key, (str, bytes)) else ""
             start = self._variables.at_start(name)
             if start == (os.fsdecode(value[0]) if value else None):  # put back as it was
                 self._tape.top.assigned.discard(name)
             else:
                 self._tape.top.assigned.add(name)
+            return None
 
         return assign
 

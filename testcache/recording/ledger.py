@@ -102,19 +102,21 @@ class Ledger:
         self._files: dict[frozenset[Context], frozenset[str]] = {}
         self._whole: tuple[int, frozenset[Read]] = (0, NO_READS)
 
-    def account(self, test: Context, more: Iterable[Read] = ()) -> Account:
+    def account(self, test: Context, more: Collection[Read] = ()) -> Account:
         """Sum up a test; `more` are reads that were not observed but follow from what the test is."""
         own, modules = self._contexts(test)
         base = self._base(modules)
-        mine = frozenset(more).union(*(self._sum(context) for context in own))
+        mine = frozenset(more).union(*[self._sum(context) for context in own])
         if any(not self._asking.isdisjoint(context.places) for context in own):
             mine = mine.union(self._texts(modules))
-        twice = (read for read in mine & base if read.input.kind in _TOLD_APART or read.input.name == EVERY)
-        mine = (mine - base).union(twice)
-        everything = (*own, *modules)
-        problems = [problem for context in everything if context.problems for problem in context.problems]
+        both = mine & base
+        if both:
+            twice = (read for read in both if read.input.kind in _TOLD_APART or read.input.name == EVERY)
+            mine = (mine - base).union(twice)
+        remarked = [context for context in (*own, *modules) if context.problems or context.labels]
+        problems = [problem for context in remarked for problem in context.problems]
         problems += self._changed(own)
-        labels = {label for context in everything if context.labels for label in context.labels}
+        labels = {label for context in remarked for label in context.labels}
         parts = (mine, base) if base else (mine,)
         if _WHOLE_ENVIRONMENT in mine or _WHOLE_ENVIRONMENT in base:
             parts = (*parts, self._variables_named(modules, parts))

@@ -124,11 +124,11 @@ class Leftovers:
             near = None if loaded is None else self._ledger.files_below(loaded.context)
             self.settle(near if len(self._census.watches) > OFTEN * len(self._since) else None)
             self._file, self._near = file, near
+            if file:
+                self._ambience.surroundings.collected(file)
         self._since.append(test)
         self._test = test
         self._ambience.bearers.carry(bearers)
-        if file:
-            self._ambience.surroundings.collected(file)
         self._remains.begin()
         self._hits = self._census.hits()
         self._legacy.begin()
@@ -198,6 +198,9 @@ class Leftovers:
         found.update(self._latecomers.found(account.modules, account.contexts))
         for context in (*account.contexts, *(self._latecomers.contexts & account.modules)):
             if context.found is None or context is test:
+                if self._remains.are_none:
+                    context.found = _NOTHING
+                    continue
                 own = set(account.contexts if context is test else context.reachable())
                 entries = reached if context is test else self._reached(context)
                 within = [entry for entry in entries if not entry.files or not entry.files.isdisjoint(files)]
@@ -213,6 +216,8 @@ class Leftovers:
 
         `everything` says that the test's own code is not known by name: it is a text.
         """
+        if self._remains.are_none:
+            return set()
         reached = self._reached(test, self._silent(test))
         if everything:
             reached.update(self._remains.all_before())

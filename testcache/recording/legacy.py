@@ -58,11 +58,15 @@ class Legacy:
 
     def leftovers(self) -> frozenset[Leftover]:
         """All that the test has left."""
+        if not self.left and not self.steps:
+            return _NONE_LEFT
         steps = ((place + STEP, self._drawn[place]) for place in self.steps)
         return frozenset(Leftover(place, value) for place, value in (*self.left.items(), *steps)) or _NONE_LEFT
 
     def access(self) -> dict[str, Access]:
         """How code comes upon that."""
+        if not (self.left or self.gone or self._imported):
+            return {}
         steps = self._remains.accesses(self._imported, ()).items()  # those of what it has imported
         imported = {found.place: one for place, one in steps for found in self._imported[place]}
         return self.gone | self._remains.accesses(self.left, self._added) | imported

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 from testcache.inputs.world import World
@@ -73,6 +75,8 @@ class Observer:
                 event: self._announcing(event, self.openings) for event in ("open", "sqlite3.connect", *STARTS)
             }
         self._active = False
+        self._floor: FrameType | None = None
+        self._below: set[Place] = set()
 
     def is_project(self, filename: str) -> bool:
         """Whether a file is the project's own code, and so is watched."""
@@ -135,7 +139,17 @@ class Observer:
 
     def running(self) -> set[Place]:
         """First-party code that is on the stack of any thread now: it began earlier and goes on."""
-        return running(self._recognised)
+        return self._below | running(self._recognised, self._floor)
+
+    @contextmanager
+    def on(self, floor: FrameType | None) -> Iterator[None]:
+        """For as long as this frame is on the stack: what called it need not be looked for before each test."""
+        below = running(self._recognised)
+        self._floor, self._below = floor, below
+        try:
+            yield
+        finally:
+            self._floor, self._below = None, set()
 
     def collect_children(self) -> None:
         """Join what recorded child processes reported; complain of those that never did."""

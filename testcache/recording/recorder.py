@@ -91,19 +91,20 @@ def place_of(code: CodeType) -> Place:
     return code.co_filename, code.co_firstlineno
 
 
-def running(wanted: Wanted) -> set[Place]:
-    """First-party functions on the stack of any thread right now.
+def running(wanted: Wanted, floor: FrameType | None = None) -> set[Place]:
+    """First-party functions on the stack of any thread right now, down to the frame `floor`.
 
     To be added at the start of a test: a worker thread's loop or a conftest's wrapper that began
-    earlier does not fire again. Cost: about 40 ns a frame, plus `wanted` for each.
+    earlier does not fire again. Cost: about 1 µs a frame, for what looks at one raises an audit event.
     """
     found: set[Place] = set()
     # Does not see: suspended generators (reported when resumed) and greenlets that are switched out.
     for top in sys._current_frames().values():
         frame: FrameType | None = top
-        while frame is not None:
-            if wanted(frame.f_code.co_filename):
-                found.add(place_of(frame.f_code))
+        while frame is not None and frame is not floor:
+            code = frame.f_code
+            if wanted(code.co_filename):
+                found.add(place_of(code))
             frame = frame.f_back
     return found
 

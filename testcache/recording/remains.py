@@ -67,6 +67,11 @@ class Remains:
         self._by_holder: dict[str, set[_Group]] = {}
         self._at: dict[Place, frozenset[str]] = {}  # which of these names code mentions
 
+    @property
+    def are_none(self) -> bool:
+        """Whether all places were as at first when the test began, and are so now."""
+        return not self.entries and not self._before
+
     def begin(self) -> None:
         """A test begins: what there is now is what there is before it."""
         self._before.clear()
@@ -152,7 +157,7 @@ class Remains:
 
         Nobody comes upon what `silent` holders have. Cost: 50 ns a place, and 100 ns for what is found.
         """
-        if not self.entries and not self._before:
+        if self.are_none:
             return set()
         asked = frozenset(names)
         places = [*places]

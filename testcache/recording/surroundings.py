@@ -19,6 +19,7 @@ from testcache.recording.change import Change
 from testcache.recording.dials import DIALS
 
 HOLDER: Final = "process"
+_TEXTS: Final = frozenset((str,))
 
 _FILES: Final = frozenset((Kind.FILE, Kind.EXISTS, Kind.STAT, Kind.TIMES, Kind.LISTING, Kind.LINK, Kind.PERMISSIONS))
 _NAMES: Final = {
@@ -171,7 +172,8 @@ def _cwd() -> tuple[str, ...]:
 
 
 def _path() -> tuple[str, ...]:
-    return tuple(part for part in sys.path if type(part) is str)
+    path = tuple(sys.path)
+    return path if _TEXTS.issuperset(map(type, path)) else tuple(part for part in path if type(part) is str)
 
 
 def _decimal() -> str:

@@ -6,17 +6,16 @@ import glob
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import pytest
 
 from testcache.inputs import files as fs
-from testcache.model import ABSENT, EVERY, Input, Kind, Read
+from testcache.model import ABSENT, EVERY, Input, Kind, NodeId, Read
 from testcache.recording.context import Context
 from testcache.recording.observer import Observer
 from testcache.session import marker
-from testcache.session.names import node_id
 from testcache.settings import Settings
 
 
@@ -28,8 +27,9 @@ class ItemInputs:
         self._observer = observer
         self._settings = settings
         self._chains: dict[str, tuple[list[str], list[Read]]] = {}
-        self._named: dict[tuple[str, frozenset[str], int, int], list[Read]] = {}
+        self._named: dict[tuple[str, frozenset[str], int, int], frozenset[Read]] = {}
         self._plugin_files: tuple[int, list[str]] = (-1, [])
+        self._group: tuple[object, type | None] = (None, None)
 
     def charge(self, item: pytest.Item, context: Context) -> None:
         """Charge code and links that make up the item itself."""
@@ -44,20 +44,27 @@ class ItemInputs:
             if loaded is not None:
                 context.links.add(loaded.context)
 
-    def reads(self, item: pytest.Item, asked: Iterable[str] = ()) -> Iterator[Read]:
+    def reads(
+        self, item: pytest.Item, node: NodeId, marks: Sequence[pytest.Mark], asked: Iterable[str] = ()
+    ) -> frozenset[Read]:
         """Inputs that no observer can see: what would be picked up by name if it appeared.
 
-        `asked` are names of fixtures that the test, or a fixture of it, asked for while it ran.
+        `marks` are those of ours on the test; `asked` are names of fixtures that the test, or a fixture of it, asked
+        for while it ran.
         """
-        tape = self._observer.tape
-        world = self._observer.world
         own_file = str(item.path)
-        yield from self._chain(own_file)[1]
+        common = self._by_name(own_file, frozenset((*getattr(item, "fixturenames", ()), *asked)))
+        return common.union(self._special(item, own_file), self._declared(node, marks))
+
+    def _special(self, item: pytest.Item, own_file: str) -> Iterator[Read]:
+        """What a test rests on that is no plain function."""
+        tape = self._observer.tape
         if not isinstance(item, pytest.Function):
             yield Read(Input(Kind.FILE, tape.roots.name(own_file)), tape.files.digest(own_file))
             yield Read(Input(Kind.DEFINITIONS, EVERY), ABSENT)  # a doctest, say: its code is a text
-        yield from self._by_name(own_file, frozenset((*getattr(item, "fixturenames", ()), *asked)))
-        cls = getattr(item, "cls", None)
+        if item.parent is not self._group[0]:  # a test asks all that it lies in for the nearest class
+            self._group = item.parent, getattr(item, "cls", None)
+        cls = self._group[1]
         if cls is not None:
             files = self._files_of(own_file)
             for file, block in _classes(cls):
@@ -68,29 +75,31 @@ class ItemInputs:
                         yield Read(Input(Kind.BLOCK, f"{path}::{block}"), source.blocks.get(block, ABSENT))
                     if name in source.definitions:  # pytest has found it: what runs may all be that of a base
                         yield Read(Input(Kind.DEFINITIONS, f"{path}::{name}"), ABSENT)
-        yield from self._declared(item, world.digest_of)
 
     def _files_of(self, own_file: str) -> list[str]:
         """The files in which a test of this file may find its fixtures."""
         return [own_file, *self._chain(own_file)[0], *self._project_plugins()]
 
-    def _by_name(self, own_file: str, names: frozenset[str]) -> list[Read]:
-        """For each fixture name, its block or its absence in each file that could define it."""
+    def _by_name(self, own_file: str, names: frozenset[str]) -> frozenset[Read]:
+        """For each fixture name, its block or its absence in each file that could define it, and which could come."""
         tape = self._observer.tape
         files = self._files_of(own_file)
         key = (own_file, names, len(files), len(tape.loaded))
         if key not in self._named:
-            found = []
+            found = [*self._chain(own_file)[1]]
             for file in files:
                 loaded = tape.loaded.get(file)
                 if loaded is not None:
                     path, blocks = tape.roots.name(file), loaded.source.blocks
                     found += [Read(Input(Kind.BLOCK, f"{path}::{n}"), blocks.get(n, ABSENT)) for n in names]
-            self._named[key] = found
+            self._named[key] = frozenset(found)
         return self._named[key]
 
     def _chain(self, own_file: str) -> tuple[list[str], list[Read]]:
         """The conftest files that serve a test file, and which of them, and of `__init__.py`, could appear."""
+        known = self._chains.get(own_file)
+        if known is not None:
+            return known
         folder = os.path.dirname(own_file)
         if folder not in self._chains:
             tape = self._observer.tape
@@ -106,14 +115,15 @@ class ItemInputs:
                     break
                 place = os.path.dirname(place)
             self._chains[folder] = (conftests, beside)
+        self._chains[own_file] = self._chains[folder]
         return self._chains[folder]
 
     def _project_plugins(self) -> list[str]:
         """Files of the project's own plugin modules that are no conftest files."""
-        plugins = self._config.pluginmanager.get_plugins()
+        plugins = self._config.pluginmanager.list_name_plugin()
         if self._plugin_files[0] != len(plugins):
             files = []
-            for plugin in plugins:
+            for _, plugin in plugins:
                 file = getattr(plugin, "__file__", None)
                 if isinstance(file, str) and not file.endswith("conftest.py") and file in self._observer.tape.loaded:
                     files.append(file)
@@ -122,12 +132,11 @@ class ItemInputs:
 
     # -- declarations
 
-    def _declared(self, item: pytest.Item, digest_of: Any) -> Iterator[Read]:
-        node = node_id(item)
-        for name in (*self._settings.env, *marker.texts(item, "env")):
+    def _declared(self, node: NodeId, marks: Sequence[pytest.Mark]) -> Iterator[Read]:
+        for name in (*self._settings.env, *marker.texts(marks, "env")):
             asked = Input(Kind.VARIABLE, name)
-            yield Read(asked, digest_of(asked))
-        patterns = marker.texts(item, "inputs")
+            yield Read(asked, self._observer.world.digest_of(asked))
+        patterns = marker.texts(marks, "inputs")
         for declared in self._settings.inputs:
             if any(test.covers(node) for test in declared.for_):
                 patterns += [str(pattern) for pattern in declared.files]
@@ -154,20 +163,19 @@ class ItemInputs:
         for folder in folders:
             yield Read(Input(Kind.LISTING, tape.roots.name(folder)), fs.listing_of(folder))
 
-    def never(self, item: pytest.Item) -> str | None:
+    def never(self, node: NodeId, marks: Sequence[pytest.Mark]) -> str | None:
         """Why this test is declared never to be cached, or None."""
-        if marker.is_never(item):
+        if marker.is_never(marks):
             return "@pytest.mark.testcache(never=True)"
-        node = node_id(item)
         for pattern in self._settings.never:
             if pattern.covers(node):
                 return f"the setting never = {pattern}"
         return None
 
 
-def bearers_of(item: pytest.Item) -> list[tuple[str, object]]:
-    """The objects of pytest that a test shares with others: code may set attributes on them."""
-    return [("config", item.config), *((node.nodeid or "session", node) for node in item.listchain()[:-1])]
+def bearers_of(group: pytest.Collector) -> list[tuple[str, object]]:
+    """The objects of pytest that the tests of a group share with others: code may set attributes on them."""
+    return [("config", group.config), *((node.nodeid or "session", node) for node in group.listchain())]
 
 
 def _wrapped(function: Any) -> Iterator[Any]:

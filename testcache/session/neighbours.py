@@ -147,10 +147,11 @@ class Neighbours:
         self._logged = True
 
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> object:
-        if node_id(item) in self._hits:
+        node = node_id(item)
+        if node in self._hits:
             return None  # it waited, and may be replayed after all
         before, others = self._neighbours_of(item)
-        is_wanted = self._company.is_wanted(node_id(item)) and not self._is_in_company(item)
+        is_wanted = self._company.is_wanted(node) and not self._is_in_company(item)
         if not before and not others and not is_wanted:
             return None
         self._logged = False

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from types import CodeType, FrameType
 from typing import Any, Final
 
@@ -47,7 +47,7 @@ class Options:
         config: of the run; no conftest file is loaded yet, so what is known by now is not theirs.
         read: is told the name and the value of an option that was read.
         is_project: whether a file is the project's own code.
-        is_testing: whether a test or a fixture is at work.
+        at_work: the tests and fixtures that are at work.
     """
 
     def __init__(
@@ -55,14 +55,15 @@ class Options:
         config: pytest.Config,
         read: Callable[[str, object], None],
         is_project: Callable[[str], bool],
-        is_testing: Callable[[], bool],
+        at_work: Sized,
     ) -> None:
         self._config = config
         self._read = read
         self._is_project = is_project
-        self._is_testing = is_testing
+        self._at_work = at_work
         self._before = _registered(config)
         self._early: set[str] | None = set()
+        self._others: set[str] = set()
         self.names: frozenset[str] = frozenset()
 
     def begin(self) -> None:
@@ -96,13 +97,16 @@ class Options:
         return property(get, put)
 
     def _asked(self, name: str, value: object, frame: FrameType | None) -> None:
-        if name in SHOWING and (self._early is not None or not self._is_testing()):
+        if name in SHOWING and (self._early is not None or not self._at_work):
             return
         if self._early is None and name in self.names:
             self._read(name, value)
             return
         code = _asker(frame)
-        if code is None or not self._is_project(code.co_filename):  # but pytest, or argparse
+        if code is None or code.co_filename in self._others:
+            return
+        if not self._is_project(code.co_filename):  # but pytest, or argparse
+            self._others.add(code.co_filename)
             return
         if self._early is not None:
             self._early.add(name)  # hooks that configure something may still change it
@@ -113,8 +117,11 @@ class Options:
 def _asker(frame: FrameType | None) -> CodeType | None:
     """The code that asks for an option, by whichever way."""
     for _ in range(_MOST_FRAMES):
-        if frame is None or frame.f_code.co_filename != _PYTEST:
-            break
+        if frame is None:
+            return None
+        code = frame.f_code
+        if code.co_filename != _PYTEST:
+            return code
         frame = frame.f_back
     return None if frame is None else frame.f_code
 

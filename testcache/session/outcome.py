@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import pytest
 
 from testcache.structs import Struct, field
+
+_PHASES: Final = ("setup", "call", "teardown")
 
 
 class Attempt(Struct):
@@ -49,6 +53,8 @@ class Attempt(Struct):
         Not stored: failures and errors, an unexpected pass, a second attempt (rerun plugins), a run
         that was cut short; a skip by a plugin because of how another test has ended.
         """
+        if not self.stopped and _is_plain_pass(self.reports):
+            return "passed"
         phases = [report.when for report in self.reports]
         if self.failed or self.stopped or phases.count("setup") != 1 or phases.count("teardown") != 1:
             return None
@@ -63,3 +69,16 @@ class Attempt(Struct):
         if "call" not in phases and not any(report.outcome == "skipped" for report in self.reports):
             return None
         return "skipped" if any(report.outcome == "skipped" for report in main) else "passed"
+
+
+def _is_plain_pass(reports: list[pytest.TestReport]) -> bool:
+    """Whether set-up, call and teardown have passed, as in most tests; nothing else has been said of them."""
+    if len(reports) != len(_PHASES):
+        return False
+    for report, phase in zip(reports, _PHASES, strict=True):
+        held = report.__dict__
+        if type(report) is not pytest.TestReport or held["outcome"] != "passed" or held["when"] != phase:
+            return False
+        if "wasxfail" in held or "rerun" in held:
+            return False
+    return True

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Callable, Container, Generator, Iterator, Mapping
+from collections.abc import Callable, Container, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from itertools import chain
 from typing import Any
@@ -15,6 +16,7 @@ from testcache.inputs.sources import is_collected
 from testcache.inputs.world import World, option_digest
 from testcache.model import Input, Kind, Leftover, NodeId, Read, Result, Trace
 from testcache.reasons import Reason
+from testcache.recording.bearers import Bearer
 from testcache.recording.context import Context
 from testcache.recording.observer import Observer
 from testcache.session import marker
@@ -63,13 +65,16 @@ class Recording:
         self._deliver = deliver
         self.totals: Totals | None = None
         self.hits: Container[NodeId] = ()
-        self.options = Options(config, self._option_read, observer.is_project, lambda: bool(self.tape.stack))
+        self.options = Options(config, self._option_read, observer.is_project, self.tape.stack)
         self.inputs = ItemInputs(config, observer, settings)
         self._attempts: dict[NodeId, Attempt] = {}
         self._contexts: dict[NodeId, Context] = {}
         self._unfinished: dict[NodeId, tuple[pytest.Item, Trace]] = {}
         self._took_s: dict[NodeId, float] = {}
         self._looked_at = (0, False)
+        self._present: tuple[pytest.Item | None, NodeId] = (None, NodeId(""))
+        self._group: pytest.Collector | None = None
+        self._bearers: Sequence[Bearer] = ()
 
     def _option_read(self, name: str, value: object) -> None:
         self.tape.note(self.tape.top, Kind.OPTION, name, option_digest(value))
@@ -90,7 +95,8 @@ class Recording:
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtestloop(self) -> Generator[None, Any, Any]:
         """Inside pytest-cov's own wrapper, which combines and reports when the loop has ended."""
-        answer = yield
+        with self.observer.on(sys._getframe(1)):
+            answer = yield
         if self.totals is not None:
             if self._unfinished:
                 self.totals.take()
@@ -103,8 +109,11 @@ class Recording:
         node = node_id(item)
         if node in self.hits:
             return (yield)
-        with self.recorded(item):
+        context = self._begin(item)
+        try:
             answer = yield
+        finally:
+            self.tape.pop(context)
         self._attempts.pop(node, None)
         if node not in self._unfinished:
             self._contexts.pop(node, None)
@@ -117,22 +126,32 @@ class Recording:
     @contextmanager
     def recorded(self, item: pytest.Item) -> Iterator[None]:
         """For the length of a test's run, or of another one in its place: what came before does not count."""
+        context = self._begin(item)
+        try:
+            yield
+        finally:
+            self.tape.pop(context)
+
+    def _begin(self, item: pytest.Item) -> Context:
         node = node_id(item)
+        self._present = item, node
         context = self._contexts[node] = Context(node)
         self._attempts[node] = Attempt()
         context.links.update(self.charges.collected(item))
         self.inputs.charge(item, context)
-        self.observer.leftovers.begin(node, str(item.path), bearers_of(item))
-        with self.tape.charge(context):
-            context.places |= self.observer.running()
-            yield
+        if item.parent is not self._group:
+            self._group, self._bearers = item.parent, bearers_of(item.parent) if item.parent is not None else []
+        self.observer.leftovers.begin(node, str(item.path), self._bearers)
+        context.places |= self.observer.running()
+        self.tape.push(context)
+        return context
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[Any]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
-        attempt = self._attempts.get(node_id(item))
+        attempt = self._attempts.get(self._node_of(item))
         if attempt is not None:
             attempt.made(report)
             attempt.stopped = attempt.stopped or self.gates.stopped(call)
@@ -140,8 +159,14 @@ class Recording:
                 self._deliver(report, self.result(item))
         return report
 
+    def _node_of(self, item: pytest.Item) -> NodeId:
+        """To ask pytest for a node id takes 1 µs, and this is asked for seven times a test."""
+        return self._present[1] if item is self._present[0] else node_id(item)
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: Any) -> None:
+        if type(report) is pytest.TestReport:  # it has been made
+            return
         node = NodeId(report.nodeid)
         attempt = self._attempts.get(node) or self._attempts.get(NodeId(node.rpartition("@")[0]))
         if attempt is not None:
@@ -157,7 +182,7 @@ class Recording:
         return result
 
     def _sum_up(self, item: pytest.Item) -> Result:
-        node = node_id(item)
+        node = self._node_of(item)
         context, attempt = self._contexts[node], self._attempts[node]
         path = path_of(node)
         now = time.time()
@@ -171,8 +196,10 @@ class Recording:
             return Result(path, node, None, unclean, attempt.duration_s, now, left, access)
         unnamed = not isinstance(item, pytest.Function)
         reached = leftovers.link(context, everything=unnamed)
-        declared = self.inputs.never(item)
-        account = self.observer.ledger.account(context, () if declared else self._item_reads(item, context))
+        marks = marker.marks_of(item)
+        declared = self.inputs.never(node, marks)
+        reads = frozenset[Read]() if declared else self._item_reads(item, node, marks, context)
+        account = self.observer.ledger.account(context, reads)
         problems = [(problem.reason.slug, problem.evidence) for problem in account.problems]
         if declared is not None:
             problems.insert(0, (Reason.MARKED_NEVER.slug, declared))
@@ -186,7 +213,7 @@ class Recording:
             reports=tuple(serialise(self.config, report, self.tape.roots) for report in attempt.reports),
             duration_s=attempt.duration_s,
             recorded_at=now,
-            max_age_s=self._max_age_s(item, account.labels),
+            max_age_s=self._max_age_s(marks, account.labels),
             labels=account.labels,
             left=left,
             found=leftovers.found(node, context, account, reached),
@@ -199,12 +226,14 @@ class Recording:
             trace = replace(trace, parts=(*trace.parts, self.observer.ledger.whole_text()))
         return Result(path, node, trace, (), trace.duration_s, now, left, access)
 
-    def _item_reads(self, item: pytest.Item, context: Context) -> Iterator[Read]:
+    def _item_reads(
+        self, item: pytest.Item, node: NodeId, marks: Sequence[pytest.Mark], context: Context
+    ) -> frozenset[Read]:
         asked = {name for each in context.reachable() for name in each.fixtures}
-        return self.inputs.reads(item, asked)
+        return self.inputs.reads(item, node, marks, asked)
 
-    def _max_age_s(self, item: pytest.Item, labels: tuple[str, ...]) -> float:
-        ages = [marker.max_age_s(item), *self.observer.network.ages(labels)]
+    def _max_age_s(self, marks: Sequence[pytest.Mark], labels: tuple[str, ...]) -> float:
+        ages = [marker.max_age_s(marks), *self.observer.network.ages(labels)]
         return min((age for age in ages if age), default=0.0)
 
     def finish(self) -> list[Result]:
@@ -219,7 +248,9 @@ class Recording:
         results = []
         for node, (item, trace) in self._unfinished.items():
             context = self._contexts.pop(node)
-            account = self.observer.ledger.account(context, self._item_reads(item, context))
+            account = self.observer.ledger.account(
+                context, self._item_reads(item, node, marker.marks_of(item), context)
+            )
             if self.charges.is_open(account.contexts):
                 continue
             problems = tuple((problem.reason.slug, problem.evidence) for problem in account.problems)
@@ -254,6 +285,10 @@ class Recording:
             mentions = chain.from_iterable(source.mentions.values() for source in sources)
             self._looked_at = (len(loaded), any(names >= _SESSION_ITEMS for names in mentions))
         return self._looked_at[1]
+
+    def never(self, item: pytest.Item) -> str | None:
+        """Why this test is declared never to be cached, or None."""
+        return self.inputs.never(node_id(item), marker.marks_of(item))
 
     def check(self, items: list[pytest.Item]) -> None:
         """Refuse declarations with typos before anything runs."""

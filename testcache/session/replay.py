@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal
 
@@ -41,12 +41,12 @@ class Replays:
     run a hit for real and unrecorded, and still behind whoever asks to be first.
     """
 
-    def __init__(self, hits: Container[NodeId], replay: Callable[[pytest.Item], None]) -> None:
+    def __init__(self, hits: Collection[NodeId], replay: Callable[[pytest.Item], None]) -> None:
         self._hits = hits
         self._replay = replay
 
     def pytest_runtest_protocol(self, item: pytest.Item) -> object:
-        if node_id(item) not in self._hits:
+        if not self._hits or node_id(item) not in self._hits:
             return None
         self._replay(item)
         return True

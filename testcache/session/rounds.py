@@ -128,10 +128,11 @@ class Rounds:
             if (misses or self.waiting) and not specs:
                 runner.distribution.stand_down()
         if not specs:
-            company = Company(runner, self._traces, lambda nodes: self._import(items, nodes), self.waiting)
-            self._neighbours = Neighbours(
-                runner.config, self._collected, runner.hits, runner.joined, runner.recording, company
-            )
+            if runner.hits or self.waiting:
+                company = Company(runner, self._traces, lambda nodes: self._import(items, nodes), self.waiting)
+                self._neighbours = Neighbours(
+                    runner.config, self._collected, runner.hits, runner.joined, runner.recording, company
+                )
             if not self.waiting and len(misses) == len(items):
                 return None
         replay_here(session, [item for item in items if self._round(item) == 0], self._replay)

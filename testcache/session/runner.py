@@ -260,7 +260,7 @@ class Runner:
 
     def _held_back(self, item: pytest.Item, trace: Trace) -> Reason | None:
         """Why a test may not be replayed although nothing has changed."""
-        if self.recording.inputs.never(item) is not None:
+        if self.recording.never(item) is not None:
             return Reason.MARKED_NEVER
         totals = self.recording.totals
         return Reason.NO_COVERAGE if totals is not None and not totals.has_lines(trace) else None
