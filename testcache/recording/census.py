@@ -23,11 +23,12 @@ from testcache.recording import anatomy, piles
 from testcache.recording.addresses import begins_with
 from testcache.recording.anatomy import MISSING, same
 from testcache.recording.change import Change, Look
+from testcache.recording.expansion import Expansion
 from testcache.recording.frontier import Frontier
 from testcache.recording.identity import identity
 from testcache.recording.interiors import Interiors
-from testcache.recording.keepers import Found, Keeper, Names, both, covers, expand
-from testcache.recording.kinds import CACHE, INSIDE, MODULE, WHOLE
+from testcache.recording.keepers import Found, Keeper, Names, both, covers
+from testcache.recording.kinds import CACHE, INSIDE, MODULE, WHOLE, Key
 from testcache.recording.parts import UNKNOWN
 from testcache.recording.places import Places
 from testcache.recording.portrait import Painter
@@ -61,6 +62,8 @@ class Census:
         self._modules: dict[str, str] = {}
         self._met, self._keepers = dict[int, tuple[object, Names, Names]](), dict[int, Keeper]()
         interiors.addresses.met, interiors.keepers = self._met, self._keepers
+        self._expanded = Expansion(self._modules, interiors.is_library)
+        self.home = self._expanded.home
         self._inner: set[int] = set()
         self._apart: dict[tuple[Keeper, str], str] = {}
         self._late: set[int] = set()
@@ -182,13 +185,6 @@ class Census:
 
     # -- finding
 
-    def home(self, thing: Any) -> str | None:
-        """The place of a class or function of the project."""
-        is_class = issubclass(type(thing), type)
-        module, name = anatomy.names_of(thing) if is_class else (thing.__module__, thing.__qualname__)
-        file = self._modules.get(module) if type(module) is str else None
-        return None if file is None else f"{file}::{name}"
-
     def _grow(self, start: Iterable[Found], *, late: bool) -> None:
         """Follow references from some objects to all that is to be watched."""
         queue = Frontier(start)
@@ -196,7 +192,7 @@ class Census:
             found = queue.pop()
             if not self._is_news(found, late=late):
                 continue
-            for part in expand(found, self.home, self._interiors.is_library):
+            for part in self._expanded(found):
                 if isinstance(part, Found):
                     queue.add((part,))
                     continue
@@ -262,9 +258,12 @@ class Census:
         alike = same if keeper.kind is INSIDE else is_  # what is kept in C is a new object at each look
         if len(looked) == len(last) and all(map(is_, looked, last)) and all(map(alike, looked.values(), last.values())):
             return []  # something has been set and put back
-        known = {slot: slot for slot in last}  # keys are named once: what is unknown has another name each time
-        now = {known.get(slot, slot): value for slot, value in looked.items()}
-        slots = [slot for slot in last if slot not in now or not same(now[slot], last[slot])]
+        now = looked
+        if Key in set(map(type, looked)):  # they are named once: what is unknown has another name each time
+            known = {slot: slot for slot in last}
+            now = {known.get(slot, slot): value for slot, value in looked.items()}
+        pairs = ((slot, now.get(slot, MISSING), value) for slot, value in last.items())
+        slots = [slot for slot, value, before in pairs if value is not before and not same(value, before)]
         slots += [slot for slot in now if slot not in last]
         keeper.last = now
         found = []
@@ -371,7 +370,7 @@ class Census:
             if key not in self._late or key in reached:
                 continue
             reached.add(key)
-            for part in expand(found, self.home, self._interiors.is_library):
+            for part in self._expanded(found):
                 if isinstance(part, Found):
                     queue.append(part)
                     continue

@@ -118,7 +118,7 @@ def _class(cls: type) -> dict[Any, object]:
     return {name: value for name, value in anatomy.attributes(cls) if name not in _NOT_ATTRIBUTES}
 
 
-def _attributes(held: dict[Any, object]) -> dict[Any, object]:
+def _function(held: dict[Any, object]) -> dict[Any, object]:
     """But not what hypothesis writes on test functions for itself: a random seed, say."""
     found = dict(held)
     for name in [name for name in found if type(name) is str and name.startswith("_hypothesis_internal_use")]:
@@ -127,12 +127,13 @@ def _attributes(held: dict[Any, object]) -> dict[Any, object]:
 
 
 def _pairs(thing: dict[Any, object]) -> dict[Any, object]:
-    return {slot_of(key): value for key, value in anatomy.items(thing)}
+    atoms = ATOMS.ids
+    return {key if identity(type(key)) in atoms else Key(key): value for key, value in anatomy.items(thing)}
 
 
 def slot_of(key: object) -> object:
     """The slot of a key."""
-    return key if type(key) in ATOMS else Key(key)
+    return key if identity(type(key)) in ATOMS.ids else Key(key)
 
 
 def _elements(thing: object) -> dict[Any, object]:
@@ -247,8 +248,8 @@ def _nothing(_: object) -> str:
 
 MODULE: Final = Kind(_module, _top, named=True)
 CLASS: Final = Kind(_class, _dotted, named=True)
-ATTRIBUTES: Final = Kind(_attributes, _dotted, named=True)
-FUNCTION: Final = Kind(_attributes, _dotted, named=True)
+ATTRIBUTES: Final = Kind(dict, _dotted, named=True)
+FUNCTION: Final = Kind(_function, _dotted, named=True)
 PAIRS: Final = Kind(_pairs, _subscript)
 WEAK_KEYS: Final = Kind(_pairs, _subscript, weak=_weak_keys)
 WEAK_VALUES: Final = Kind(_pairs, _subscript, weak=_weak_values)

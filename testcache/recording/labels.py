@@ -13,8 +13,8 @@ from typing import Any, Final
 from testcache.digest import of_bytes
 from testcache.recording import anatomy
 from testcache.recording.anatomy import ATOMS, Types
+from testcache.recording.expansion import is_foreign, is_memo
 from testcache.recording.insides import inside_of
-from testcache.recording.keepers import is_foreign, is_memo
 from testcache.recording.parts import can_be_looked_into
 from testcache.recording.plain import atom, is_plain, spelled
 from testcache.recording.portrait import portrait

@@ -95,7 +95,7 @@ class Ledger:
         # weak: those of a test are of no use when it is over, and each is a dozen objects for the garbage collector
         self._sums: WeakKeyDictionary[Context, tuple[tuple[int, int], frozenset[Read]]] = WeakKeyDictionary()
         self._closures: dict[frozenset[Context], tuple[tuple[int, int], frozenset[Context]]] = {}
-        self._reads: dict[Read, Read] = {}  # many tests read the same: one object of it, not one each
+        self._reads: dict[tuple[Input, Digest], Read] = {}  # many tests read the same: one object of it, not one each
         self._joined: dict[frozenset[frozenset[Read]], frozenset[Read]] = {}
         self._bases: dict[frozenset[Context], tuple[tuple[int, int, int], frozenset[Read]]] = {}
         self._belows: WeakKeyDictionary[Context, tuple[tuple[int, ...], _Below]] = WeakKeyDictionary()
@@ -276,7 +276,9 @@ class Ledger:
         size = (len(context.places), len(context.reads))
         known = self._sums.get(context)
         if known is None or known[0] != size:
-            reads = {self._reads.setdefault(read, read) for read in map(Read._make, context.reads.items())}
+            found = map(self._reads.get, context.reads.items())  # a pair is equal to its read
+            pairs = zip(context.reads.items(), found, strict=True)
+            reads = {self._reads.setdefault(Read(*one), Read(*one)) if known is None else known for one, known in pairs}
             codes = self._codes_at(context.places)
             reads.update(chain.from_iterable(code.reads for code in codes))
             reads.update(self._programs(context))

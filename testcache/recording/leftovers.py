@@ -24,7 +24,7 @@ from types import ModuleType
 from typing import Final
 
 from testcache.code.looks import EVERYWHERE
-from testcache.model import ABSENT, Access, Found, Kind, Leftover, NodeId
+from testcache.model import ABSENT, Access, Digest, Found, Input, Kind, Leftover, NodeId
 from testcache.recording import anatomy
 from testcache.recording.ambience import Ambience
 from testcache.recording.bearers import Bearer
@@ -96,6 +96,7 @@ class Leftovers:
         self._latecomers = Latecomers(tape, ledger, ambience, self._remains)
         self._values: dict[object, Watched] = {}
         self._hits: dict[str, int] = {}
+        self._at: dict[frozenset[Home], tuple[set[Context], dict[Input, Digest]]] = {}
         self._found: dict[frozenset[Found], frozenset[Found]] = {}  # many tests find the same: one set, not one each
 
     # -- before all tests
@@ -203,12 +204,17 @@ class Leftovers:
                     continue
                 own = set(account.contexts if context is test else context.reachable())
                 entries = reached if context is test else self._reached(context)
-                within = [entry for entry in entries if not entry.files or not entry.files.isdisjoint(files)]
+                within = [
+                    entry.found
+                    for entry in entries
+                    if entry.fixture not in own and (not entry.files or not entry.files.isdisjoint(files))
+                ]
                 if context is test:
-                    within += (entry for entry in map(self._remains.before, self._legacy.steps) if entry is not None)
-                context.found = _all_found(entry for entry in within if entry.fixture not in own)
+                    before = (entry for entry in map(self._remains.before, self._legacy.steps) if entry is not None)
+                    within += (entry.found for entry in before if entry.fixture not in own)
+                context.found = _NOTHING.union(*within)
             found |= context.found
-        others = frozenset(one for one in found if one.filler != node)
+        others = frozenset([one for one in found if one.filler != node])
         return self._found.setdefault(others, others)
 
     def link(self, test: Context, *, everything: bool = False) -> set[Entry]:
@@ -223,11 +229,17 @@ class Leftovers:
             reached.update(self._remains.all_before())
         for context in test.reachable():
             entries = reached if context is test else self._reached(context)
-            for file, name in set[Home]().union(*{entry.homes for entry in entries}):  # most have the same
-                context.links.add(self._tape.loaded[file].context)
-                if name:
-                    self._tape.note(context, Kind.DEFINITIONS, f"{self._tape.roots.name(file)}::{name}", ABSENT)
+            self._rest_on(context, frozenset[Home]().union(*{entry.homes for entry in entries}))  # most have the same
         return reached
+
+    def _rest_on(self, context: Context, homes: frozenset[Home]) -> None:
+        known = self._at.get(homes)
+        if known is None:
+            name, loaded = self._tape.roots.name, self._tape.loaded
+            defined = [Input(Kind.DEFINITIONS, f"{name(file)}::{one}") for file, one in homes if one]
+            known = self._at[homes] = {loaded[file].context for file, _ in homes}, dict.fromkeys(defined, ABSENT)
+        context.links |= known[0]
+        context.reads |= known[1]
 
     def _silent(self, test: Context) -> Collection[str]:
         """Each `lru_cache` that gave no result during the test: all that was asked of it was new to it."""

@@ -32,8 +32,8 @@ _WRITTEN_OUT: Final = Types(
 
 
 _CONTAINERS: Final = Types(dict, list, tuple)
-_ATOM_IDS: Final = frozenset(map(identity, ATOMS.kept))
-_TREE_IDS: Final = _ATOM_IDS.union(map(identity, _CONTAINERS.kept))
+_ATOM_IDS: Final = ATOMS.ids
+_TREE_IDS: Final = _ATOM_IDS | _CONTAINERS.ids
 _ROOM: Final = getsizeof("x" * LONG)
 """Bytes that hardly any longer text has room in."""
 

@@ -6,6 +6,7 @@ import builtins
 import mmap
 import os
 import re
+from bisect import bisect_right
 
 from testcache.recording.probe_tree import name_of
 from testcache.recording.recorder import Place, Sink
@@ -25,6 +26,7 @@ class _Chunk:
         self.owner = os.getpid()
         self.used = 0
         self.starts: list[tuple[int, str]] = []
+        self.begins: list[int] = []
 
 
 class _Loud:
@@ -64,6 +66,7 @@ class Marks:
             chunk = _Chunk(max(CHUNK, size))
             self._chunks.append(chunk)
         chunk.starts.append((chunk.used, filename))
+        chunk.begins.append(chunk.used)
         self._files[filename] = memoryview(chunk.memory)[chunk.used : chunk.used + size]
         chunk.used += size
         self._publish(filename)
@@ -106,11 +109,9 @@ def _set_bytes(chunk: _Chunk) -> list[int]:
 
 def _places(chunk: _Chunk, found: list[int]) -> list[Place]:
     """Which functions have set these bytes, the first one first."""
-    index, places, starts = 0, [], chunk.starts
+    places = []
     for at in found:
-        while index + 1 < len(starts) and starts[index + 1][0] <= at:
-            index += 1
-        start, filename = starts[index]
+        start, filename = chunk.starts[bisect_right(chunk.begins, at) - 1]
         places.append((filename, at - start))
     return places
 

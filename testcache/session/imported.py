@@ -43,6 +43,8 @@ class Imported:
         self.results: dict[NodeId, Result] = {}
         self._left: dict[NodeId, dict[str, Digest]] = {}
         self._known: dict[Found, Found] = {}  # many tests find the same: one object of it, not one each
+        self._named: dict[Found, Found] = {}
+        self._workers_own: set[Found] = set()
         self._onto: dict[frozenset[Found], frozenset[Found]] = {}
 
     def decide(
@@ -61,6 +63,8 @@ class Imported:
         """
         ledger, now_s = observer.ledger, time.time()
         self._onto.clear()
+        self._named.clear()
+        self._workers_own.clear()
         collected = Found(_COLLECTION, _COLLECTION, of_fields(*sorted(nodes)))
         seen = Trace((), "passed", (), 0.0, now_s, left=frozenset((collected.leftover,)))
         self.traces[_COLLECTION] = seen
@@ -110,7 +114,8 @@ class Imported:
             return result
         found = self._onto.get(trace.found)
         if found is None:
-            found = frozenset(self._as_known(one) for one in trace.found if not self._is_workers_own(one))
+            pairs = zip(trace.found, map(self._named.get, trace.found), strict=True)
+            found = frozenset([known or self._as_known(one) for one, known in pairs]) - self._workers_own
             found = self._onto[trace.found] = trace.found if found == trace.found else found
         return result if found is trace.found else replace(result, trace=replace(trace, found=found))
 
@@ -121,7 +126,10 @@ class Imported:
     def _as_known(self, found: Found) -> Found:
         value = self._left.get(found.filler, {}).get(found.place)
         one = found if value is None or value == found.value else found._replace(value=value)
-        return self._known.setdefault(one, one)
+        one = self._named[found] = self._known.setdefault(one, one)
+        if self._is_workers_own(found):
+            self._workers_own.add(one)
+        return one
 
 
 def _alike(one: Trace, other: Trace) -> bool:

@@ -118,7 +118,9 @@ class Packer:
     def _found(self, found: frozenset[Found], rows: list[_Row]) -> list[int]:
         numbers = self._founds.get(found)
         if numbers is None:
-            numbers = self._founds[found] = [self._left(one, rows) for one in found]
+            pairs = zip(found, map(self._lefts.get, found), strict=True)
+            numbers = [self._left(one, rows) if known is None else known for one, known in pairs]
+            self._founds[found] = numbers
         return numbers
 
     def _left(self, one: Leftover | Found, rows: list[_Row]) -> int:
