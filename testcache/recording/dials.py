@@ -7,12 +7,14 @@ Does not see: dials that are not in this table, or that only a library sets.
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # without the names that `signal` puts in place of numbers
 import builtins
 import gc
 import random
 import sys
 import time
 from collections.abc import Callable
+from operator import is_
 from types import FunctionType
 from typing import Any, Final
 
@@ -23,6 +25,7 @@ from testcache.recording.probe_tree import PREFIX
 from testcache.structs import Struct
 
 _SIGNALS: Final = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGCHLD", "SIGPIPE")
+_NUMBERS: Final = tuple(getattr(_signal, name) for name in _SIGNALS if hasattr(_signal, name))
 _OF_RUNNERS: Final = ("pytest_timeout", "_pytest", "faulthandler")
 """Who sets a handler around each test."""
 
@@ -30,8 +33,11 @@ _OF_A_DIALECT: Final = (
     "delimiter", "doublequote", "escapechar", "lineterminator", "quotechar", "quoting", "skipinitialspace", "strict",
 )  # fmt: skip
 
-_STANDARD: Final = frozenset(vars(builtins))
-"""What is there when this is imported."""
+_passed_over: Final = set(vars(builtins))
+"""What is there when this is imported, and marks of probes."""
+
+_handled: Final[list[tuple[tuple[object, ...], tuple[str, ...]]]] = []
+"""The handlers at the last look, and how they are told."""
 
 
 class Dial(Struct, frozen=True):
@@ -85,11 +91,12 @@ def _numpy_random() -> str:
 
 
 def _handlers() -> tuple[str, ...]:
-    import signal
-
-    there = (getattr(signal, name) for name in _SIGNALS if hasattr(signal, name))
-    handlers = map(_told, map(signal.getsignal, there))
-    return tuple("" if handler.startswith(_OF_RUNNERS) else handler for handler in handlers)
+    """Cost: 1 us as long as all are the same objects."""
+    handlers = tuple(map(_signal.getsignal, _NUMBERS))
+    if len(_handled) != 1 or not all(map(is_, handlers, _handled[0][0])):
+        told = map(_told, handlers)
+        _handled[:] = [(handlers, tuple("" if one.startswith(_OF_RUNNERS) else one for one in told))]
+    return _handled[0][1]
 
 
 def _weekday() -> int:
@@ -160,7 +167,9 @@ def _pandas() -> str:
 
 def _builtins() -> frozenset[tuple[str, str]]:
     held = vars(builtins)
-    return frozenset((name, _told(held.get(name))) for name in held.keys() - _STANDARD if not name.startswith(PREFIX))
+    others = held.keys() - _passed_over
+    _passed_over.update(name for name in others if name.startswith(PREFIX))
+    return frozenset((name, _told(held.get(name))) for name in others - _passed_over)
 
 
 def _traps() -> tuple[bool, ...]:
