@@ -89,14 +89,15 @@ class Cache:
         self._verifier.forget_fillers()
 
     def load(self, nodes: Iterable[NodeId]) -> None:
-        """Fetch the manifests of these tests' files; from the remote, too, if a test is no hit without it.
+        """Fetch the manifests of these tests' files, once; from the remote, too, if a test is no hit without it.
 
         Cost: about 50 µs a file.
         """
         by_path: dict[str, list[NodeId]] = {}
         for node in nodes:
             by_path.setdefault(path_of(node), []).append(node)
-        manifests, corrupt = load_manifests(self._store, self._environment, by_path)
+        fresh = [path for path in by_path if path not in self._manifests]
+        manifests, corrupt = load_manifests(self._store, self._environment, fresh)
         self._manifests.update(manifests)
         self.corrupt += corrupt
         if self._shared is None:
@@ -277,6 +278,8 @@ class Cache:
                 self._merge(environment, by_node.values())
                 if environment == self._environment:
                     own += by_node.values()
+        if own:
+            self._manifests.clear()
         return own
 
 
