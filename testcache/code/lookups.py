@@ -1,12 +1,14 @@
 """Look-ups by a name that is written down: `globals()["x"]` reaches `x` and no other name.
 
-Of the file's own namespace it may also be a name that only the run knows. Whatever else is done with one (it is
-listed, handed on, kept, another's is asked for any name) is none of these, and leads to any name.
+So does a text that is filled in from one: `"{x}".format(**globals())`, `"%(x)s" % vars()`. Of the file's own
+namespace it may also be a name that only the run knows. Whatever else is done with one (it is listed, handed on,
+kept, another's is asked for any name) is none of these, and leads to any name.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from testcache.code.looks import SOME, TAKEN
@@ -19,6 +21,9 @@ _NO_MODULES = frozenset("isclass iscoroutinefunction isfunction ismethod isrouti
 
 ASKERS = frozenset({"getattr", "attrgetter", "getmembers"})
 """Functions that give the values of attributes, of whatever name once they are handed on."""
+
+_BY_PLACE = re.compile(r"(?<!%)(?:%%)*%(?![(%])")
+"""In a text that `%` fills in: what is not asked for by name, and so may be the namespace with all that it has."""
 
 _NAMESPACES = frozenset({"__dict__", "__globals__", "f_globals", "f_locals", "modules"})
 
@@ -44,6 +49,7 @@ class LookUp(Struct, frozen=True):
 def look_up(node: ast.AST) -> LookUp | None:
     """`ns["x"]`, `ns.get("x", default)` or `"x" in ns`, where `ns` is a namespace; `x in sys.modules`.
 
+    So is `"{x}".format(**ns)`, `"{x}".format_map(ns)` or `"%(x)s" % ns`: the text tells all the names.
     Of the file's own one, `globals()`, also with a name that only the run knows; so with
     `getattr(sys.modules[__name__], name)`.
     """
@@ -76,7 +82,36 @@ def look_up(node: ast.AST) -> LookUp | None:
                 return LookUp("", (key,), tells=False, own=_beginning(key))
             named = isinstance(holder, ast.Attribute) and holder.attr == "modules"
             return LookUp("", (key, *inside), tells=False) if named else None
+        case ast.BinOp(left=ast.Constant(value=str(text)) as pattern, op=ast.Mod(), right=holder) if (
+            not _BY_PLACE.search(text)
+        ):
+            inside = _namespace(holder)
+            return LookUp(text, (pattern, *inside), tells=False) if inside is not None else None
+        case ast.Call(
+            func=ast.Attribute(value=ast.Constant(value=str(text)) as pattern, attr="format_map"), args=[holder]
+        ):
+            inside = _namespace(holder)
+            return LookUp(text, (pattern, *inside), tells=False) if inside is not None else None
+        case ast.Call(func=ast.Attribute(value=ast.Constant(value=str(text)) as pattern, attr="format")):
+            return _filled_in(text, pattern, node)
     return None
+
+
+def _filled_in(text: str, pattern: ast.Constant, node: ast.Call) -> LookUp | None:
+    """`text.format(..., **ns)`, None if no namespace is among what it is given."""
+    inside: list[ast.expr] = [pattern]
+    given = list(node.args)
+    for keyword in node.keywords:
+        spread = _namespace(keyword.value) if keyword.arg is None else None
+        if spread is None:
+            given.append(keyword.value)
+        else:
+            inside += spread
+    return (
+        LookUp(text, tuple(inside), tuple(given), tells=False)
+        if len(given) < len(node.args) + len(node.keywords)
+        else None
+    )
 
 
 def _beginning(key: ast.expr) -> str:

@@ -159,7 +159,7 @@ def _looked(stack: list[_Step]) -> Look:
     return look
 
 
-_LOOK_UPS = frozenset({ast.Subscript, ast.Call, ast.Compare})
+_LOOK_UPS = frozenset({ast.Subscript, ast.Call, ast.Compare, ast.BinOp})
 _COMPREHENSIONS = frozenset({ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp})
 
 

@@ -12,6 +12,8 @@ RATE = 3
 OTHER = 5
 
 def own(): return globals()["RATE"]
+def formatted(): return int("{RATE}".format(**globals()))
+def shown(): return "%s" % globals()
 def caller(): return asker.frame()
 def chained(): return asker.chained()
 def handed(): return asker.handed()
@@ -43,6 +45,8 @@ def deep(module):
 
 WRITTEN = {
     "own": "import core\nVALUE = core.own",
+    "formatted": "import core\nVALUE = core.formatted",
+    "percent": "import core\ndef VALUE(): return int('%(RATE)s' % vars(core))",
     "caller": "import core\nVALUE = core.caller",
     "chained": "import core\nVALUE = core.chained",
     "vars": "import core\ndef VALUE(): return vars(core)['RATE']",
@@ -56,6 +60,7 @@ WRITTEN = {
 LISTED = {
     "vars": "import core\ndef VALUE(): return list(vars(core))",
     "dynamic": "import core\ndef VALUE(): return [n for n in core.own.__globals__ if n.isupper()]",
+    "shown": "import core\nVALUE = core.shown",
     "handed": "import asker, core\ndef VALUE(): return asker.names(core)",
     "getattr": "import asker, holder\ndef VALUE(): return asker.names(getattr(holder, 'core'))",
     "modules": "import asker, core, sys\ndef VALUE(): return asker.names(sys.modules['core'])",

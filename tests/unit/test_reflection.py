@@ -32,6 +32,13 @@ def mentions(statement: str) -> set[str]:
         "globals().get(*given)",
         "names = globals()",
         "[n for n in globals()]",
+        "'%s' % globals()",
+        "'%(x)s %s' % globals()",
+        "'{}'.format(globals())",
+        "'{x}'.format(x=globals())",
+        "'{f.__globals__}'.format(**globals())",
+        "given.format(**globals())",
+        "given % globals()",
         "given(globals)",
         "eval(given)",
         "sys.modules[given]",
@@ -125,6 +132,7 @@ def test_the_beginning_of_a_name_counts(key: str) -> None:
         ("a = sys.modules['shop'].inner", "*inner"),
         ("a = importlib.import_module('shop').inner", "*inner"),
         ("globals().get('x', tax)", "*tax"),
+        ("'{x} {0}'.format(tax, **globals())", "*tax"),
         ("rates = 1\nclass A:\n    rates = rates\n    given(rates)", "*rates"),
         ("def g():\n    global tax\n    given(tax)\ntax = 1", "*tax"),
         ("def g():\n    import tax\n    given(tax)\ntax = 1", "*tax"),
@@ -181,6 +189,11 @@ def test_a_module_that_is_handed_on(statement: str, module: str) -> None:
         "globals()['tax'].RATE",
         "globals().get('x', 1)",
         "'x' in globals()",
+        "'{x}'.format(**globals())",
+        "'{x} {0}'.format(given, **vars())",
+        "'{x.y}'.format_map(globals())",
+        "'%(x)s 5%%' % globals()",
+        "'%(x)s' % vars(tax)",
         "vars(tax)['x']",
         "tax.__dict__['x']",
         "tax.__dict__.get('x', 1)",
@@ -209,8 +222,9 @@ def test_a_name_that_is_looked_up_by_its_text() -> None:
     """What is written in brackets is mentioned, like an attribute."""
     source = read(
         "import sys\ndef f():\n    globals()['a']\n    sys._getframe(1).f_globals.get('b')\n    'c' in vars(m)\n"
+        "    '{d.e}'.format(**globals())\n    '%(g)s' % vars()\n"
     )
-    assert {"a", "b", "c"} <= source.mentions["f"]
+    assert set("abcdeg") <= source.mentions["f"]
 
 
 def test_names_in_texts_of_code() -> None:
