@@ -124,11 +124,18 @@ class Reads:
             self._opened(raw)
         if isinstance(flags, int) and flags & os.O_EXCL:
             self._asked(raw)
+        self._needs_folder(raw)
         appends = isinstance(flags, int) and flags & os.O_APPEND
         if not appends or not self._exists(raw):
             self._wrote(raw, follow=True)
         else:
             self._tape.touch(self._path(raw) or "")
+
+    def _needs_folder(self, raw: object) -> None:
+        """Nothing can be made where there is no folder: that there is none is why it fails."""
+        path = self._path(raw)
+        if path is not None and not os.path.isdir(os.path.dirname(path)):
+            self._asked(os.path.dirname(os.fsdecode(raw)))  # type: ignore[arg-type]
 
     def _exists(self, raw: object) -> bool:
         path = self._path(raw)
@@ -183,6 +190,7 @@ class Reads:
         path = self._path(raw)
         if path is None or os.path.isdir(path):
             return
+        self._needs_folder(raw)
         places = {path, fs.real_place(path)}
         if not self._tape.roots.name(path).startswith(_TEMPORARY):  # it may outlive the run, and be there the next time
             self._asked(raw)

@@ -200,3 +200,36 @@ def test_it(tmp_path, monkeypatch):
     assert project.run().executed == set()
     project.write("made.py", "")
     assert project.run().exit == 1
+
+
+NOWHERE = """
+import os, pytest
+from pathlib import Path
+
+def test_opens():
+    with pytest.raises(OSError):
+        open("nowhere/a.txt", "w")
+
+def test_appends():
+    with pytest.raises(OSError):
+        Path("nowhere/sub/b.txt").open("ab")
+
+def test_makes():
+    with pytest.raises(OSError):
+        os.mkdir(b"nowhere/c")
+
+def test_writes_elsewhere(tmp_path):
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "e.txt").write_text("x")
+"""
+
+
+def test_that_there_is_no_folder_to_write_to_counts(project: Project) -> None:
+    """What cannot be written because its folder is missing can be as soon as somebody makes the folder."""
+    project.write("test_it.py", NOWHERE)
+    assert project.run().exit == 0
+    assert project.run().executed == set()
+    project.write("nowhere/sub/kept.txt", "")
+    run = project.run()
+    assert run.executed == {f"test_it.py::test_{name}" for name in ("opens", "appends", "makes")}
+    assert run.exit == 1
