@@ -146,11 +146,16 @@ class _Settlement:
     def settled(self) -> Settled:
         """Begin with those that rest on tests that ran; then those that rest on these, and so on.
 
+        What the end of a wide fixture found is asked for when the others are known: a test leaves the same whatever
+        that was, so that the first may rest on the last, and the last on the first.
+
         Tests that only wait for one another are never reached. Not by recursion: a thousand tests may each
         wait for the one before it. A test is looked at again only when the one has been settled that was in its
         way, and in the order of the run, in which fillers come first: of 600 tests that each rest on 40 others, once.
         """
-        rests_on: dict[NodeId, Iterable[Found]] = {node: miss.waits_for for node, miss in self._waiting.items()}
+        rests_on: dict[NodeId, Iterable[Found]] = {
+            node: [found for found in miss.waits_for if not found.late] for node, miss in self._waiting.items()
+        }
         rests_on |= {node: self._bases(node) for node, result in self._results.items() if _steps(result.left)}
         behind: dict[NodeId, list[NodeId]] = {}
         queue = sorted(rests_on, key=lambda node: self._position.get(node, -1), reverse=True)
@@ -161,9 +166,29 @@ class _Settlement:
                 behind.setdefault(obstacle.filler, []).append(node)
             elif self._carry(node) if node in self._results else self._replay(node):
                 queue += behind.pop(node, ())
+        self._withdraw(rests_on)
         hits = {node: _renamed(trace, self._fillers) for node, trace in self._hits.items()}
         carried = {node: one for node, one in self._carried.items() if one.left != self._results[node].left}
         return Settled(hits, self._blocked(), carried)
+
+    def _withdraw(self, rests_on: Mapping[NodeId, Iterable[Found]]) -> None:
+        """Those for whom the end of a fixture would find something else are no hits; nor are who rests on them."""
+        queue = [
+            node
+            for node in self._hits
+            if any(found.late and not self._is_left_again(found) for found in self._waiting[node].waits_for)
+        ]
+        if not queue:
+            return
+        readers: dict[NodeId, list[NodeId]] = {}
+        for reader, found in ((node, one) for node, all_found in rests_on.items() for one in all_found):
+            readers.setdefault(found.filler, []).append(reader)
+        for reader, found in ((node, one) for node in self._hits for one in self._waiting[node].waits_for if one.late):
+            readers.setdefault(found.filler, []).append(reader)
+        while queue:
+            node = queue.pop()
+            if self._hits.pop(node, None) is not None or self._carried.pop(node, None) is not None:
+                queue += readers.get(node, ())
 
     def _blocked(self) -> frozenset[NodeId]:
         """The tests of which nothing is known to have changed, only that some that they wait for must run.

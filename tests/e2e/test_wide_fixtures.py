@@ -95,6 +95,24 @@ def test_what_its_end_finds_of_later_tests_is_no_circle(project: Project) -> Non
     assert project.run().executed == {"test_it.py::test_last"}
 
 
+def test_a_circle_through_its_end_waits_for_nothing(project: Project) -> None:
+    """Who waits for the first may rest on what the last leaves, and the last on what that one leaves."""
+    middle = "def test_middle():\n    assert shop.opened\n    shop.half = 1\n"
+    last = "    assert shop.half == 1\n    shop.closed"
+    project.write("shop.py", "opened = half = closed = None\n")
+    project.write("conftest.py", CHECKING)
+    test = LEAVING.replace("def test_last", f"{middle}def test_last").replace("    shop.closed", last)
+    project.write("test_it.py", test + "def test_end(): pass\n")
+    project.run()
+    assert project.run().executed == set()
+    project.edit("test_it.py", '= "first"', '= "fi" + "rst"')
+    assert project.run().executed == {"test_it.py::test_first"}
+    project.edit("test_it.py", "shop.half = 1", "shop.half = 2")
+    run = project.run()
+    assert run.exit == 1
+    assert run.executed == {f"test_it.py::test_{name}" for name in ("middle", "last", "end", "first")}
+
+
 def test_what_its_end_finds_of_later_tests_counts(project: Project) -> None:
     """It would fail, so all that it ends for run."""
     project.write("shop.py", "opened = closed = None\n")

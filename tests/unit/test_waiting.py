@@ -71,6 +71,23 @@ def test_it_is_replayed_if_its_filler_left_the_same_again(result: Result, replay
     assert replayed({C: waits(found(A, "P"))}, result) == ({C} if replay else set())
 
 
+def at_the_end(filler: NodeId, place: str) -> Found:
+    return found(filler, place)._replace(late=True)
+
+
+@pytest.mark.parametrize(
+    ("value", "hits"), [("1", {B, C, D}), ("2", set())], ids=["the same again", "something else for the last"]
+)
+def test_what_the_end_of_a_fixture_found_is_no_circle(value: str, hits: set[NodeId]) -> None:
+    """Two tests that rest on each other so are replayed together or not at all, and with them who rests on them."""
+    tests = {
+        B: waits(found(A, "P"), at_the_end(D, "R"), left=(leftover("Q"),)),
+        C: waits(found(B, "Q")),
+        D: waits(found(A, "S"), found(B, "Q"), left=(leftover("R"),)),
+    }
+    assert replayed(tests, ran(A, leftover("P"), leftover("S", value)), order=(A, B, C, D)) == hits
+
+
 def test_what_is_replayed_is_what_it_waited_with() -> None:
     """The trace whose own inputs are unchanged."""
     tests = {B: waits(found(A, "P"))}
