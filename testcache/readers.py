@@ -45,6 +45,7 @@ class Readers:
     def by(self, trace: Trace) -> list[Leak]:
         """Those that a test comes upon, by its own reads and those of its fixtures. Cost: a look-up a read."""
         files: set[str] = set()
+        any_name = False
         reached = set(self._by_all)
         for read in trace.parts[0]:  # the rest was read when modules were imported
             kind = read.input.kind
@@ -55,11 +56,17 @@ class Readers:
             elif kind is Kind.VARIABLE:
                 reached.update(self._by_variable.get(read.input.name, ()))
             elif kind is Kind.DEFINITIONS and read.input.name == EVERY:
-                return [*self._leaks]
+                any_name = True
         for part in trace.parts:
             files.update(read.input.name for read in part if read.input.kind is Kind.BODY)
-        leaks = (self._leaks[number] for number in sorted(reached))
-        return [leak for leak in leaks if not leak.access.files or not leak.access.files.isdisjoint(files)]
+        leaks = self._leaks if any_name else (self._leaks[number] for number in sorted(reached))
+        return [
+            leak
+            for leak in leaks
+            if not leak.access.files
+            or not leak.access.files.isdisjoint(files)
+            or (any_name and leak.access.names)  # by a name that only the run knows, from wherever
+        ]
 
     def _block(self, block: Input) -> frozenset[int]:
         """The leaks, by their numbers, that the code of a block comes upon."""

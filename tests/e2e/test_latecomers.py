@@ -117,3 +117,36 @@ def test_what_a_fixture_of_its_own_sets_is_known_anyway(pair: Project) -> None:
     assert pair.run().exit == 0
     pair.write("test_a.py", "")
     assert pair.run().executed == set()
+
+
+ANY_NAME = """
+import pytest
+from pathlib import Path
+
+@pytest.fixture
+def late(monkeypatch):
+    monkeypatch.syspath_prepend("elsewhere")
+    import late
+
+def test_first(late): pass
+@pytest.mark.testcache(never=True)
+def test_second(late): pass
+
+def test_page():
+    page = Path("page.html").resolve()
+    found = {}
+    exec(compile(page.read_text(), str(page), "exec"), found)
+    assert found["title"]() == "a"
+"""
+
+
+def test_who_may_reach_any_name_does_not_rest_on_a_module_that_it_never_imports(pair: Project) -> None:
+    """A second test is the first to import it when the first one is replayed: that is news to none but its readers."""
+    pair.write("elsewhere/late.py", "import colorsys\n")
+    pair.write("page.html", "def title(): return 'a'\n")
+    pair.write("test_it.py", ANY_NAME)
+    assert pair.run().exit == 0
+    for _ in range(3):
+        assert pair.run().executed == {"test_it.py::test_second"}
+    pair.edit("page.html", "'a'", "'b'")
+    assert pair.run().outcomes["test_it.py::test_page"] == "failed"
