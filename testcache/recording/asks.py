@@ -26,6 +26,9 @@ _PRESENCE = frozenset(
 )  # fmt: skip
 """Library functions that ask for presence and kind only: a file's size does not matter to them."""
 
+_COMPARED = "cmp"
+"""The function of `filecmp`: whether files hold the same does not depend on their times, if they do."""
+
 _ABILITIES: tuple[set[Any], ...] = (
     os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks, os.supports_effective_ids
 )  # fmt: skip
@@ -97,6 +100,9 @@ class Asks:
         if charged is None or "checkcache" in names or METADATA in names:
             return
         context, path = charged
+        if _COMPARED in names:  # what `filecmp` tells by size and time, and goes on to remember
+            self._reads.file(context, path)
+            return
         kind_only = not _PRESENCE.isdisjoint(names)
         if not kind_only:
             self._reads.details.state(frame, context, path)

@@ -104,6 +104,10 @@ class Interiors:
         is_named = type(slot) is str and slot in self.mentioned and not keeper.late
         return is_named and all(value is MISSING or type(value) in ATOMS for value in values)
 
+    def holds(self, thing: object) -> bool:
+        """Whether an object is watched, or its dict is."""
+        return identity(thing) in self.keepers or identity(anatomy.dict_of(thing)) in self.keepers
+
     # -- sums
 
     def enter(self, keeper: Keeper) -> None:

@@ -113,6 +113,10 @@ class Leftovers:
         self._ambience.adopt()
         self._legacy.first = dict(self._remains.entries)
 
+    def is_watched(self, thing: object) -> bool:
+        """Whether an object is one of those that the project's own objects lead to."""
+        return self._interiors.holds(thing)
+
     # -- a test
 
     def begin(self, test: NodeId, file: str = "", bearers: Sequence[Bearer] = ()) -> None:

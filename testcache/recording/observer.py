@@ -14,6 +14,7 @@ from testcache.recording.ambience import Ambience
 from testcache.recording.asks import Asks
 from testcache.recording.environ import Environ
 from testcache.recording.imports import Imports
+from testcache.recording.kept import Kept
 from testcache.recording.ledger import Ledger
 from testcache.recording.leftovers import Leftovers
 from testcache.recording.network import Network
@@ -56,6 +57,7 @@ class Observer:
             by_content=watched.by_content,
         )
         self.origin = Origin(world.roots)
+        self.kept = Kept(self.tape, self.origin, self.leftovers.is_watched)
         self.reads = Reads(self.tape, self.origin, world.distributions, world.variables)
         self.asks = Asks(self.tape, self.origin, self.reads)
         self.imports = Imports(self.tape, self.origin, world.distributions, world.modules)
@@ -92,6 +94,7 @@ class Observer:
         self._active = True
         try:
             self.recorder.start()
+            self.tape.noted = self.kept.noted
             self.asks.install()
             self.environ.install()
             self.network.install()
@@ -161,6 +164,7 @@ class Observer:
             return
         self.tape.settle()
         self._active = False
+        self.tape.noted = None
         if self.openings is not None:
             self.openings.uninstall()
         for part in (self.imports, self.processes, self.network, self.environ, self.asks):

@@ -69,6 +69,15 @@ class Origin:
             self._classes[filename] = known
         return known
 
+    def is_library(self, filename: str) -> bool:
+        """Whether a file is the standard library's, or an installed one's that is not a part of running tests."""
+        sort = self._classify(filename)
+        return sort == _LIBRARY or (sort == _OTHER and not self._roots.is_first_party(filename))
+
+    def is_standard(self, filename: str) -> bool:
+        """Whether a file is the standard library's."""
+        return self._classify(filename) == _LIBRARY
+
     @staticmethod
     def _package(filename: str) -> str:
         """The top-level package of an installed file, "" for others."""

@@ -122,6 +122,7 @@ class Processes:
     def stream(self, writer: Writer) -> None:
         """From now on write everything to the spool as it happens: this process is a child."""
         self._tape.stream = writer.write
+        self._tape.noted = None
         self._network.on_listen = lambda port: writer.write("listen", port)
         recorder = self._tape.recorder
         if recorder is not None and recorder.streams:

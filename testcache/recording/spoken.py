@@ -13,6 +13,7 @@ small letters without a `_`, unless something is looked up by them.
 from __future__ import annotations
 
 import functools
+import opcode
 import re
 from collections.abc import Callable, Collection, Iterator
 from itertools import chain
@@ -44,6 +45,12 @@ _MOST_NAMES: Final = 200
 
 _SEPARATOR: Final = "__"
 """Stands between the parts of a name: `DB__HOST` for a setting within one."""
+
+_MATCHING: Final = frozenset({"match", "fullmatch", "search", "findall", "finditer", "compile", "fnmatch", "filter"})
+_FOLDING: Final = frozenset({"lower", "casefold", "upper"})
+_CONTAINS: Final = opcode.opmap["CONTAINS_OP"]
+_SHORTEST_PART: Final = 3
+"""Letters of a text that is looked for within names: `"KEY" in name`, or of a pattern."""
 
 _FILLED_IN: Final = re.compile(r"(?:\$\{?|\{\{?[ \t]*(?:\w+\.)?|%\()([A-Z][A-Z0-9_]{1,79})\b")
 
@@ -97,8 +104,15 @@ def _written_in(code: CodeType) -> frozenset[str]:
     """What the texts in some code stand for. Cost: a look-up, once it is known: a code object hashes slowly."""
     known = _codes.get(identity(code))
     if known is None:
-        words = (word for value in code.co_consts for text in _texts(value) for word in _words(text))
-        found = chain.from_iterable(_of(word) for word in words if word.isupper() or "_" in word)
+        words = {word for value in code.co_consts for text in _texts(value) for word in _words(text)}
+        inner = [code, *(value for value in code.co_consts if type(value) is CodeType)]
+        names = {name for one in inner for name in one.co_names}
+        by_pattern = not _MATCHING.isdisjoint(names)
+        by_part = by_pattern or any(_CONTAINS in one.co_code[::2] for one in inner)
+        in_any_case = by_pattern or not _FOLDING.isdisjoint(names)
+        words = {word for word in words if word.isupper() or "_" in word or (in_any_case and word.isalpha())}
+        found = set(chain.from_iterable(map(_of, words)))
+        found.update(f"*{word.strip('_').casefold()}*" for word in words if by_part and len(word) >= _SHORTEST_PART)
         separator = (f"*{_SEPARATOR}*",) if _SEPARATOR in code.co_consts else ()
         if len(_codes) == _MOST_CODES:
             _codes.clear()

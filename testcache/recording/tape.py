@@ -67,6 +67,7 @@ class Tape(Struct):
     stream: Callable[..., None] | None = None
     switched: Callable[[Context], None] | None = None
     settled: Callable[[], None] | None = None
+    noted: Callable[[Input, Digest], None] | None = None
     watcher: ImportWatcher | None = None
 
     @property
@@ -163,6 +164,8 @@ class Tape(Struct):
         if self.stream is not None:
             self.stream("read", int(kind), name, value.hex())
         key = Input(kind, name)
+        if self.noted is not None and key not in context.reads:
+            self.noted(key, value)
         before = context.reads.setdefault(key, value)
         if before != value:
             context.problems.append(Problem(Reason.INPUT_CHANGED_DURING_RUN, str(key)))

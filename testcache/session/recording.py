@@ -142,6 +142,9 @@ class Recording:
         if item.parent is not self._group:
             self._group, self._bearers = item.parent, bearers_of(item.parent) if item.parent is not None else []
         self.observer.leftovers.begin(node, str(item.path), self._bearers)
+        kept = self.observer.kept.look()
+        if kept is not None:
+            context.links.add(kept)
         context.places |= self.observer.running()
         self.tape.push(context)
         return context
