@@ -16,7 +16,7 @@ import importlib.metadata
 import importlib.util
 import sys
 from collections.abc import Callable, Sequence
-from os.path import abspath, isfile, join
+from os.path import abspath, isabs, isfile, join
 from types import ModuleType
 from typing import Any
 
@@ -121,13 +121,16 @@ class Imports:
         def exec_module(loader: Any, module: ModuleType) -> None:
             __tracebackhide__ = True
             spec = module.__spec__
-            filename = getattr(spec, "origin", None)
+            origin = getattr(spec, "origin", None)
             with aside:
-                if not isinstance(filename, str) or not self._is_project(filename):
+                filename = abspath(origin) if isinstance(origin, str) else ""  # `SourceFileLoader(name, "tax.py")`
+                if not filename or not self._is_project(filename):
                     original(loader, module)
                     return
-                filename = abspath(filename)
                 loaded = self._tape.load(filename)
+                given = getattr(loader, "path", "")
+                if isinstance(given, str) and given and not isabs(given):  # so its code is named, and not watched
+                    self._charge_file(loaded.context, filename)
                 self._tape.top.links.add(loaded.context)
                 if module.__name__ == PROGRAM:  # what only a program runs counts for whoever has made one of it
                     self._tape.top.places.add((filename, BODY_LINE))

@@ -420,3 +420,26 @@ def test_a_file_that_asks_for_subclasses_last_is_known_of_at_once(project: Proje
     project.write("test_d.py", "def test_d(): assert 0\n")  # where one fails, files that leave something are imported
     assert len(project.run().executed) == 4
     assert project.run().executed == {"test_d.py::test_d"}
+
+
+@pytest.mark.parametrize("file", ["tax.py", "tax.conf"])
+def test_a_loader_that_is_given_a_relative_path(project: Project, file: str) -> None:
+    """What the file runs and the functions that it defines count as those of any module."""
+    project.write(file, "RATE = 1\ndef rate(): return 1\n")
+    project.write(
+        "test_it.py",
+        "import importlib.machinery, importlib.util\n"
+        "def load():\n"
+        f"    loader = importlib.machinery.SourceFileLoader('tax', '{file}')\n"
+        "    module = importlib.util.module_from_spec(importlib.util.spec_from_loader('tax', loader))\n"
+        "    loader.exec_module(module)\n"
+        "    return module\n"
+        "def test_constant(): assert load().RATE == 1\n"
+        "def test_function(): assert load().rate() == 1\n",
+    )
+    assert project.run().exit == 0
+    assert project.run().executed == set()
+    project.write(file, "RATE = 2\ndef rate(): return 1\n")
+    assert project.run().outcomes["test_it.py::test_constant"] == "failed"
+    project.write(file, "RATE = 1\ndef rate(): return 2\n")
+    assert project.run().outcomes["test_it.py::test_function"] == "failed"
