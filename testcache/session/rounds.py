@@ -27,7 +27,7 @@ from testcache.session.crew import replay_here, run_here
 from testcache.session.gates import passed
 from testcache.session.names import node_id, path_of
 from testcache.session.neighbours import Neighbours
-from testcache.session.outdated import outdated
+from testcache.session.outdated import outdated, readers_of
 from testcache.session.selection import is_of_all
 from testcache.session.waiting import missed, recorded, settle, waiting
 from testcache.session.warm import CachedItem, Unimported
@@ -220,13 +220,12 @@ class Rounds:
             cache.keep(renamed, settled.carried)
         return left - settled.hits.keys() - settled.blocked
 
-    def _traces(self) -> dict[NodeId, Trace]:
-        """The traces of all hits, also of those known from the index alone."""
+    def _traces(self, asked: Collection[NodeId] | None = None) -> dict[NodeId, Trace]:
+        """The traces of all hits; of those known from the index alone all, or those that are asked for."""
         runner = self._runner
         assert runner.cache is not None
-        unknown = [
-            node for node, hit in runner.hits.items() if not isinstance(hit, Trace) and node not in self._indexed
-        ]
+        indexed = [node for node, hit in runner.hits.items() if not isinstance(hit, Trace)]
+        unknown = [n for n in indexed if n not in self._indexed and (asked is None or n in asked)]
         runner.cache.load(unknown)
         for node in unknown:
             decision = runner.cache.decide(path_of(node), node)
@@ -335,13 +334,15 @@ class Rounds:
         fresh = runner.recording.tape.written - self._written
         self._written |= fresh
         own = str(runner.store.folder) if runner.store is not None else "/dev/"
-        elsewhere = ("<tmp>", "/dev/")
-        fresh = {path for path in fresh if not path.startswith(own) and not name(path).startswith(elsewhere)}
-        if not fresh or not any(map(self._is_to_replay, self._order)):
+        fresh = {path for path in fresh if not path.startswith(own) and not name(path).startswith(("<tmp>", "/dev/"))}
+        if not fresh:
             return set()
-        found = {node: missed(None, ()) for node in self._untraced()}
-        waiting = {node: trace for node, trace in self._traces().items() if self._is_to_replay(node)}
-        found |= outdated(waiting, fresh, world)
+        read = readers_of(fresh, runner.warm.index, world) if runner.warm is not None else ()
+        left = ((node, hit) for node, hit in runner.hits.items() if node not in self.replayed)
+        asked = {node for node, hit in left if isinstance(hit, Trace) or path_of(node) in read}
+        traces = self._traces(asked)
+        found = {node: missed(None, ()) for node in asked - traces.keys()}
+        found |= outdated({node: traces[node] for node in asked & traces.keys()}, fresh, world)
         return self._take_back(items, found)
 
     def _abandon(self, items: list[pytest.Item]) -> set[NodeId]:

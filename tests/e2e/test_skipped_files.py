@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 from harness import Project
 
+from testcache.storage.manifests import MANIFEST
+from testcache.storage.store import Store
+
 SAY = """
 import sys
 
@@ -258,3 +261,16 @@ def test_a_file_that_cannot_be_imported_after_all(recorded: Project) -> None:
     run, plain = recorded.run("-s"), recorded.run("-s", "--cached=off")
     assert (run.exit, run.executed) == (plain.exit, plain.executed) == (2, set())
     assert "1 error" in run.text
+
+
+def test_of_files_that_are_not_imported_nothing_is_looked_up(recorded: Project) -> None:
+    """What ran has written a file that none of their tests reads: their results are good without a look at them."""
+    recorded.write(".out/old.txt", "")
+    recorded.run("-s")
+    recorded.edit("test_b.py", "assert b.f()", "assert b.f() == 1; open('.out/new.txt', 'w').close()")
+    with Store.open(recorded.path / ".testcache") as store:
+        others = [key for key in store.keys(MANIFEST) if key.endswith((b"test_a.py", b"test_c.py"))]
+        assert len(others) == 2
+        store.delete(MANIFEST, others)
+    run = recorded.run("-s")
+    assert (run.executed, len(run.replayed)) == ({"test_b.py::test_it"}, 5)
