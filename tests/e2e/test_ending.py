@@ -1,4 +1,4 @@
-"""The end of a run finds the garbage that tests have left, and leaves the collector as it was."""
+"""The end of a run finds the garbage that tests have left, leaves the collector as it was, and ends at once."""
 
 from __future__ import annotations
 
@@ -27,3 +27,29 @@ def test_nothing_is_frozen_when_the_run_is_over(project: Project) -> None:
         assert "frozen: 0 True" in project.run().text
     project.edit("test_a.py", "pass", "assert 1")
     assert "frozen: 0 True" in project.run().text
+
+
+AT_THE_VERY_END = (
+    "import atexit, gc, sys\natexit.register(lambda: print('spared:', gc.get_freeze_count() > 0, file=sys.stderr))\n"
+)
+
+
+def test_the_interpreter_does_not_look_for_garbage_as_it_ends(project: Project) -> None:
+    """In no process of the run: all is told and stored, and it is a fifth of the seconds of a run with few misses."""
+    project.write("first.py", AT_THE_VERY_END)
+    project.write("test_a.py", "def test_it(): pass\n")
+    plugins = ("xdist.plugin", "first")  # its handlers come after all others
+    for arguments, processes in (("-n2", "--cached=refresh"), 2), ((), 1), (("-p", "no:xdist"), 1):
+        text = project.run(*arguments, plugins=plugins).text
+        assert text.count("spared: True") == processes, text
+        assert "spared: False" not in text
+
+
+def test_who_calls_pytest_and_goes_on_is_left_as_it_was(project: Project) -> None:
+    """Its interpreter is not ours to end."""
+    project.write("first.py", AT_THE_VERY_END)
+    project.write("test_a.py", "def test_it(): pass\n")
+    project.write("script.py", "import first, pytest\npytest.main(['--cached', '-p', 'testcache.plugin'])\n")
+    done = project.python("script.py")
+    assert "1 run" in done.stdout
+    assert "spared: False" in done.stderr
