@@ -58,9 +58,21 @@ def choose(costs: Sequence[float], machine: Machine, start: Start, *, limit: int
     for count, wall in walls.items():
         if wall < walls[chosen] * (1 - WORTH_SHARE) - (WORTH_S if chosen == 0 else 0.0):
             chosen = count
+    return Plan(chosen, _why(costs, start, most, because))
+
+
+def respect(costs: Sequence[float], start: Start, asked: int) -> Plan:
+    """The same where the user says how many: none only if this process is done sooner than they could ever be.
+
+    Each may have a core to itself, as far as we know: tests that wait for something take none.
+    """
+    sooner = sum(costs) <= predicted(costs, Machine(cores=asked), start, asked)
+    return Plan(0 if sooner else asked, _why(costs, start, asked, "as asked for"))
+
+
+def _why(costs: Sequence[float], start: Start, most: int, because: str) -> str:
     what = f"{number(len(costs), 'test')}, about {seconds(sum(costs))}"
-    begin = f"a worker takes about {seconds(start.total_s)} to start"
-    return Plan(chosen, f"{what}; {begin}; at most {most}: {because}")
+    return f"{what}; a worker takes about {seconds(start.total_s)} to start; at most {most}: {because}"
 
 
 def predicted(costs: Sequence[float], machine: Machine, start: Start, workers: int) -> float:

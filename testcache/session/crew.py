@@ -44,7 +44,7 @@ class Crew:
             there = [spec for spec in specs if self._remote.is_remote(spec)]
             specs, why = ([*here[: plan.workers], *there] if plan.workers else []), plan.why
         elif self._distribution.counted and here == specs and not least and self._workforce.may_do_without(work):
-            plan = self._workforce.choose(work, store, limit=len(specs), least=0, skipped=skipped)
+            plan = self._workforce.respect(min(len(specs), len(work.nodes)), work, store, skipped=skipped)
             if not plan.workers:
                 specs, why = [], plan.why
         specs = specs[: len(work.nodes)]

@@ -12,7 +12,7 @@ from testcache.errors import SettingError, StoreError
 from testcache.model import Decision, Hit, Miss, NodeId
 from testcache.parallel.costs import Costs, median
 from testcache.parallel.machine import Watch
-from testcache.parallel.plan import Plan, Start, choose
+from testcache.parallel.plan import Plan, Start, choose, respect
 from testcache.parallel.shard import Shard, ShardPlan, plan
 from testcache.reasons import Reason
 from testcache.report import number, seconds
@@ -150,6 +150,10 @@ class Workforce:
         costs = [work.costs.seconds(node) for node in work.nodes]
         start = self._start(store, skipped=skipped)
         return choose(costs, self._watch.look(), start, limit=limit, least=least)
+
+    def respect(self, asked: int, work: Work, store: Store | None, *, skipped: bool) -> Plan:
+        """How many start where the user says a number: that, or none."""
+        return respect([work.costs.seconds(node) for node in work.nodes], self._start(store, skipped=skipped), asked)
 
     def _start(self, store: Store | None, *, skipped: bool) -> Start:
         """What starting a worker costs here: as measured in the latest runs, else as this process took."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 import pytest
@@ -88,6 +89,21 @@ def test_a_number_is_respected_for_long_tests(project: Project) -> None:
     project.write("test_sleeps.py", SLEEPS.format(seconds=0))
     project.run("-n0")
     assert started(project.run("--cached=refresh", "-n", "2").text) == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system does not let us choose cores")
+def test_a_number_is_respected_where_cores_are_few(project: Project) -> None:
+    """Tests that wait for something leave their core to others, and whoever says a number knows his tests."""
+    project.write("conftest.py", CLAIMS.replace("20.0 if", "20.0 if call.duration > 0.1 else 2.0 if"))
+    project.write("test_sleeps.py", "import time\ndef test_long(): time.sleep(0.2)\ndef test_short(): pass\n")
+    project.run("-n0")
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        run = project.run("--cached=refresh", "-n", "2", "-v")
+    finally:
+        os.sched_setaffinity(0, cores)
+    assert (run.exit, len(run.executed), started(run.text)) == (0, 2, 2), run.text
 
 
 @pytest.mark.parametrize("how", ["addresses", "max-memory"])

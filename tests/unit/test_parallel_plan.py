@@ -10,7 +10,7 @@ from testcache.errors import SettingError
 from testcache.model import NodeId
 from testcache.parallel.costs import UNKNOWN_S, Costs
 from testcache.parallel.machine import Machine, Watch, usable_cores
-from testcache.parallel.plan import Start, choose
+from testcache.parallel.plan import Start, choose, respect
 from testcache.parallel.shard import Shard, plan
 from testcache.parallel.units import units
 
@@ -114,6 +114,12 @@ def test_a_plan_says_why() -> None:
     )
     assert choose([1.0] * 100, FOUR, START, limit=3).workers == 3
     assert choose([0.001], FOUR, START, least=1).workers == 1
+
+
+@pytest.mark.parametrize(("costs", "expected"), [([0.2] * 4, 0), ([0.9] * 2, 0), ([1.0] * 4, 2), ([20.0, 2.0], 2)])
+def test_a_number_is_respected_unless_it_is_a_loss(costs: list[float], expected: int) -> None:
+    """Whoever asks for workers gets them, though others may keep the machine busy, if they could ever be worth it."""
+    assert respect(costs, START, 2).workers == expected
 
 
 # -- units
