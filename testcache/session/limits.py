@@ -136,8 +136,9 @@ class Limits:
                 f"testcache: max-memory {size(self._settings.max_memory)}: a worker holds "
                 f"{size(self._unattainable)} before its first test: the limit was not applied [max-memory]"
             )
-        yield (
-            f"testcache: pytest and its workers used {seconds(sum(usage.cpu_s.values()))} of CPU, "
-            f"read {size(sum(usage.read_bytes.values()))} from disk and wrote "
-            f"{size(sum(usage.written_bytes.values()))}; the largest worker held {size(usage.rss_max)}"
+        who = "pytest and its workers" if usage.rss_max else "pytest's own process"  # all workers are elsewhere
+        line = (
+            f"testcache: {who} used {seconds(sum(usage.cpu_s.values()))} of CPU, "
+            f"read {size(sum(usage.read_bytes.values()))} from disk and wrote {size(sum(usage.written_bytes.values()))}"
         )
+        yield f"{line}; the largest worker held {size(usage.rss_max)}" if usage.rss_max else line

@@ -93,8 +93,10 @@ def test_a_test_on_another_machine_is_there(project: Project, server: Server) ->
     """It sees the variables of its ssh connection; replayed here, where they differ, it is not."""
     project.write("test_where.py", ASKS_WHERE)
     project.write(".testcache.toml", settings(server, "alpha"))
-    run = project.run("--cached", "--cached-hosts=alpha")
+    run = project.run("--cached", "--cached-hosts=alpha", "-v")
     assert (run.exit, run.executed) == (0, {"test_where.py::test_where"}), run.text
+    assert "testcache: pytest's own process used" in run.text
+    assert "held 0 bytes" not in run.text
     assert project.run().exit == 1
 
 
