@@ -33,22 +33,22 @@ class Machine(Struct, frozen=True):
     memory_bytes: int = 0
     process_bytes: int = 0
 
-    def speed(self, processes: int) -> float:
-        """How many seconds of work that many busy processes do in one second.
+    def crowding(self, wanting: float) -> float:
+        """How many seconds a second of work takes, if we want so many cores at once.
 
         The kernel shares cores fairly among all that want one: on a busy machine each gets a part.
         """
-        wanting = processes + self.busy
-        return float(processes) if wanting <= self.cores else self.cores * processes / wanting
+        return max(1.0, (wanting + self.busy) / self.cores)
 
-    @property
-    def workers(self) -> int:
-        """The most workers that make sense: one for each idle core, but at least for half of the usable ones.
+    def workers(self, cpu_share: float = 1.0) -> int:
+        """The most workers that make sense, if their tests are on a core for this share of their time.
 
-        A quarter of a core of somebody else's work does not take a core away.
+        As many as keep busy what others leave idle, but at least half of the usable cores; never more than there are
+        of these. A quarter of a core of somebody else's work does not take a core away.
         """
-        idle = math.ceil(self.cores - self.busy - 0.25)
-        return max(1, idle, math.ceil(self.cores / 2 - 0.25))
+        cores = max(1, math.ceil(self.cores - 0.25))
+        room = max(self.cores - self.busy, self.cores / 2) - 0.25
+        return cores if cpu_share * cores <= room else min(cores, max(1, math.ceil(room / cpu_share)))
 
 
 def usable_cores(root: str = "/") -> float:

@@ -43,22 +43,32 @@ class Plan(Struct, frozen=True):
     why: str
 
 
-def choose(costs: Sequence[float], machine: Machine, start: Start, *, limit: int | None = None, least: int = 0) -> Plan:
+def choose(
+    costs: Sequence[float],
+    machine: Machine,
+    start: Start,
+    *,
+    cpu_share: float = 1.0,
+    limit: int | None = None,
+    least: int = 0,
+) -> Plan:
     """Choose the number of workers for tests of these predicted seconds.
 
     Args:
+        cpu_share: how much of their time the tests are on a core: the rest they wait, which others can share.
         limit: the most that the user allows, or None for what the machine can use.
         least: 1 where this process cannot run them itself.
 
     Cost: the walls of at most as many numbers as there are cores.
     """
-    most, because = _most(len(costs), machine, limit)
-    walls = {count: predicted(costs, machine, start, count) for count in range(least, max(least, most) + 1)}
+    most, because = _most(len(costs), machine, cpu_share, limit)
+    counts = range(least, max(least, most) + 1)
+    walls = {count: predicted(costs, machine, start, count, cpu_share) for count in counts}
     chosen = least
     for count, wall in walls.items():
         if wall < walls[chosen] * (1 - WORTH_SHARE) - (WORTH_S if chosen == 0 else 0.0):
             chosen = count
-    return Plan(chosen, _why(costs, start, most, because))
+    return Plan(chosen, _why(costs, start, most, because, cpu_share))
 
 
 def respect(costs: Sequence[float], start: Start, asked: int) -> Plan:
@@ -70,25 +80,27 @@ def respect(costs: Sequence[float], start: Start, asked: int) -> Plan:
     return Plan(0 if sooner else asked, _why(costs, start, asked, "as asked for"))
 
 
-def _why(costs: Sequence[float], start: Start, most: int, because: str) -> str:
-    what = f"{number(len(costs), 'test')}, about {seconds(sum(costs))}"
+def _why(costs: Sequence[float], start: Start, most: int, because: str, cpu_share: float = 1.0) -> str:
+    share = f", {cpu_share:.0%} of it on a core" if cpu_share < 0.95 else ""
+    what = f"{number(len(costs), 'test')}, about {seconds(sum(costs))}{share}"
     return f"{what}; a worker takes about {seconds(start.total_s)} to start; at most {most}: {because}"
 
 
-def predicted(costs: Sequence[float], machine: Machine, start: Start, workers: int) -> float:
+def predicted(costs: Sequence[float], machine: Machine, start: Start, workers: int, cpu_share: float = 1.0) -> float:
     """Seconds until all tests are done with so many workers; 0 means in this process."""
+    processes = max(1, workers)
+    crowding = machine.crowding(processes * cpu_share)
+    stretch = cpu_share * crowding + 1 - cpu_share
     if workers == 0:
-        return sum(costs) / machine.speed(1)
-    speed = machine.speed(workers)
-    crowding = workers / speed
-    work = sum(costs) + PER_TEST_S * len(costs)
-    return start.total_s * crowding + max(max(costs, default=0.0) * crowding, work / speed)
+        return sum(costs) * stretch
+    work = sum(costs) * stretch + PER_TEST_S * len(costs) * crowding
+    return start.total_s * machine.crowding(workers) + max(max(costs, default=0.0) * stretch, work / workers)
 
 
-def _most(tests: int, machine: Machine, limit: int | None) -> tuple[int, str]:
+def _most(tests: int, machine: Machine, cpu_share: float, limit: int | None) -> tuple[int, str]:
     """The most workers that can be of use, and what limits them."""
     load = f", of which {machine.busy:.1f} are busy" if machine.busy >= 0.25 else ""
-    bounds = [(machine.workers, f"{machine.cores:g} usable core{'s' * (machine.cores != 1)}{load}")]
+    bounds = [(machine.workers(cpu_share), f"{machine.cores:g} usable core{'s' * (machine.cores != 1)}{load}")]
     if limit is not None:
         bounds = [(limit, "as asked for")]
     bounds.append((tests, number(tests, "test")))

@@ -41,6 +41,7 @@ class Distribution:
         limit: with `auto`, the number that a conftest file or the environment sets, else None.
         setups: what workers measured of shared set-ups, see `SetupTimes`.
         crashed: tests that took their worker with them.
+        cpu_s: seconds of CPU that running their tests took workers.
     """
 
     def __init__(self, config: pytest.Config, settings: Parallel, deliver: Deliver) -> None:
@@ -63,6 +64,7 @@ class Distribution:
         self.limit: int | None = None
         self.setups: dict[str, float] = {}
         self.crashed: set[NodeId] = set()
+        self.cpu_s = 0.0
         config.pluginmanager.register(self, PLUGIN_NAME)
 
     @property
@@ -194,6 +196,7 @@ class Distribution:
             self._finals += self._stream(node.gateway.id).unpack(output["testcache"])
             self.setups = longest(self.setups, output["testcache-setups"])
             self._collect_s = max(self._collect_s, output["testcache-collect"])
+            self.cpu_s += output["testcache-cpu"]
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, crashitem: str) -> None:

@@ -54,6 +54,7 @@ class Summary:
             asked=asked,
             came=came,
             differed=dict(self._differed().most_common(DIFFERED)),
+            cpu_s=self._run.distribution.cpu_s or self._run.workforce.cpu_s,
         )
 
     def saved_s(self) -> float:

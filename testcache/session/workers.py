@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Generator, Iterable
 from pathlib import Path
@@ -60,7 +61,7 @@ class Worker:
             observer.leftovers.all_run()
         self._difference = ""
         self._packer = Packer()
-        self._collecting = self._collect_s = 0.0
+        self._collecting = self._collect_s = self._collected_cpu_s = 0.0
 
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self) -> None:
@@ -87,6 +88,7 @@ class Worker:
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None, None, None]:
         """Every worker keeps the same tests in the same order: those the controller named."""
         self._collect_s = time.perf_counter() - self._collecting
+        self._collected_cpu_s = sum(os.times()[:4])
         yield
         self.recording.gates.tell(items, self._passed - self._run)
         items[:] = [item for item in items if node_id(item) in self._run]
@@ -122,6 +124,7 @@ class Worker:
         output["testcache"] = self._packed(results)
         output["testcache-setups"] = self.recording.charges.setups.seconds()
         output["testcache-collect"] = self._collect_s
+        output["testcache-cpu"] = sum(os.times()[:4]) - self._collected_cpu_s
         if self._store is not None:
             self._store.close()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 
 import pytest
 
@@ -19,7 +19,7 @@ from testcache.report import number, seconds
 from testcache.session.names import path_of
 from testcache.settings import Parallel
 from testcache.storage.effort import Effort
-from testcache.storage.history import runs
+from testcache.storage.history import Run, runs
 from testcache.storage.store import Store
 from testcache.storage.timings import Timings, load_timings
 from testcache.structs import Struct, field
@@ -58,6 +58,7 @@ class Workforce:
         self._loaded_s = 0.0
         self._collecting = 0.0
         self.collect_s = 0.0
+        self.cpu_s = 0.0
         self.shard: Shard | None = None
         self.shard_plan: ShardPlan | None = None
         config.pluginmanager.register(self, "testcache-workforce")
@@ -80,6 +81,13 @@ class Workforce:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self) -> None:
         self.collect_s = time.perf_counter() - self._collecting
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtestloop(self) -> Generator[None, object, object]:
+        before = os.times()
+        answer = yield
+        self.cpu_s = sum(os.times()[:4]) - sum(before[:4])  # with that of child processes that have ended
+        return answer
 
     # -- costs
 
@@ -148,8 +156,8 @@ class Workforce:
         `skipped` says that this process did not import every test file, which a worker must.
         """
         costs = [work.costs.seconds(node) for node in work.nodes]
-        start = self._start(store, skipped=skipped)
-        return choose(costs, self._watch.look(), start, limit=limit, least=least)
+        start, share = self._start(store, skipped=skipped), _cpu_share(store)
+        return choose(costs, self._watch.look(), start, cpu_share=share, limit=limit, least=least)
 
     def respect(self, asked: int, work: Work, store: Store | None, *, skipped: bool) -> Plan:
         """How many start where the user says a number: that, or none."""
@@ -187,11 +195,24 @@ def _timings(store: Store | None, paths: set[str]) -> Timings:
 
 
 def _efforts(store: Store | None) -> list[Effort]:
+    return [run.effort for run in _runs(store) if run.effort is not None]
+
+
+def _cpu_share(store: Store | None) -> float:
+    """How much of their time tests were on a core in the latest runs; 1 if that is not known.
+
+    Does not see: that others kept them from a core, which looks as if they had waited.
+    """
+    known = [run for run in _runs(store) if run.cpu_s and run.spent_s][-STARTS:]
+    spent_s = sum(run.spent_s for run in known)
+    return min(1.0, sum(run.cpu_s for run in known) / spent_s) if spent_s else 1.0
+
+
+def _runs(store: Store | None) -> list[Run]:
     try:
-        kept = [] if store is None else runs(store)
+        return [] if store is None else runs(store)
     except StoreError:
         return []
-    return [run.effort for run in kept if run.effort is not None]
 
 
 def _reason(decision: Decision | None) -> Reason | None:

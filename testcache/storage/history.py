@@ -57,6 +57,7 @@ class Run(Struct, frozen=True):
         audited: hits that really ran and were compared, by an audit or by verifying.
         asked, came: entries that the remote was asked for, and those that were taken in.
         differed: inputs in words that made most tests run, and how many.
+        cpu_s: seconds of CPU that running and replaying took, in the processes that ran tests; 0 if not known.
     """
 
     at: float
@@ -79,6 +80,7 @@ class Run(Struct, frozen=True):
     asked: int = 0
     came: int = 0
     differed: dict[str, int] = field(default_factory=dict)
+    cpu_s: float = 0.0
 
     @property
     def ran(self) -> int:

@@ -61,6 +61,17 @@ def test_auto_starts_workers_for_long_tests(project: Project) -> None:
     )
 
 
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_auto_knows_tests_that_wait(project: Project, workers: str) -> None:
+    """Whoever ran them has noted how long they were on a core: the rest of their time another worker can use."""
+    project.write("test_sleeps.py", SLEEPS.format(seconds=0.5))
+    project.run("-n", workers)
+    run = project.run("--cached=refresh", "-n", "auto", "-v")
+    found = re.search(r"workers?: 4 tests, about 2\.\d s, (\d+)% of it on a core; ", run.text)
+    assert found, run.text
+    assert int(found[1]) < 50
+
+
 def test_tests_in_this_process_do_not_see_xdist(project: Project) -> None:
     """With no worker chosen, options and fixtures say what they say without -n."""
     project.write(

@@ -76,11 +76,22 @@ def test_this_machine_is_read_without_help() -> None:
 
 def test_a_busy_machine_is_slower_and_gets_fewer_workers() -> None:
     """Others' work takes cores away, but at most half of them."""
-    assert (FOUR.speed(4), FOUR.workers) == (4.0, 4)
+    assert (FOUR.crowding(4), FOUR.workers()) == (1.0, 4)
     busy = Machine(cores=4, busy=4.0)
-    assert (busy.speed(4), busy.workers) == (2.0, 2)
-    assert Machine(cores=1.5).workers == 2
-    assert Machine(cores=1.2).workers == 1
+    assert (busy.crowding(4), busy.workers()) == (2.0, 2)
+    assert Machine(cores=1.5).workers() == 2
+    assert Machine(cores=1.2).workers() == 1
+    assert [busy.workers(share) for share in (0.5, 0.0)] == [4, 4]
+    half = Machine(cores=4, busy=2.0)
+    assert [half.workers(share) for share in (1.0, 0.5, 0.1, 0.0)] == [2, 4, 4, 4]
+
+
+def test_tests_that_wait_are_worth_workers_on_a_busy_machine() -> None:
+    """They leave their core to others; one that is long and waits is done as soon as if it were alone."""
+    busy = Machine(cores=2, busy=1.7)
+    costs = [3.0, *[0.05] * 48]
+    assert choose(costs, busy, START).workers == 0
+    assert choose(costs, busy, START, cpu_share=0.1).workers == 2
 
 
 # -- how many workers
