@@ -15,6 +15,7 @@ from os.path import dirname, isabs, isfile, join
 from typing import Any, Final
 
 from testcache.model import Kind
+from testcache.recording.anatomy import MISSING
 from testcache.recording.change import Change
 from testcache.recording.dials import DIALS
 
@@ -139,9 +140,10 @@ class Surroundings:
                 yield Change(HOLDER, place, *told, names, frozenset(), restored=value == base, added=False)
 
     def _now(self) -> tuple[Any, ...]:
+        """For what cannot be told at the moment, what it was."""
         now = [read() for read in self._readers.values()]
-        if now[_LOGGING] is None:
-            now[_LOGGING] = self._last[_LOGGING]
+        if MISSING in now:
+            now = [before if value is MISSING else value for value, before in zip(now, self._last, strict=True)]
         return tuple(now)
 
     def _ordered(self, path: tuple[str, ...]) -> tuple[str, ...]:
@@ -193,13 +195,13 @@ def _timeout() -> float | None:
     return module.getdefaulttimeout() if module is not None else None
 
 
-def _logging() -> str | None:
-    """What the root logger lets pass; None while pytest has a say in that."""
+def _logging() -> object:
+    """What the root logger lets pass; not to be told while pytest has a say in that."""
     module = sys.modules.get("logging")
     if module is None:
         return "30 0"
     if any(type(handler).__name__ == _OF_PYTEST for handler in module.root.handlers):
-        return None
+        return MISSING
     return f"{module.root.level} {module.root.manager.disable}"
 
 
@@ -212,7 +214,6 @@ _READERS: Final[dict[str, Callable[[], Any]]] = {
     "recursion": sys.getrecursionlimit,
     "socket": _timeout,
 }
-_LOGGING: Final = [*_READERS].index("logging")
 _PATH: Final = [*_READERS].index("path")
 _FELT: Final = frozenset(slot(state) for state in (*_READERS, *DIALS) if state not in _ASKED)
 """The names of those for which nobody has to ask."""

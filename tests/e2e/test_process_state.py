@@ -124,6 +124,77 @@ DIALS = {
         "numpy.set_printoptions(precision=2)",
         "import numpy\ndef test_b(): assert str(numpy.array([1 / 3])) == '[0.33]'\n",
     ),
+    "loggers above": (
+        "import logging",
+        "logging.getLogger('app').setLevel(logging.DEBUG)",
+        "import logging\nLOG = logging.getLogger('app.db')\ndef test_b(): assert LOG.isEnabledFor(logging.DEBUG)\n",
+    ),
+    "what is told of warnings": (
+        "import warnings",
+        "warnings.simplefilter('ignore')",
+        "import warnings\ndef test_b():\n    try: warnings.warn('old', UserWarning)\n    finally: "
+        "assert warnings.filters[0][0] == 'ignore'\n",
+    ),
+    "limits": (
+        "import resource",
+        "resource.setrlimit(resource.RLIMIT_CORE, (0, 0))",
+        "import resource\ndef test_b(): assert resource.getrlimit(resource.RLIMIT_CORE) == (0, 0)\n",
+    ),
+    "loops that are gone": (
+        "import asyncio",
+        "asyncio.run(asyncio.sleep(0))",
+        "import asyncio, pytest\ndef test_b():\n    with pytest.raises(RuntimeError): asyncio.get_event_loop()\n",
+    ),
+    "blocked signals": (
+        "import signal",
+        "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2])",
+        "import signal\ndef test_b(): assert signal.SIGUSR2 in signal.pthread_sigmask(signal.SIG_BLOCK, [])\n",
+    ),
+    "rare signals": (
+        "import signal",
+        "signal.signal(signal.SIGWINCH, signal.SIG_IGN)",
+        "import signal\ndef test_b(): assert signal.getsignal(signal.SIGWINCH) == signal.SIG_IGN\n",
+    ),
+    "how processes are started": (
+        "import multiprocessing",
+        "multiprocessing.set_start_method('spawn', force=True)",
+        "import multiprocessing\ndef test_b(): assert multiprocessing.get_start_method() == 'spawn'\n",
+    ),
+    "kinds of archives": (
+        "import shutil",
+        "shutil.register_archive_format('shop', print)",
+        "import shutil\ndef test_b(): assert 'shop' in dict(shutil.get_archive_formats())\n",
+    ),
+    "charsets of mails": (
+        "import email.charset",
+        "email.charset.add_alias('shop', 'utf-8')",
+        "from email.charset import Charset\ndef test_b(): assert str(Charset('shop')) == 'utf-8'\n",
+    ),
+    "where messages are": (
+        "import gettext",
+        "gettext.textdomain('shop')",
+        "import gettext\ndef test_b(): assert gettext.textdomain() == 'shop'\n",
+    ),
+    "who translates": (
+        "import gettext\nclass Loud(gettext.NullTranslations):\n    def gettext(self, text): return text.upper()",
+        "Loud().install()",
+        "import builtins\ndef test_b(): assert builtins._('a') == 'A'\n",
+    ),
+    "flags of doctests": (
+        "import doctest",
+        "doctest.register_optionflag('SHOP')",
+        "import doctest\ndef test_b(): assert 'SHOP' in doctest.OPTIONFLAGS_BY_NAME\n",
+    ),
+    "who listens to calls": (
+        "import threading\ndef listen(*_): 0",
+        "threading.setprofile(listen)",
+        "import threading\ndef test_b(): assert threading._profile_hook is not None\n",
+    ),
+    "traces of memory": (
+        "import tracemalloc",
+        "tracemalloc.start()",
+        "import tracemalloc\ndef test_b(): assert tracemalloc.is_tracing()\n",
+    ),
     "long numbers": (
         "import sys",
         "sys.set_int_max_str_digits(10_000)",
@@ -149,6 +220,8 @@ def test_who_feels_a_dial_rests_on_it(project: Project, dial: str) -> None:
     imports, turns, asks = DIALS[dial]
     project.write("test_a.py", f"{imports}\ndef test_a():\n    {turns}\n    assert True\n")
     project.write("test_b.py", asks)
+    if dial == "what is told of warnings":  # else pytest puts them back itself
+        project.write("pytest.ini", "[pytest]\naddopts = -p no:warnings\n")
     first = project.run()
     assert set(first.outcomes.values()) == {"passed"}, first.text
     assert project.run().executed == set()
