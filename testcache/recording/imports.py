@@ -120,23 +120,21 @@ class Imports:
         @unseen
         def exec_module(loader: Any, module: ModuleType) -> None:
             __tracebackhide__ = True
-            spec = module.__spec__
-            origin = getattr(spec, "origin", None)
+            origin = getattr(module.__spec__, "origin", None)
             with aside:
                 filename = abspath(origin) if isinstance(origin, str) else ""  # `SourceFileLoader(name, "tax.py")`
                 if not filename or not self._is_project(filename):
                     original(loader, module)
                     return
                 loaded = self._tape.load(filename)
-                given = getattr(loader, "path", "")
-                if isinstance(given, str) and given and not isabs(given):  # so its code is named, and not watched
+                if not isabs(getattr(loader, "path", "") or filename):  # so its code is named, and is not watched
                     self._charge_file(loaded.context, filename)
                 self._tape.top.links.add(loaded.context)
                 if module.__name__ == PROGRAM:  # what only a program runs counts for whoever has made one of it
                     self._tape.top.places.add((filename, BODY_LINE))
                 if type(loader) not in self._plain:  # it may make checks of annotations, as typeguard's does
-                    every = f"{self._tape.roots.name(filename)}::{EVERY}"
-                    self._tape.note(loaded.context, Kind.DEFINITIONS, every, ABSENT)
+                    name = self._tape.roots.name(filename)
+                    self._tape.note(loaded.context, Kind.DEFINITIONS, f"{name}::{EVERY}", ABSENT)
                 self._strangers.asked(self._tape.top, sys._getframe(1).f_globals, [module.__name__])
                 with self._tape.executing(filename, loaded, module):
                     original(loader, module)

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from itertools import count
+from itertools import count, takewhile
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -88,9 +88,7 @@ class Rounds:
         self._disturb(items, leaks + moved.overtaking + self._leaks.of_older(known))
         if runner.distribution.keeps_company:
             self._gather(items)
-        hits = runner.hits
-        first = next((at for at, node in enumerate(self._order) if node not in hits), len(self._order))
-        self._early = set(self._order[:first])
+        self._early = set(takewhile(runner.hits.__contains__, self._order))
         items.sort(key=self._round)
 
     def _gather(self, items: list[pytest.Item]) -> None:
