@@ -258,10 +258,9 @@ class Census:
         alike = same if keeper.kind is INSIDE else is_  # what is kept in C is a new object at each look
         if len(looked) == len(last) and all(map(is_, looked, last)) and all(map(alike, looked.values(), last.values())):
             return []  # something has been set and put back
-        now = looked
-        if Key in set(map(type, looked)):  # they are named once: what is unknown has another name each time
-            known = {slot: slot for slot in last}
-            now = {known.get(slot, slot): value for slot, value in looked.items()}
+        has_keys = identity(Key) in set(map(identity, map(type, looked)))
+        known = {slot: slot for slot in last if has_keys}  # named once: what is unknown has another name each time
+        now = {known.get(slot, slot): value for slot, value in looked.items()} if known else looked
         pairs = ((slot, now.get(slot, MISSING), value) for slot, value in last.items())
         slots = [slot for slot, value, before in pairs if value is not before and not same(value, before)]
         slots += [slot for slot in now if slot not in last]

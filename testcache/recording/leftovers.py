@@ -96,7 +96,7 @@ class Leftovers:
         self._latecomers = Latecomers(tape, ledger, ambience, self._remains)
         self._values: dict[object, Watched] = {}
         self._hits: dict[str, int] = {}
-        self._at: dict[frozenset[Home], tuple[set[Context], dict[Input, Digest]]] = {}
+        self._at: dict[frozenset[Home], tuple[set[str], dict[Input, Digest]]] = {}
         self._found: dict[frozenset[Found], frozenset[Found]] = {}  # many tests find the same: one set, not one each
 
     # -- before all tests
@@ -239,10 +239,10 @@ class Leftovers:
     def _rest_on(self, context: Context, homes: frozenset[Home]) -> None:
         known = self._at.get(homes)
         if known is None:
-            name, loaded = self._tape.roots.name, self._tape.loaded
+            name = self._tape.roots.name
             defined = [Input(Kind.DEFINITIONS, f"{name(file)}::{one}") for file, one in homes if one]
-            known = self._at[homes] = {loaded[file].context for file, _ in homes}, dict.fromkeys(defined, ABSENT)
-        context.links |= known[0]
+            known = self._at[homes] = {file for file, _ in homes}, dict.fromkeys(defined, ABSENT)
+        context.links.update([self._tape.loaded[file].context for file in known[0]])
         context.reads |= known[1]
 
     def _silent(self, test: Context) -> Collection[str]:
