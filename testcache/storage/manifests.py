@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Iterable, Iterator
 
 from testcache.errors import BadRecord
+from testcache.garbage import no_garbage
 from testcache.model import TRACES_PER_TEST, EnvironmentKey, Manifest
 from testcache.storage.codec import decode_manifest, encode_manifest
 from testcache.storage.merge import merge_manifests
@@ -34,6 +35,7 @@ def known_files(store: Store) -> Iterator[tuple[EnvironmentKey, str]]:
             continue  # a damaged key; no test file has this name
 
 
+@no_garbage()
 def load_manifests(store: Store, environment: bytes, paths: Iterable[str]) -> tuple[dict[str, Manifest], int]:
     """Return the manifests of these test files by path, and how many did not decode.
 
