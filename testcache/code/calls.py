@@ -201,6 +201,10 @@ def sort_of(name: str, args: Sequence[str], keywords: Mapping[str, str | None]) 
         return "dict"
     if name == "functools.partial" and first in ("class", "function"):
         return "function"
+    if name in ("builtins.staticmethod", "builtins.classmethod") and one and first == "function":
+        return "object"
+    if name == "builtins.property" and len(args) <= 3 and set(args) == {"function"}:
+        return "object"
     if name in ("operator.itemgetter", "operator.attrgetter") and set(args) <= {"str", "int"}:
         return "function" if name == "operator.itemgetter" or set(args) == {"str"} else None
     return None

@@ -309,6 +309,26 @@ def test_usual_definitions_are_taken(code: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "taken"),
+    [
+        ("staticmethod(known)", True),
+        ("classmethod(get)", True),
+        ("property(get)", True),
+        ("property(get, put)", True),
+        ("property(lambda self: 1)", True),
+        ("staticmethod(imported)", False),
+        ("property(get, imported)", False),
+        ("property(get, doc=imported)", False),
+    ],
+)
+def test_methods_that_a_call_makes(value: str, taken: bool) -> None:
+    """It keeps a function as a class does, and reads no more of it than its name and its docstring."""
+    methods = "    def get(self): ...\n    def put(self, value): ...\n"
+    source = read(f"from shop import imported\ndef known(): ...\nclass Shop:\n{methods}    x = {value}\n")
+    assert ("Shop" in source.definitions) == taken
+
+
+@pytest.mark.parametrize(
     "code",
     [
         "X = compute()",
