@@ -7,11 +7,11 @@ import glob
 import importlib.metadata
 import os
 import re
-import time
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Self
 
+from testcache.clock import clock
 from testcache.environments import Difference, differences
 from testcache.errors import BadRecord
 from testcache.inputs import interpreter, invocation
@@ -259,7 +259,7 @@ class Outlook:
             traces = self.manifest(node.partition("::")[0]).traces.get(node, [])
             return Miss(Reason.ENVIRONMENT_CHANGED, (), traces[0] if traces else None)
         manifest = self.manifest(node.partition("::")[0])
-        decision = self._verifier.decide_test(manifest, node, now_s=time.time(), everything=everything)
+        decision = self._verifier.decide_test(manifest, node, now_s=clock.time(), everything=everything)
         if isinstance(decision, Hit) and self._quarantine.holds(node):
             return Miss(Reason.QUARANTINED, (), decision.trace)
         unstored = self.uncached.get(node)
@@ -296,7 +296,7 @@ class Outlook:
         return self._verifier.indifferent_to(trace, self._traces_of(node))
 
     def _decide_by(self, node: NodeId, traces: Sequence[Trace]) -> Decision:
-        return self._verifier.decide(traces, now_s=time.time(), recorded=self._traces_of(node))
+        return self._verifier.decide(traces, now_s=clock.time(), recorded=self._traces_of(node))
 
     def _is_text(self, node: NodeId) -> bool:
         source = self.world.source(node.partition("::")[0])

@@ -13,8 +13,9 @@ from __future__ import annotations
 import os
 import stat
 import sys
-import time
 from hashlib import blake2b
+
+from testcache.clock import clock
 
 TYPE_CHECKING = False  # importing it from typing would take longer than all of this
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class Seal:
 
     def save(self, store: str, arguments: Sequence[str]) -> None:
         """Write it into a store's folder, unless something changed just now; one that is read-only has none."""
-        limit = time.time_ns() - int(RACY_S * 1e9)
+        limit = clock.time_ns() - int(RACY_S * 1e9)
         for _, was in self.facts:
             if was == "w":
                 return  # somebody is writing to the store, and more may follow

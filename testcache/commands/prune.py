@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import time
 
+from testcache.clock import clock
 from testcache.errors import SettingError
 from testcache.project import Project
 from testcache.quantities import Duration, Size
@@ -20,7 +20,7 @@ def run(project: Project, *, max_size: str | None, max_age: str | None) -> int:
         say(f"testcache: {project.store_name}: nothing to prune, nothing is recorded")
         return 0
     with store:
-        pruned = store.prune(max_bytes=limit, max_age_s=age, now=time.time())
+        pruned = store.prune(max_bytes=limit, max_age_s=age, now=clock.time())
     _tell(project.store_name, pruned.entries, pruned.bytes, size(pruned.left_bytes), limit, age)
     return 0
 
@@ -39,7 +39,7 @@ def remotely(project: Project, *, max_size: str | None, max_age: str | None) -> 
         raise SettingError(f'remote.mode = "{remote.mode}": expected one that writes, to prune it [setting-value]')
     backend = engine(remote.url, deadline_s=remote.deadline, max_age_s=remote.max_age)
     try:
-        pruned = backend.prune(Limits(limit, time.time() - age))
+        pruned = backend.prune(Limits(limit, clock.time() - age))
     finally:
         backend.close()
     left = f"{number(pruned.left, 'entry')} ({size(pruned.left_bytes)})"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 
 from testcache import seal
+from testcache.clock import clock
 from testcache.storage.tally import count
 
 
@@ -27,7 +27,7 @@ def run(arguments: list[str]) -> int:
             os.execv(sys.executable, [sys.executable, "-m", "pytest", "--cached", *arguments])  # noqa: S606
         store, found = str(checked[0]), checked[1]
         found.save(store, arguments)
-    count(store, (time.time(), found.tests, found.saved_s))
+    count(store, (clock.time(), found.tests, found.saved_s))
     print(found.line)
     return 0
 

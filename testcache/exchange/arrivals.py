@@ -5,9 +5,9 @@ history / arrivals   the last `KEPT` of them, oldest first
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
+from testcache.clock import clock
 from testcache.errors import BadRecord
 from testcache.exchange.bundle import Header, opened
 from testcache.exchange.incoming import take, verify
@@ -65,7 +65,7 @@ def receive(
 
     Raises StoreError: the store cannot be written.
     """
-    now = time.time()
+    now = clock.time()
     try:
         with opened(path, project=project, keyring=keyring, limits=limits, unverified=unverified) as bundle:
             if machine and machine not in machines(bundle.header):

@@ -7,7 +7,6 @@ likes, and its inputs are still what the system read.
 from __future__ import annotations
 
 import stat
-import time
 from collections.abc import Iterable, Iterator
 from io import FileIO
 from os import DirEntry, PathLike, fsdecode, getcwd, readlink, scandir, sep, stat_result
@@ -15,6 +14,7 @@ from os import stat as ask
 from os.path import dirname, isabs, isdir, join, normpath
 
 from testcache import digest
+from testcache.clock import clock
 from testcache.inputs.roots import IGNORED_NAMES
 from testcache.model import ABSENT, Digest
 
@@ -199,7 +199,7 @@ class Files:
 
     def trusted(self) -> Iterator[tuple[str, Signature, Digest]]:
         """Give what the next run may rely on: nothing that changed within the last `RACY_S` seconds."""
-        limit = time.time_ns() - int(RACY_S * 1e9)
+        limit = clock.time_ns() - int(RACY_S * 1e9)
         for path, (signature, value) in {**self._remembered, **self._known}.items():
             if max(signature[0], signature[1]) < limit:
                 yield path, signature, value

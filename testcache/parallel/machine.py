@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 import os
-import time
 
+from testcache.clock import clock
 from testcache.structs import Struct
 
 _TICKS = 100.0
@@ -75,7 +75,7 @@ class Watch:
     def _state(self) -> tuple[float, float, float]:
         """Wall seconds, seconds that the usable cores were busy, and seconds of this process."""
         own = os.times()
-        return time.monotonic(), _busy_seconds(self._root), sum(own[:4])
+        return clock.monotonic(), _busy_seconds(self._root), sum(own[:4])
 
     def _busy(self) -> float:
         wall, busy, own = (now - then for now, then in zip(self._state(), self._start, strict=True))

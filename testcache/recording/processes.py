@@ -14,11 +14,11 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Collection
 from sys import _getframe
 from typing import Any
 
+from testcache.clock import clock
 from testcache.model import ABSENT, Digest, Kind
 from testcache.reasons import Reason
 from testcache.recording.context import Context, Problem
@@ -318,7 +318,7 @@ class Processes:
         waited = 0.0
         self._read()
         while not self._seen.issuperset(self._expected) and waited < START_WAIT_S:
-            time.sleep(0.02)
+            clock.sleep(0.02)
             waited += 0.02
             self._read()
         for key, (context, words) in self._expected.items():

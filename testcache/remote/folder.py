@@ -13,9 +13,9 @@ import contextlib
 import fcntl
 import os
 import stat
-import time
 from collections.abc import Iterable, Iterator, Mapping
 
+from testcache.clock import clock
 from testcache.remote.backend import MAX_VALUE_BYTES, Found, Held, RemoteError, Replaced
 from testcache.remote.excess import Limits, Pruned, Stored
 from testcache.remote.spread import spread
@@ -113,9 +113,9 @@ class Folder:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     break
                 except BlockingIOError:
-                    if time.monotonic() >= until:
+                    if clock.monotonic() >= until:
                         raise
-                    time.sleep(_WAIT_S)
+                    clock.sleep(_WAIT_S)
             yield
         finally:
             os.close(lock)

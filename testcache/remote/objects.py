@@ -9,7 +9,6 @@ AZURE_...). What is old is removed by a lifecycle rule of the bucket.
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ import obstore
 from obstore import exceptions
 from obstore.store import from_url
 
+from testcache.clock import clock
 from testcache.remote.backend import MAX_VALUE_BYTES, Found, Held, RemoteError, RemoteSlow, Replaced
 from testcache.remote.excess import Limits, Pruned, Stored
 from testcache.remote.spread import spread
@@ -99,6 +99,6 @@ def _named(until: float = float("inf")) -> Iterator[None]:
     try:
         yield
     except (exceptions.BaseError, OSError) as error:
-        if time.monotonic() >= until:
+        if clock.monotonic() >= until:
             raise RemoteSlow("the object store did not answer in time") from error
         raise RemoteError(f"the object store cannot be used: {type(error).__name__}") from error

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterable
 
+from testcache.clock import clock
 from testcache.remote.backend import Backend, Held, RemoteError, RemoteSlow
 
 PER_BATCH = 256
@@ -81,7 +81,7 @@ class Pull:
                     return
                 batch, self._queue = self._queue[:PER_BATCH], self._queue[PER_BATCH:]
             try:
-                self._backend.get_many(batch, time.monotonic() + self._deadline_s, self._put)
+                self._backend.get_many(batch, clock.monotonic() + self._deadline_s, self._put)
             except RemoteError as problem:
                 self._give_up(problem)
             except Exception as error:  # a thread's exception would end up in somebody's test

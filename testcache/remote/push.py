@@ -12,10 +12,10 @@ not write what was read too long ago, and who is late reads again, fewer values 
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 
+from testcache.clock import clock
 from testcache.remote.backend import Backend, Held, RemoteError, RemoteSlow, Untaken
 from testcache.remote.spread import THREADS
 
@@ -43,7 +43,7 @@ def push(backend: Backend, merges: Mapping[str, Merge], until: float) -> dict[st
             while left:
                 left = _overtaken(backend, left, until, untaken)
                 if left:
-                    time.sleep(random.uniform(0, _PAUSE_S))  # noqa: S311  # so that two do not meet again
+                    clock.sleep(random.uniform(0, _PAUSE_S))  # noqa: S311  # so that two do not meet again
     if untaken and len(untaken) == len(merges):
         raise RemoteError(next(iter(untaken.values())).why)
     return untaken
@@ -81,9 +81,9 @@ def _push_and_look(backend: Backend, merges: Mapping[str, Merge], until: float, 
         standing.update(_written(backend, {key: merges[key] for key in unwritten}, until, untaken))
         unwritten = set()
         wait_s = backend.settle_s
-        if not standing or time.monotonic() + wait_s >= until:
+        if not standing or clock.monotonic() + wait_s >= until:
             return
-        time.sleep(wait_s)
+        clock.sleep(wait_s)
         found = _read(backend, standing, until)
         for key, before in list(standing.items()):
             held = found[key]
@@ -115,7 +115,7 @@ def _written(
 
 def _read(backend: Backend, keys: Iterable[str], until: float) -> dict[str, Held | None]:
     """What there is under all keys. Raises RemoteError, also if one was not answered."""
-    if time.monotonic() >= until:
+    if clock.monotonic() >= until:
         raise RemoteSlow("not all results were sent in time")
     found: dict[str, Held | None] = {}
     backend.get_many(keys, until, found.__setitem__)

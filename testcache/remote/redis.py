@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 
@@ -15,6 +14,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from testcache.clock import clock
 from testcache.remote.backend import MAX_VALUE_BYTES, Found, Held, RemoteError, RemoteSlow, Replaced
 from testcache.remote.excess import Limits, Pruned, Stored
 
@@ -86,7 +86,7 @@ class Redis:
 
     def _stored(self) -> Iterator[Stored]:
         """All entries; when each was written follows from how long it has to live."""
-        names, now = self._client.scan_iter(match=f"{_PREFIX}*", count=_PER_SCAN), time.time()
+        names, now = self._client.scan_iter(match=f"{_PREFIX}*", count=_PER_SCAN), clock.time()
         while chunk := list(islice(names, _PER_REQUEST)):
             pipeline = self._client.pipeline(transaction=False)
             for name in chunk:
@@ -110,7 +110,7 @@ def _held(value: bytes) -> Held:
 def _chunks(keys: Iterable[str], until: float) -> Iterator[list[str]]:
     pending = iter(keys)
     while chunk := list(islice(pending, _PER_REQUEST)):
-        if time.monotonic() >= until:
+        if clock.monotonic() >= until:
             raise RemoteSlow("Redis did not answer in time")
         yield chunk
 

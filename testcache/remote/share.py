@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterable, Mapping
 from functools import partial
 
+from testcache.clock import clock
 from testcache.errors import BadRecord
 from testcache.exchange.keyring import Keyring
 from testcache.exchange.refusals import Damaged, Forged, Refused, Unsigned, Unverified
@@ -101,12 +101,12 @@ class Share:
         """
         if self._backend is None or self._problem is not None or not self._scopes.own:
             return False
-        until = time.monotonic() + self._remote.deadline
+        until = clock.monotonic() + self._remote.deadline
         merges: dict[str, Merge] = {}
         for path, manifest in fresh.items():
             label = Label(self._project, self._scopes.own, environment, strong, path)
             merges[label.key] = partial(self._joined, label=label, fresh=manifest, limit=limit)
-        own = Known(environment.hex(), time.time(), dict(facts))
+        own = Known(environment.hex(), clock.time(), dict(facts))
         merges[directory.key_of(self._project, self._scopes.own)] = partial(self._listed, own=own)
         try:
             self._backend.close()  # servers and networks drop connections that were idle while tests ran
@@ -168,7 +168,7 @@ class Share:
 
     def _opened(self, parcel: bytes, label: Label) -> Manifest | None:
         try:
-            now, unverified = time.time(), self._remote.unverified
+            now, unverified = clock.time(), self._remote.unverified
             return unwrap(parcel, label, self._keyring, self._own, now_s=now, unverified=unverified)
         except Refused as refusal:
             self._refused[label.key] = refusal
@@ -179,7 +179,7 @@ class Share:
         known = None
         if parcel is not None:
             try:
-                now = time.time()
+                now = clock.time()
                 known = unwrap(parcel, label, self._keyring, self._own, now_s=now, unverified=False)
             except (Damaged, Forged, Unsigned):
                 known = None
@@ -209,4 +209,4 @@ class Share:
 
     def _prune(self) -> None:
         if isinstance(self._backend, Folder) and os.urandom(1)[0] < 256 * PRUNE_SHARE:
-            self._backend.prune(Limits(self._remote.max_size, time.time() - self._remote.max_age))
+            self._backend.prune(Limits(self._remote.max_size, clock.time() - self._remote.max_age))

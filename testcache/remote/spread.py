@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+from testcache.clock import clock
 from testcache.remote.backend import RemoteError, RemoteSlow
 
 T = TypeVar("T")
@@ -28,7 +28,7 @@ def spread(work: Callable[[T], None], items: Iterable[T], until: float) -> None:
     problems: list[RemoteError] = []
 
     def run() -> None:
-        while len(problems) < FAILURES and time.monotonic() < until:
+        while len(problems) < FAILURES and clock.monotonic() < until:
             try:
                 item = pending.popleft()
             except IndexError:
@@ -45,7 +45,7 @@ def spread(work: Callable[[T], None], items: Iterable[T], until: float) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(max(0.0, until - time.monotonic()))
+        thread.join(max(0.0, until - clock.monotonic()))
     if problems:
         raise problems[0]
     left = len(pending) + sum(thread.is_alive() for thread in threads)

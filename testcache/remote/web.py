@@ -17,12 +17,12 @@ from __future__ import annotations
 
 import base64
 import http.client
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 
+from testcache.clock import clock
 from testcache.remote.backend import (
     MAX_VALUE_BYTES,
     Found,
@@ -155,7 +155,7 @@ class Web:
     def _ask(
         self, connection: http.client.HTTPConnection, method: str, key: str, body: bytes | None, until: float
     ) -> tuple[int, bytes]:
-        timeout = max(_MIN_TIMEOUT_S, until - time.monotonic())
+        timeout = max(_MIN_TIMEOUT_S, until - clock.monotonic())
         connection.timeout = timeout
         try:
             if connection.sock is None:
@@ -164,7 +164,7 @@ class Web:
                 connection.sock.settimeout(timeout)
             place = f"{self._path}/ac/{key}"
             if body is None:
-                self._read_at[key] = time.monotonic()
+                self._read_at[key] = clock.monotonic()
                 connection.request(method, place, headers=self._headers)
             else:
                 size = {"Content-Length": str(len(body))}
@@ -185,7 +185,7 @@ class Web:
     def _in_time(self, key: str, body: bytes) -> Iterator[bytes]:
         """The pieces of a body; raises _Late instead of giving the last byte if its value was read too long ago."""
         yield body[:-1]
-        if time.monotonic() - self._read_at.get(key, float("inf")) > WINDOW_S:
+        if clock.monotonic() - self._read_at.get(key, float("inf")) > WINDOW_S:
             raise _Late
         yield body[-1:]
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from testcache.clock import clock
 from testcache.code.source import Source
 from testcache.errors import BadRecord, StoreError
 from testcache.garbage import no_garbage
@@ -76,7 +76,7 @@ class Cache:
         self._kept: dict[NodeId, Trace] = {}
         self._carried: dict[NodeId, Carried] = {}
         self._distrusted: dict[bytes, set[NodeId]] = {}
-        self._began = time.time()
+        self._began = clock.time()
         self.taken: set[NodeId] = set()
         self.corrupt = 0
         self._imported: Mapping[NodeId, Trace] = {}
@@ -129,7 +129,7 @@ class Cache:
 
     def decide(self, path: str, node: NodeId, *, everything: bool = False) -> Decision:
         """Hit or miss for one test, with the reason."""
-        return self._verifier.decide_test(self.manifest(path), node, now_s=time.time(), everything=everything)
+        return self._verifier.decide_test(self.manifest(path), node, now_s=clock.time(), everything=everything)
 
     def holds(self, trace: Trace) -> bool:
         """Whether all that a trace has read is as it was."""
@@ -137,7 +137,7 @@ class Cache:
 
     def decide_by(self, node: NodeId, traces: Sequence[Trace]) -> Decision:
         """The same by some of its traces."""
-        return self._verifier.decide(traces, now_s=time.time(), recorded=self.traces(node))
+        return self._verifier.decide(traces, now_s=clock.time(), recorded=self.traces(node))
 
     def indifferent_to(self, node: NodeId, trace: Trace) -> frozenset[str]:
         """The interiors that do not matter to a trace of a test."""
@@ -159,7 +159,7 @@ class Cache:
 
     def is_left(self, found: Found) -> bool:
         """Whether a test that is replayed has left this."""
-        return self._verifier.is_left(found, time.time())
+        return self._verifier.is_left(found, clock.time())
 
     def fillers(self, traces: Mapping[NodeId, Trace]) -> tuple[Trace, ...] | None:
         """After the run: the traces that left what these tests found, and so on; None if one is not known."""
@@ -226,7 +226,7 @@ class Cache:
         save_definitions(self._store, traces, source_of)
         if self._store.volume() > self._store.size_limit_bytes:
             room = int(self._store.size_limit_bytes * 0.9)  # so that not every run has to prune
-            self._store.prune(max_bytes=room, max_age_s=None, now=time.time())
+            self._store.prune(max_bytes=room, max_age_s=None, now=clock.time())
         if self._journal is not None:
             self._journal.close_and_remove()
             self._journal = None

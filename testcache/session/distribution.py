@@ -8,12 +8,12 @@ as if xdist were not there; workers start only if tests are left to run, and run
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any
 
 import pytest
 
+from testcache.clock import clock
 from testcache.model import NodeId, Result
 from testcache.parallel.machine import usable_cores
 from testcache.session.limits import Limits
@@ -137,7 +137,7 @@ class Distribution:
         self._workers = len(specs)
         self._config.pluginmanager.register(self._session, "dsession")
         collected = session.testscollected
-        self._moments = [time.perf_counter()]
+        self._moments = [clock.perf_counter()]
         losses = Losses(self._session)
         self._session.pytest_sessionstart(session)
         try:
@@ -152,7 +152,7 @@ class Distribution:
         finally:
             if self._limits is not None:
                 self._limits.stop()
-            self._moments.append(time.perf_counter())
+            self._moments.append(clock.perf_counter())
             session.testscollected = collected
             self._config.option.tx = asked
 
@@ -203,7 +203,7 @@ class Distribution:
         """A test that took its worker with it has failed, whatever was stored for it before."""
         node = self._plain(crashitem)
         self.crashed.add(node)
-        self._deliver([Result(path_of(node), node, None, recorded_at=time.time())])
+        self._deliver([Result(path_of(node), node, None, recorded_at=clock.time())])
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         if self._moments and report.when not in ("setup", "call"):
@@ -229,7 +229,7 @@ class Distribution:
         for node in missing:
             text = f"testcache: {node}: not run: no worker was left to run it [not-run]"
             path = path_of(node)
-            self._deliver([Result(path, node, None, recorded_at=time.time())])
+            self._deliver([Result(path, node, None, recorded_at=clock.time())])
             report = pytest.TestReport(node, (path, None, node.partition("::")[2]), {}, "failed", text, "setup")
             self._config.hook.pytest_runtest_logreport(report=report)
 

@@ -6,10 +6,10 @@ that the module rests on has changed, that is the same to those who come upon it
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from testcache.clock import clock
 from testcache.digest import of_fields
 from testcache.model import HOOKS, Access, Digest, Found, Leftover, NodeId, Result, Trace, import_of
 from testcache.recording.importing import SUBCLASSES, digest_of
@@ -61,7 +61,7 @@ class Imported:
             recorded: gives the traces of an import.
             holds: says whether the reads of a trace are true now.
         """
-        ledger, now_s = observer.ledger, time.time()
+        ledger, now_s = observer.ledger, clock.time()
         self._onto.clear()
         self._named.clear()
         self._workers_own.clear()

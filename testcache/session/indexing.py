@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from testcache.clock import clock
 from testcache.garbage import no_garbage
 from testcache.inputs.world import World
 from testcache.leaks import names_left
@@ -96,7 +96,7 @@ class Indexer:
         for file in sorted(self._files, key=lambda f: f.path):
             numbers = array("I", (n >> 1 if n % 2 == 0 else shift + (n >> 1) for n in file.numbers()))
             files.append(file.resting_on(array("I", sorted(numbers)).tobytes(), held=file.held))
-        now = time.time()
+        now = clock.time()
         return Index(INDEX_FORMAT, self._environment, now, self._content_rows, self._fact_rows, files, shown, derives)
 
     # -- numbers: even ones for contents, odd ones for facts, until all are known

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import copy
-import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from testcache.clock import clock
 from testcache.parallel.growth import Growth
 from testcache.report import number, seconds, size
 from testcache.settings import Parallel
@@ -72,7 +72,7 @@ class Limits:
 
     def waiting(self, now: bool) -> None:
         """Take note of whether a worker is kept waiting."""
-        moment = time.monotonic()
+        moment = clock.monotonic()
         if self._waiting_since is not None:
             self.held_s += moment - self._waiting_since
         self._waiting_since = moment if now else None

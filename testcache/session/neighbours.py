@@ -31,7 +31,6 @@ test can rely on its neighbours.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
@@ -39,6 +38,7 @@ from typing import Any, NamedTuple, Protocol
 import pytest
 from _pytest.runner import runtestprotocol
 
+from testcache.clock import clock
 from testcache.model import Leftover, NodeId, Result, Trace
 from testcache.reasons import Reason
 from testcache.session.company import MOST, MOST_S
@@ -327,7 +327,7 @@ class Neighbours:
         node = node_id(item)
         problems = ((Reason.NEEDS_NEIGHBOURS.slug, why),)
         took_s = sum(report.duration for report in reports)
-        self._found(Result(path_of(node), node, None, problems, took_s, time.time()))
+        self._found(Result(path_of(node), node, None, problems, took_s, clock.time()))
 
     def _attempt(self, item: pytest.Item, nextitem: pytest.Item | None) -> list[pytest.TestReport]:
         item._report_sections.clear()  # else the output of the attempt before would be shown again

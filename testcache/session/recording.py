@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Container, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from itertools import chain
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from testcache.clock import clock
 from testcache.code.looks import HELD
 from testcache.inputs.sources import is_collected
 from testcache.inputs.world import World, option_digest
@@ -188,7 +188,7 @@ class Recording:
         node = self._node_of(item)
         context, attempt = self._contexts[node], self._attempts[node]
         path = path_of(node)
-        now = time.time()
+        now = clock.time()
         self.observer.collect_children()
         self.tape.settle()
         leftovers = self.observer.leftovers
@@ -271,7 +271,7 @@ class Recording:
             who = "this test, or one that ran shortly before or after it,"
             why = f"{who} has changed {lost[node]}, which its file does not import"
             problems = ((Reason.NOT_OBSERVED.slug, why),)
-            results.append(Result(path_of(node), node, None, problems, self._took_s[node], time.time()))
+            results.append(Result(path_of(node), node, None, problems, self._took_s[node], clock.time()))
         self.charges.uninstall()
         self.observer.stop()
         self.observer.leftovers.close()

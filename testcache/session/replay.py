@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal
 
 import pytest
 
+from testcache.clock import clock
 from testcache.inputs.roots import Roots
 from testcache.model import NodeId, Trace
 from testcache.session.names import node_id
@@ -124,7 +124,7 @@ class Replayer:
         return [self._report(item, stored) for stored in hit.reports if not is_warning(stored)]
 
     def _report(self, item: pytest.Item, stored: dict[str, Any]) -> pytest.TestReport:
-        stop = time.time()
+        stop = clock.time()
         data = {
             **_DEFAULTS,
             **stored,
@@ -160,7 +160,7 @@ def durations_of(reports: Sequence[Mapping[str, Any]]) -> list[float]:
 
 def plain_pass(item: pytest.Item, when: Literal["setup", "call", "teardown"], duration_s: float) -> pytest.TestReport:
     """The report of a phase that passed and left nothing to show, made without any detour."""
-    now = time.time()
+    now = clock.time()
     properties = [HIT_PROPERTY] if when == "teardown" else []
     report = pytest.TestReport(
         item.nodeid,

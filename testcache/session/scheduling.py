@@ -6,13 +6,13 @@ is decided here.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadScheduling
 
+from testcache.clock import clock
 from testcache.model import NodeId
 from testcache.parallel.dispatch import Dispatcher
 from testcache.parallel.units import Unit, quantum, units
@@ -95,7 +95,7 @@ class CostScheduling(LoadScheduling):  # type: ignore[misc]
             collection = next(iter(self.node2collection.values()))
             self.collection = collection
             self._cut(collection)
-            self.first = self.last = time.perf_counter()
+            self.first = self.last = clock.perf_counter()
         for node in self.nodes:
             self.check_schedule(node)
 
@@ -161,7 +161,7 @@ class CostScheduling(LoadScheduling):  # type: ignore[misc]
 
     def mark_test_complete(self, node: Any, item_index: int, duration: float = 0) -> None:
         """A test is through on its worker."""
-        self.last = time.perf_counter()
+        self.last = clock.perf_counter()
         self.work_s += duration
         self.tests += 1
         self.node2pending[node].remove(item_index)

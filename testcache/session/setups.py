@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+
+from testcache.clock import clock
 
 SHARED_SCOPES = frozenset({"module", "class"})
 """A session's set-up is repeated by each worker anyhow."""
@@ -21,11 +22,11 @@ class SetupTimes:
     def measure(self, node: str, fixture: str) -> Iterator[None]:
         """Time one set-up without those that it asks for; without a `node` it counts for nobody."""
         outer, self._inner = self._inner, 0.0
-        start = time.perf_counter()
+        start = clock.perf_counter()
         try:
             yield
         finally:
-            whole = time.perf_counter() - start
+            whole = clock.perf_counter() - start
             own, self._inner = whole - self._inner, outer + whole
             if node and own > self._longest.get((node, fixture), 0.0):
                 self._longest[node, fixture] = own

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Generator, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from testcache.clock import clock
 from testcache.errors import BadRecord, SettingError, StoreError
 from testcache.exchange.keyring import Keyring
 from testcache.model import EnvironmentKey, Manifest
@@ -80,7 +80,7 @@ class Shared:
         if self._mode in _GIVING_MODES:
             self._scope = scopes(remote, self._config.rootpath, os.environ).own
         self._address = shown(remote.url)
-        pause_s = outage.left_s(self._store.folder, self._address, time.time())
+        pause_s = outage.left_s(self._store.folder, self._address, clock.time())
         if pause_s:
             self._complaint = (
                 f"testcache: remote: {self._address}: it failed less than a minute ago and is asked again in "
@@ -156,7 +156,7 @@ class Shared:
             share, self._share = self._share, None
             self._complaint = share.complaint()
             if share.failed:
-                outage.note(self._store.folder, self._address, time.time())
+                outage.note(self._store.folder, self._address, clock.time())
             elif share.asked or share.given:
                 outage.end(self._store.folder)
             self._told = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from testcache import report as text
+from testcache.clock import clock
 from testcache.environments import lines
 from testcache.model import Miss
 from testcache.reasons import Reason
@@ -34,7 +34,7 @@ class Summary:
         team = self._run.config.pluginmanager.get_plugin("testcache-shared")
         asked, came = team.numbers if team is not None else (0, 0)
         return Run(
-            at=time.time(),
+            at=clock.time(),
             environment=self._run.environment.hex(),
             mode=self._run.mode,
             recorder=self._run.recording.observer.recorder.name,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Collection, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 
 from testcache import report as text
+from testcache.clock import clock
 from testcache.errors import BadRecord
 from testcache.inputs.invocation import key, settled
 from testcache.inputs.unchanged import changed_reads, held_files
@@ -250,5 +250,5 @@ class WarmRunner:
         yield  # the closing line stands below pytest's own short summary
         total = self._warm.index.total
         if self._tally is not None:
-            count(self._tally, (time.time(), total, self._saved_s))
+            count(self._tally, (clock.time(), total, self._saved_s))
         terminalreporter.write_line(text.closing_line(total, total, {}, {}, self._saved_s))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from testcache.clock import clock
 from testcache.inputs.world import World
 from testcache.model import Result
 from testcache.reasons import Reason
@@ -70,7 +70,7 @@ class Worker:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> None:
-        self._collecting = time.perf_counter()
+        self._collecting = clock.perf_counter()
 
     def pytest_pycollect_makemodule(self, module_path: Path, parent: Any) -> pytest.Module | None:
         """A test file of which nothing runs is not imported, unless others may see that in their memory."""
@@ -87,7 +87,7 @@ class Worker:
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None, None, None]:
         """Every worker keeps the same tests in the same order: those the controller named."""
-        self._collect_s = time.perf_counter() - self._collecting
+        self._collect_s = clock.perf_counter() - self._collecting
         self._collected_cpu_s = sum(os.times()[:4])
         yield
         self.recording.gates.tell(items, self._passed - self._run)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Generator, Iterable, Iterator, Mapping
 
 import pytest
 
+from testcache.clock import clock
 from testcache.errors import SettingError, StoreError
 from testcache.model import Decision, Hit, Miss, NodeId
 from testcache.parallel.costs import Costs, median
@@ -75,12 +75,12 @@ class Workforce:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> None:
         # A start is all CPU: so its time is known without knowing when this process began.
-        self._loaded_s = time.process_time()
-        self._collecting = time.perf_counter()
+        self._loaded_s = clock.process_time()
+        self._collecting = clock.perf_counter()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self) -> None:
-        self.collect_s = time.perf_counter() - self._collecting
+        self.collect_s = clock.perf_counter() - self._collecting
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self) -> Generator[None, object, object]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from testcache.clock import clock
 
 _PAUSE_S = 0.005
 """A transaction of 25 manifests takes 2 to 5 ms."""
@@ -30,11 +31,11 @@ def held(path: Path, *, wait_s: float) -> Iterator[None]:
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        deadline = time.monotonic() + wait_s
+        deadline = clock.monotonic() + wait_s
         while not try_lock(descriptor):
-            if time.monotonic() >= deadline:
+            if clock.monotonic() >= deadline:
                 raise Busy(path)
-            time.sleep(_PAUSE_S)
+            clock.sleep(_PAUSE_S)
         yield
     finally:
         os.close(descriptor)

@@ -312,3 +312,28 @@ def test_the_folder_above_a_package_is_put_first_by_nobody(project: Project) -> 
     assert project.run("tests", env=searched).executed == set()
     project.edit("tests/api/test_a.py", "True", "False")
     assert project.run("tests", env=searched).executed == {"tests/api/test_a.py::test_a"}
+
+
+STOPPED = """
+import sys, time
+
+MOMENT = 4e9  # in the year 2096
+STOPPED = {"time": lambda: MOMENT, "time_ns": lambda: int(MOMENT * 1e9), "monotonic": lambda: 1 // 0}
+
+def test_stops():
+    for name, stopped in STOPPED.items():
+        real = getattr(time, name)
+        for module in [*sys.modules.values()]:
+            for one in [one for one, value in vars(module).items() if value is real]:
+                setattr(module, one, stopped)
+
+def test_next(): assert time.time() == MOMENT
+"""
+
+
+def test_a_clock_that_a_test_stops_is_not_ours(project: Project) -> None:
+    """Nobody puts it back, in any module; what is recorded has the true moment all the same, and the run ends well."""
+    project.write("test_it.py", STOPPED)
+    assert project.run().exit == 0
+    assert "2096" not in project.cli("explain", "test_it.py").stdout
+    assert project.run().executed == set()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import tempfile
-import time
 from pathlib import Path
 
+from testcache.clock import clock
 from testcache.commands.bring import words_of
 from testcache.commands.ci.restore import SUFFIX, bundles
 from testcache.errors import SettingError
@@ -34,7 +34,7 @@ def run(project: Project, folder: str, *, max_age: str | None) -> int:
         age = None if max_age is None else Duration.parse(max_age)
     except ValueError as error:
         raise SettingError(f"--max-age={max_age}: expected {error} [option-value]") from None
-    not_before = float("-inf") if age is None else time.time() - age
+    not_before = float("-inf") if age is None else clock.time() - age
     files = bundles(folder)
     before = sum(file.stat().st_size for file in files)
     groups: dict[tuple[str, ...], list[Path]] = {}
