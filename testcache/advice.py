@@ -79,7 +79,8 @@ ADVICE = {
     Reason.WITH_NEIGHBOURS: (
         "A test of this file failed when the tests before it were replayed, and passed when they really "
         "ran. Since then the tests of the file run together as soon as one of them has to, until "
-        "`testcache clear` is used."
+        "`testcache clear` is used. Or a fixture of several tests checks at its end what they have left; these run "
+        "together, too."
     ),
     Reason.NO_COVERAGE: (
         "This run measures coverage, and the result was recorded without executed lines. The test runs once "

@@ -64,7 +64,7 @@ class Leaks:
         self._known: dict[NodeId, list[Leak]] = {}
         for leak in known:
             self._known.setdefault(leak.node, []).append(leak)
-        self._before = before
+        self._before = dict(before)
         self._traces = hits
         self._replayed = False
         self._first: dict[Leftover, int] = {}
@@ -123,6 +123,10 @@ class Leaks:
             if newest.recorded_at > trace.recorded_at:
                 found += leaks_of(node, trace.left - newest.left, trace.access)
         return [*map(self._noted, found)]
+
+    def recall(self, traces: Mapping[NodeId, Trace]) -> None:
+        """Take what is known of tests that were hits, and run: what these have left is no leak if they do so again."""
+        self._before |= traces
 
     def of_results(self, results: Mapping[NodeId, Result]) -> list[Leak]:
         """Those of tests that have run; each is looked at once."""

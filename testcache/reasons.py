@@ -79,7 +79,7 @@ class Reason(enum.Enum):
         "with-neighbours",
         Group.MISS,
         "with neighbours",
-        "another test of its file runs, and these have been seen to need one another",
+        "another test runs, and these need one another: they have been seen to, or the end of a fixture judges both",
     )
 
     MARKED_NEVER = ("marked-never", Group.UNCACHEABLE, "uncacheable", "it is marked or set never to be cached")

@@ -37,6 +37,10 @@ class Context(Struct, eq=False, weakref=True):
         problems: why nothing that rests on this context may be stored.
         fixtures: names of the fixtures it asked for.
         found: what it came upon in memory that tests had left; None if that is not known yet.
+        ending: whether it is a wide fixture that comes to its end: what lies in its folders is the doing of others.
+        failed: whether that end has failed, which is to be seen again.
+        late: what the end of a wide fixture came upon: all who have used it rest on that, but not on what they leave.
+        judged: what of that it may have judged.
         labels: remarks that replays repeat.
         number: its own in this process, for those who cannot hold on to the object.
     """
@@ -54,6 +58,10 @@ class Context(Struct, eq=False, weakref=True):
     labels: set[str] = field(default_factory=set)
     fixtures: set[str] = field(default_factory=set)
     found: frozenset[Found] | None = None
+    ending: bool = False
+    failed: bool = False
+    late: frozenset[Found] = frozenset()
+    judged: frozenset[Found] = frozenset()
     number: int = field(default_factory=itertools.count().__next__)
 
     @property

@@ -16,17 +16,20 @@ What a module counts while A imports it is a step of its own: the next time that
 
 from __future__ import annotations
 
+import functools
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from itertools import chain
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Final
 
 from testcache.code.looks import EVERYWHERE
 from testcache.model import ABSENT, Access, Digest, Found, Input, Kind, Leftover, NodeId
 from testcache.recording import anatomy
 from testcache.recording.ambience import Ambience
+from testcache.recording.anatomy import Types
 from testcache.recording.bearers import Bearer
 from testcache.recording.census import Census
 from testcache.recording.change import Change, Look
@@ -48,6 +51,9 @@ _NONE_LEFT: frozenset[Leftover] = frozenset()
 
 _MEDDLING: frozenset[str] = EVERYWHERE | {"cache_clear", "cache_info"}
 """Names of those who may know what is in an `lru_cache` without being given any of it."""
+
+_PLAIN: Final = Types(list, dict, set, bytearray, deque, defaultdict, OrderedDict, Counter, FunctionType)
+"""Of what is held by the end of a fixture."""
 
 OFTEN: Final = 4
 """Test files that are looked at for each test, on average, if it is another one's turn: 1 us each."""
@@ -94,7 +100,7 @@ class Leftovers:
         self.importing = Importing(tape, ledger, self._census, ambience, self._remains, self._homes)
         self._within: list[str] = []
         self._latecomers = Latecomers(tape, ledger, ambience, self._remains)
-        self._values: dict[object, Watched] = {}
+        self._values: dict[object, list[Watched]] = {}
         self._hits: dict[str, int] = {}
         self._at: dict[frozenset[Home], tuple[set[str], dict[Input, Digest]]] = {}
         self._found: dict[frozenset[Found], frozenset[Found]] = {}  # many tests find the same: one set, not one each
@@ -218,8 +224,15 @@ class Leftovers:
                     within += (entry.found for entry in before if entry.fixture not in own)
                 context.found = _NOTHING.union(*within)
             found |= context.found
+        found |= self.late(account, found)
         others = frozenset([one for one in found if one.filler != node])
         return self._found.setdefault(others, others)
+
+    def late(self, account: Account, found: Set[Found]) -> set[Found]:
+        """What the ends of wide fixtures have come upon since, and the test had not; or have judged."""
+        late = frozenset[Found]().union(*(context.late for context in account.contexts))
+        judged = frozenset[Found]().union(*(context.judged for context in account.contexts))
+        return {one for one in late if one in judged or one._replace(late=False) not in found}
 
     def link(self, test: Context, *, everything: bool = False) -> set[Entry]:
         """What the test may have come upon; it, and the fixtures that it uses, rest on the homes of that, too.
@@ -254,9 +267,9 @@ class Leftovers:
             return ()
         return silent
 
-    def _reached(self, context: Context, silent: Collection[str] = ()) -> set[Entry]:
-        """What a context may have come upon of that which was left before the test."""
-        asked = self._ambience.asked(context.reads)
+    def _reached(self, context: Context, silent: Collection[str] = (), names: Iterable[str] = ()) -> set[Entry]:
+        """What a context may have come upon of that which was left before the test; `names` are known to lead there."""
+        asked = (*self._ambience.asked(context.reads), *names)
         return self._remains.reached(context.places, self._ledger.mentions, asked, silent)
 
     # -- modules
@@ -312,19 +325,47 @@ class Leftovers:
         self.settle()
         self.look(near=self._near)
 
-    def after_fixture(self, fixture: Context, definition: object, name: str, value: object, file: str) -> None:
-        """A wide fixture has run: what it filled is known by it, and its value is watched from now on."""
-        self.look(fixture)
-        self._safely(lambda: self._values.update({definition: self._census.adopt_value(name, value, file)}))
+    def after_fixture(
+        self, fixture: Context, definition: object, name: str, value: object, file: str, held: Mapping[str, object]
+    ) -> None:
+        """A wide fixture has run: what it filled is known by it, and its value is watched from now on.
 
-    def fixture_gone(self, fixture: Context, definition: object) -> None:
-        """The teardown of a wide fixture has run, and its value is of no interest any more."""
-        reached = self._reached(fixture)
+        So is what its end has `held` until then, which nobody else may lead to: variables of a generator.
+        """
+        self.look(fixture)
+        self._safely(lambda: self._adopt_values(definition, name, value, file, held))
+
+    def _adopt_values(
+        self, definition: object, name: str, value: object, file: str, held: Mapping[str, object]
+    ) -> None:
+        watched = self._values[definition] = [self._census.adopt_value(name, value, file)]
+        if held:
+            own = {variable: one for variable, one in held.items() if self._is_own(one)}
+            watched.append(self._census.adopt_value(f"{name}()", own, file))
+
+    def _is_own(self, value: object) -> bool:
+        """Whether that is the project's own or plain: a server of a library changes with each test, for nobody."""
+        kind = type(value)
+        return kind in _PLAIN or kind.__module__ == "unittest.mock" or self._census.home(kind) is not None
+
+    def fixture_gone(self, fixture: Context, definition: object, *, judges: bool = False) -> None:
+        """The teardown of a wide fixture has run, and its value is of no interest any more.
+
+        If it has code of its own, that has come upon the value, by whatever name; and may judge it.
+        """
+        watched = self._values.pop(definition, [])
+        names = {name for one in watched for name in one.names} if len(watched) > 1 else ()
+        reached = self._reached(fixture, names=names)
         seen = _all_found(entry for entry in reached if entry.fixture is not fixture)
-        fixture.found = seen | (fixture.found or frozenset())
-        known = self._values.pop(definition, None)
-        if known is not None:
-            self._safely(lambda: self._legacy.let_go(known.names, self._census.forget(known)))
+        late = {one._replace(late=True) for one in seen}
+        fixture.late |= late
+        if judges:
+            fixture.judged |= late
+        for one in watched:
+            self._safely(functools.partial(self._let_go, one))
+
+    def _let_go(self, value: Watched) -> None:
+        self._legacy.let_go(value.names, self._census.forget(value))
 
     def look(self, fixture: Context | None = None, importing: str = "", near: Collection[str] | None = None) -> None:
         """What has changed since the last look is the doing of the test that runs, in a wide fixture or not.

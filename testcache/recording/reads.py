@@ -96,7 +96,7 @@ class Reads:
 
     def _came_upon(self, path: str) -> None:
         """What lies in a folder that many tests share may be another one's."""
-        name = self._tape.on_shelf(path)
+        name = self._tape.on_shelf(path, own=self._tape.top.ending)
         if name and self._origin.find()[1]:
             self._tape.note(self._tape.top, Kind.VARIABLE, name, ABSENT)
 

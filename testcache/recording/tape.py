@@ -204,8 +204,11 @@ class Tape(Struct):
         """Is what it makes there for many tests: is it a wide fixture or an import?"""
         return maker.is_module or (maker in self.stack and maker is not self.stack[0])
 
-    def on_shelf(self, path: str) -> str:
-        """The name of what somebody else has made, or lies in there, which is the same in each run; "" for the rest."""
+    def on_shelf(self, path: str, *, own: bool = False) -> str:
+        """The name of what somebody else has made, or lies in there, which is the same in each run; "" for the rest.
+
+        With `own`, also of what has been made on behalf of who asks.
+        """
         if not self.shelves:
             return ""
         folder = path
@@ -215,7 +218,7 @@ class Tape(Struct):
                 return ""
             folder = parent
         maker, label = self.shelves[folder]
-        return f"{label}{path[len(folder) :]}" if maker is not self.top else ""
+        return f"{label}{path[len(folder) :]}" if own or maker is not self.top else ""
 
     def touch(self, path: str, *, was_there: bool | None = None) -> None:
         """A path is about to be written to or removed, or may be; if that is over, `was_there` says what it found."""

@@ -13,6 +13,7 @@ from testcache.recording.context import Context
 from testcache.recording.leftovers import Leftovers
 from testcache.recording.tape import Tape
 from testcache.recording.unseen import aside
+from testcache.session.ends import held_by_end, judging
 from testcache.session.setups import SHARED_SCOPES, SetupTimes
 from testcache.session.verdicts import Verdicts
 
@@ -69,7 +70,8 @@ class Charges:
             with self._tape.charge(context), self.setups.measure(group, definition.argname), aside:
                 value = execute(definition, request)
             if runs:
-                self._leftovers.after_fixture(context, definition, definition.argname, value, self._file_of(definition))
+                name, file = definition.argname, self._file_of(definition)
+                self._leftovers.after_fixture(context, definition, name, value, file, held_by_end(definition))
             self._open[context] = (definition, self._is_hooked(request))
             return value
 
@@ -80,11 +82,18 @@ class Charges:
                     finish(definition, request)
                 return
             self._leftovers.before_fixture()
-            with self._tape.charge(context), aside:
-                finish(definition, request)
-            self._open.pop(context, None)
-            self._leftovers.fixture_gone(context, definition)
-            self._leftovers.look()  # at all test files: it may have put back what it had changed in them
+            context.ending = True
+            try:
+                with self._tape.charge(context), aside:
+                    finish(definition, request)
+            except BaseException:
+                context.failed = True
+                raise
+            finally:
+                self._open.pop(context, None)
+                judges = any(judging(definition, request.node))
+                self._leftovers.fixture_gone(context, definition, judges=judges)
+                self._leftovers.look()  # at all test files: it may have put back what it had changed in them
 
         pytest.FixtureDef.execute = executed  # type: ignore[method-assign, assignment]
         pytest.FixtureDef.finish = finished  # type: ignore[method-assign, assignment]

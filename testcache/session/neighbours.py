@@ -306,9 +306,10 @@ class Neighbours:
         result = self._company.result(node_id(item))
         if _failed(alone):
             last = self._behind(company, item, nextitem, common)
-            if any(report.failed for report in last) or self._logged:
+            if _failed(last) or self._logged:
                 return alone
-            self._needs(item, f"{len(company)} before it have left it something", last)
+            if not any(report.failed for report in last):  # not what it shares with them either, as that ended
+                self._needs(item, f"{len(company)} before it have left it something", last)
             return last
         if _failed(self._attempt(item, common)):  # it cannot be run twice
             self._company.keep(result)

@@ -242,9 +242,10 @@ class Recording:
     def finish(self) -> list[Result]:
         """The final results of tests of which not all was known when they ended; then stop watching.
 
-        A wide fixture that is open even now (a crash in a teardown) leaves the careful result standing. A
-        teardown that did something that cannot be stored takes back what was journalled; so does a change of memory
-        that was noticed late.
+        A wide fixture that is open even now leaves the careful result standing. A teardown that did something that
+        cannot be stored takes back what was journalled; so does a change of memory that was noticed late. If it has
+        failed, all who have used the fixture run again, like the one to whom pytest gives the error: it may not even
+        be one of them, and pass alone.
         """
         self.observer.collect_children()
         self.tape.settle()
@@ -258,10 +259,10 @@ class Recording:
                 continue
             problems = tuple((problem.reason.slug, problem.evidence) for problem in account.problems)
             lines = self.totals.of((*account.contexts, *account.modules)) if self.totals is not None else b""
-            late = frozenset().union(*(each.found or () for each in account.contexts))
-            late = late.difference(trace.found)
-            found = trace.found | {one._replace(late=True) for one in late if one.filler != node}
-            final = None if problems else replace(trace, parts=account.parts, lines=lines, found=found)
+            late = self.observer.leftovers.late(account, trace.found)
+            found = trace.found | {one for one in late if one.filler != node}
+            has_failed = any(context.failed for context in account.contexts)
+            final = None if problems or has_failed else replace(trace, parts=account.parts, lines=lines, found=found)
             at = trace.recorded_at
             results.append(Result(path_of(node), node, final, problems, trace.duration_s, at, trace.left))
         self._unfinished.clear()

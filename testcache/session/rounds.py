@@ -17,19 +17,20 @@ import pytest
 
 from testcache.errors import StoreError
 from testcache.leaks import Leaks, replayed_by
-from testcache.model import STEP, Decision, Found, Hit, Miss, NodeId, Result, Trace
+from testcache.model import Decision, Hit, Miss, NodeId, Result, Trace
 from testcache.moved import Moved
 from testcache.reasons import Reason
 from testcache.session import replay
 from testcache.session.briefing import orders_of
 from testcache.session.company import Company
 from testcache.session.crew import replay_here, run_here
+from testcache.session.ends import judged_together
 from testcache.session.gates import passed
 from testcache.session.names import node_id, path_of
 from testcache.session.neighbours import Neighbours
 from testcache.session.outdated import outdated, readers_of
 from testcache.session.selection import is_of_all
-from testcache.session.waiting import missed, recorded, settle, waiting
+from testcache.session.waiting import is_left_again, missed, recorded, settle, waiting
 from testcache.session.warm import CachedItem, Unimported
 from testcache.storage.leaks import Leak, forget_taken, marking, save_leaks
 
@@ -88,6 +89,9 @@ class Rounds:
         self._disturb(items, leaks + moved.overtaking + self._leaks.of_older(known))
         if runner.distribution.keeps_company:
             self._gather(items)
+        run = [item for item in items if (node := node_id(item)) not in runner.hits and node not in self.waiting]
+        together = judged_together(run, runner.world, lambda: recorded(runner.decisions) | self._traces())
+        self._take_along(items, together)
         self._early = set(takewhile(runner.hits.__contains__, self._order))
         items.sort(key=self._round)
 
@@ -98,9 +102,15 @@ class Rounds:
         needed = {one for node, found in fillers.items() for one in found if path_of(one) == path_of(node)}
         for node in {node for node, found in fillers.items() if found}:
             self.waiting.pop(node)
-        traces = self._traces() if needed else {}
-        misses = {one: Miss(Reason.WITH_NEIGHBOURS, (), traces.get(one)) for one in needed if self._is_to_replay(one)}
+        self._take_along(items, needed)
+
+    def _take_along(self, items: list[pytest.Item], nodes: Collection[NodeId]) -> None:
+        """These run with others, whether they are hits or wait."""
+        traces = self._traces() if nodes else {}
+        misses = {one: Miss(Reason.WITH_NEIGHBOURS, (), traces.get(one)) for one in nodes if self._is_to_replay(one)}
         self._take_back(items, misses)
+        for node in nodes:
+            self.waiting.pop(node, None)
 
     def _round(self, item: pytest.Item) -> int:
         node = node_id(item)
@@ -280,6 +290,7 @@ class Rounds:
     def _take_back(self, items: list[pytest.Item], misses: Mapping[NodeId, Miss]) -> set[NodeId]:
         self._import(items, misses.keys())
         self._taken |= misses.keys()
+        self._leaks.recall(recorded(misses))
         for node, miss in misses.items():
             del self._runner.hits[node]
             self._runner.decisions[node] = miss
@@ -349,21 +360,14 @@ class Rounds:
         ran = self._taken & runner.results.keys()
         if not ran:
             return set()
-        misses = {}
+        misses, results, before = {}, runner.results, recorded(runner.decisions)
         for node, trace in self._traces().items():
-            gone = tuple(one for one in trace.found if one.filler in ran and not self._is_left_again(one))
+            gone = tuple(one for one in trace.found if one.filler in ran and not is_left_again(one, results, before))
             if any(one.is_inside for one in gone):
                 gone = tuple(one for one in gone if one.place not in self._indifferent_to(node, trace))
             if gone and self._is_to_replay(node):
                 misses[node] = missed(runner.decisions.get(node), gone)
         return self._take_back(items, misses)
-
-    def _is_left_again(self, found: Found) -> bool:
-        """Whether the filler has left the same; or counted as far, from another beginning."""
-        left = self._runner.results[found.filler].left
-        before = recorded({found.filler: self._runner.decisions[found.filler]}).get(found.filler)
-        steps = {one for one in left if one.place == found.place + STEP}
-        return found.leftover in left or (before is not None and bool(steps & before.left))
 
     def _import(self, items: list[pytest.Item], nodes: Collection[NodeId]) -> None:
         """Put tests that can run in the place of those that can only be replayed, file by file."""

@@ -101,6 +101,14 @@ def recorded(decisions: Mapping[NodeId, Decision]) -> dict[NodeId, Trace]:
     return {node: trace for node, trace in found if trace is not None}
 
 
+def is_left_again(found: Found, results: Mapping[NodeId, Result], before: Mapping[NodeId, Trace]) -> bool:
+    """Whether a filler that has run has left the same; or counted as far, from another beginning."""
+    left = results[found.filler].left
+    known = before.get(found.filler)
+    steps = {one for one in left if one.place == found.place + STEP}
+    return found.leftover in left or (known is not None and bool(steps & known.left))
+
+
 def _renamed(trace: Trace, fillers: Mapping[Found, NodeId]) -> Trace:
     """The trace as it would be recorded now: another test may have been the first to leave something."""
     if fillers.keys().isdisjoint(trace.found):

@@ -433,7 +433,7 @@ class TestFixtures:
         fixture = played.context(m.fill, name="fixture")
         played.leftovers.before_fixture()
         call()
-        played.leftovers.after_fixture(fixture, "definition", "box", value, "conftest.py")
+        played.leftovers.after_fixture(fixture, "definition", "box", value, "conftest.py", {})
         return fixture
 
     def test_what_it_filled_is_found_by_others_only(self, played: Played) -> None:
