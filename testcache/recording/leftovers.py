@@ -330,7 +330,8 @@ class Leftovers:
     ) -> None:
         """A wide fixture has run: what it filled is known by it, and its value is watched from now on.
 
-        So is what its end has `held` until then, which nobody else may lead to: variables of a generator.
+        So is what its end has `held` until then, which nobody else may lead to: variables of a generator. If there is
+        any, that end comes upon the value, too, by whatever name.
         """
         self.look(fixture)
         self._safely(lambda: self._adopt_values(definition, name, value, file, held))
@@ -349,10 +350,7 @@ class Leftovers:
         return kind in _PLAIN or kind.__module__ == "unittest.mock" or self._census.home(kind) is not None
 
     def fixture_gone(self, fixture: Context, definition: object, *, judges: bool = False) -> None:
-        """The teardown of a wide fixture has run, and its value is of no interest any more.
-
-        If it has code of its own, that has come upon the value, by whatever name; and may judge it.
-        """
+        """The teardown of a wide fixture has run, which may have judged, and its value is of no interest any more."""
         watched = self._values.pop(definition, [])
         names = {name for one in watched for name in one.names} if len(watched) > 1 else ()
         reached = self._reached(fixture, names=names)

@@ -71,7 +71,8 @@ class Charges:
                 value = execute(definition, request)
             if runs:
                 name, file = definition.argname, self._file_of(definition)
-                self._leftovers.after_fixture(context, definition, name, value, file, held_by_end(definition))
+                held = held_by_end(definition) if any(judging(definition, request.node)) else {}
+                self._leftovers.after_fixture(context, definition, name, value, file, held)
             self._open[context] = (definition, self._is_hooked(request))
             return value
 

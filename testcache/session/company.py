@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from testcache.leaks import fillers_of, left_by, names_left
-from testcache.model import SHELF, Found, Hit, Kind, Leftover, Miss, NodeId, Result, Trace
+from testcache.model import SHELF, STEP, Found, Hit, Kind, Leftover, Miss, NodeId, Result, Trace
 from testcache.readers import Readers
 from testcache.reasons import Reason
 from testcache.recording import surroundings
@@ -34,10 +34,12 @@ markdown-it-py, and no failure needed them."""
 class Company:
     """See `testcache.session.neighbours`.
 
+    Attributes:
+        waiting: the tests that wait for others.
+
     Args:
         hits: gives the traces of all tests that are replayed.
         load: imports the files of tests that can only be replayed otherwise.
-        waiting: the tests that wait for others.
     """
 
     def __init__(
@@ -50,11 +52,11 @@ class Company:
         self._runner = runner
         self._hits = hits
         self._load = load
-        self._waiting = waiting
+        self.waiting = waiting
 
     def is_waited_for(self, node: NodeId) -> bool:
         """Whether others are replayed only if it leaves the same again."""
-        return any(one.filler == node for miss in self._waiting.values() for one in miss.waits_for)
+        return any(one.filler == node for miss in self.waiting.values() for one in miss.waits_for)
 
     def failed_before(self, node: NodeId) -> bool:
         """Whether it has failed the last time, as far as the store knows."""
@@ -162,6 +164,38 @@ class Company:
         self._load(found)
         return found
 
+    def others_counting(self, node: NodeId) -> list[NodeId] | None:
+        """Whom it takes, after one run of a test that counts, to count as far as it had found; None if it does not.
+
+        A counter holds then what the test has left, as if it had been the first to count. That may be what another one
+        had left: those that came after that are to run.
+        """
+        decision, left = self._runner.decisions.get(node), {*self._runner.results[node].left}
+        trace = decision.nearest if isinstance(decision, Miss) else None
+        waiting = {other: miss.nearest for other, miss in self.waiting.items() if miss.nearest is not None}
+        hits = {**waiting, **self._hits()}
+        places = {one.place.removesuffix(STEP) for one in left if one.place.endswith(STEP)}
+        rows = []
+        for place in places if trace is not None else ():
+            row: list[NodeId] = []
+            found = _found_at(place, trace)
+            while found is not None and found.leftover not in left and found.filler in hits and len(row) < MOST:
+                row.append(found.filler)
+                found = _found_at(place, hits[found.filler])
+            if found is None or found.leftover not in left:
+                return None
+            rows.append(row[::-1])
+        if not rows or any(row != rows[0] for row in rows):
+            return None
+        self._load(rows[0])
+        return rows[0]
+
+    def has_found_in_fixture(self, node: NodeId) -> bool:
+        """Whether others had left it something in the value of a wide fixture."""
+        decision = self._runner.decisions.get(node)
+        trace = decision.nearest if isinstance(decision, Miss) else None
+        return trace is not None and any(map(_is_of_a_fixture, trace.found))
+
     def result(self, node: NodeId) -> Result:
         """The result that it has now."""
         return self._runner.results[node]
@@ -169,6 +203,12 @@ class Company:
     def keep(self, result: Result) -> None:
         """This is its result after all."""
         self._runner.take([result])
+
+
+def _found_at(place: str, trace: Trace | None) -> Found | None:
+    """What a test had found in a place before it ended."""
+    found = trace.found if trace is not None else ()
+    return next((one for one in found if one.place == place and not one.late), None)
 
 
 def _is_of_a_fixture(found: Found) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from testcache.model import NodeId, Trace
+from testcache.model import Miss, NodeId, Trace
 from testcache.session.company import MOST
 from testcache.session.names import node_id, path_of
 from testcache.session.warm import CachedItem
@@ -60,13 +60,21 @@ def _until(row: Sequence[_Replayed], position: int) -> Iterator[_Replayed]:
 class Lineup:
     """All tests of a run in their order.
 
+    Those that are to be replayed are the `hits` of now, and those that wait for what others leave.
+
     Attributes:
         ran: the replayed tests that have run for the sake of others.
     """
 
-    def __init__(self, hits: Mapping[NodeId, Trace | IndexedTest], items: Sequence[pytest.Item]) -> None:
+    def __init__(
+        self,
+        hits: Mapping[NodeId, Trace | IndexedTest],
+        items: Sequence[pytest.Item],
+        waiting: Mapping[NodeId, Miss],
+    ) -> None:
         self.ran: set[NodeId] = set()
         self._hits = hits
+        self._waiting = waiting
         self._ended: dict[NodeId, int] = {}  # the positions, in the order in which they ended
         self.take(items)
 
@@ -77,7 +85,7 @@ class Lineup:
         self._position = {node: position for position, node in enumerate(self._items)}
         self._files: dict[str, _File] = {}
         for node, item in self._items.items():
-            hit = self._hits.get(node)
+            hit = self._replayed(node)
             if hit is None or isinstance(item, CachedItem):
                 continue
             one = _Replayed(self._position[node], node, item)
@@ -88,6 +96,10 @@ class Lineup:
             for definition in wide(item):
                 if not is_of_pytest(definition):
                     file.sharing[definition].append(one)
+
+    def _replayed(self, node: NodeId) -> Trace | IndexedTest | None:
+        miss = self._waiting.get(node)
+        return self._hits.get(node) or (miss.nearest if miss is not None else None)
 
     def get(self, node: NodeId) -> pytest.Item | None:
         """The test of this id."""
@@ -116,7 +128,7 @@ class Lineup:
         file = self._files.get(path_of(node))
         found, took_s = [], 0.0
         for one in file.before(self._position.get(node, 0), item) if file is not None else ():
-            hit = self._hits.get(one.node)  # one may have been taken back by now
+            hit = self._replayed(one.node)  # one may have been taken back by now
             if hit is not None and one.node not in self.ran:
                 took_s += hit.duration_s
                 if took_s > most_s:

@@ -8,7 +8,9 @@ does so once more, and that counts. Of the last kind only one that passes twice 
 Of a failure nothing tells whether it is of this kind, so it is tried, in this order:
 
 1. The test fails in its set-up or call. Its reports are held back.
-2. It runs once more, alone. If it passes now it is flaky, and the failure of 1 is reported.
+2. It runs once more, alone. If it passes now it is flaky, and the failure of 1 is reported. If it counts up what
+   replayed tests had counted up before it, it stands for the first of these now: the rest of them run before, and what
+   comes of it is what a full run would have shown.
 3. Tests of its file that stand before it and were replayed really run, and their reports are dropped: those that
    have left something in memory when they were recorded, those that share a wide fixture with it, and the nearest,
    for what nobody sees them leave: a seed of `random`, say.
@@ -32,14 +34,14 @@ test can rely on its neighbours.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import Any, NamedTuple, Protocol
 
 import pytest
 from _pytest.runner import runtestprotocol
 
 from testcache.clock import clock
-from testcache.model import Leftover, NodeId, Result, Trace
+from testcache.model import Leftover, Miss, NodeId, Result, Trace
 from testcache.reasons import Reason
 from testcache.session.company import MOST, MOST_S
 from testcache.session.likeness import Likeness, likenesses
@@ -61,6 +63,10 @@ class Company(Protocol):
     def left(self) -> Mapping[Leftover, NodeId]:
         """Which test of those that are replayed has left something."""
 
+    @property
+    def waiting(self) -> Mapping[NodeId, Miss]:
+        """The tests that wait for others, to be replayed or not."""
+
     def failed_before(self, node: NodeId) -> bool:
         """Whether it has failed the last time."""
 
@@ -78,6 +84,12 @@ class Company(Protocol):
 
     def found(self, node: NodeId) -> set[NodeId]:
         """Those in other files that are replayed, and had left it something."""
+
+    def others_counting(self, node: NodeId) -> list[NodeId] | None:
+        """Whom it takes, after one run of a test that counts, to count as far as it had found; None if it does not."""
+
+    def has_found_in_fixture(self, node: NodeId) -> bool:
+        """Whether others had left it something in the value of a wide fixture."""
 
     def with_fillers(self, nodes: Set[NodeId], most: int) -> set[NodeId]:
         """These, and those that had left them something; from now on they can run. None if there are too many."""
@@ -129,7 +141,7 @@ class Neighbours:
         company: Company,
     ) -> None:
         self._company = company
-        self._lineup = Lineup(hits, items)
+        self._lineup = Lineup(hits, items, company.waiting)
         self._hits = hits
         self._records = records
         self._found = found
@@ -260,12 +272,25 @@ class Neighbours:
         if not before and not fillers:
             return first
         common = common_node(item, *before, *fillers, *([nextitem] if nextitem is not None else []))
+        counting = self._company.others_counting(node_id(item))
+        if counting is not None:
+            last = self._behind(self._lineup.sorted(counting), item, nextitem, common)
+            if any(report.failed for report in last) or self._logged:
+                self._confirmed.update(likenesses(item, first))
+                return first
+            self._needs(item, "those that count before it were replayed", last)
+            return last
         result = self._company.result(node_id(item))  # with what it left: the attempts to come find that there
+        is_held = self._company.has_found_in_fixture(node_id(item))
+        if is_held:
+            self._renew(item)
         if not _failed(self._attempt(item, common)):
             self._company.keep(result)
             return first
         last = first
         if before:
+            if is_held:
+                self._renew(item)
             last = self._behind(before, item, nextitem, common)
             if not any(report.failed for report in last) and not self._logged:
                 self._needs(item, f"the {len(before)} before it in its file were replayed", last)
@@ -281,6 +306,11 @@ class Neighbours:
             self._confirmed.update(likenesses(item, first))
             return first
         return last
+
+    def _renew(self, item: pytest.Item) -> None:
+        """Tear down all fixtures: what the attempts up to now have left there goes with them."""
+        with suppress(Exception):  # an end that fails: who has used the fixture runs again, and shows it
+            item.session._setupstate.teardown_exact(None)
 
     def _behind(
         self, others: Iterable[pytest.Item], item: pytest.Item, nextitem: pytest.Item | None, common: pytest.Item

@@ -59,7 +59,7 @@ def test_those_count_that_left_something_share_a_wide_fixture_or_are_near(
 ) -> None:
     """Of its own file, before it, in their order; not those that have run since or are hits no more."""
     items, hits = run
-    lineup = Lineup(hits, items)
+    lineup = Lineup(hits, items, {})
     at = data.draw(st.integers(0, len(items) - 1))
     before = [one for one in items[:at] if one.path == items[at].path and one.nodeid in hits]
     near = before[-MOST:]
@@ -79,7 +79,7 @@ def test_those_count_that_left_something_share_a_wide_fixture_or_are_near(
 def test_a_test_is_overtaken_by_one_before_it_that_ends_later(ended: list[int], at: int) -> None:
     """A test that ran late, after others stood behind it, has to run again behind these."""
     items = [_item(PATHS[0], number, ()) for number in range(12)]
-    lineup = Lineup({}, items)
+    lineup = Lineup({}, items, {})
     numbers = {number: lineup.ends(items[number]) for number in ended}
     late = ended[ended.index(at) + 1 :]
     assert lineup.is_overtaken(items[at], numbers[at]) is any(number < at for number in late)
