@@ -138,7 +138,7 @@ class Borrowed:
         else:
             return _NOT_OURS if parts[0] in sys.modules else None
         file = (anatomy.dict_of(thing) or {}).get("__file__")
-        if parts[0] in _OF_PYTEST or (type(file) is str and self._is_project(file)):
+        if (parts[0] in _OF_PYTEST and not _is_added(path, thing)) or (type(file) is str and self._is_project(file)):
             return _NOT_OURS
         rest = parts[at:]
         if not whole and key is MISSING:
@@ -160,6 +160,13 @@ class Borrowed:
 
 
 _NOT_OURS: Final[tuple[Any, object]] = (None, None)
+
+
+def _is_added(path: str, thing: Any) -> bool:
+    """Whether a project passes something on from test to test in an attribute that it gives to `pytest` itself."""
+    held = anatomy.dict_of(thing) or {}
+    package, _, name = path.partition(".")
+    return package == held.get("__name__") == "pytest" and name.isidentifier() and name not in held.get("__all__", ())
 
 
 def _namespace(thing: Any) -> dict[str, Any] | None:

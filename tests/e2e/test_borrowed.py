@@ -49,6 +49,11 @@ WAYS = {
         "mock.patch('colorsys.rgb_to_hls', return_value={}).start()",
         "import colorsys\ndef test_b(): assert colorsys.rgb_to_hls(1, 1, 1) == 1\n",
     ),
+    "an attribute of pytest": (
+        "import pytest",
+        "pytest.answer = {}",
+        "import pytest\ndef test_b(): assert pytest.answer == 1\n",
+    ),
     "a helper": ("from helper import set_mode", "set_mode({})", "import json\ndef test_b(): assert json.MODE == 1\n"),
 }
 HELPER = "import json\ndef set_mode(value): json.MODE = value\n"
