@@ -354,7 +354,7 @@ class Leftovers:
         watched = self._values.pop(definition, [])
         names = {name for one in watched for name in one.names} if len(watched) > 1 else ()
         reached = self._reached(fixture, names=names)
-        seen = _all_found(entry for entry in reached if entry.fixture is not fixture)
+        seen = _NOTHING.union(*(entry.found for entry in reached if entry.fixture is not fixture))
         late = {one._replace(late=True) for one in seen}
         fixture.late |= late
         if judges:
@@ -401,7 +401,3 @@ class Leftovers:
                 act()
             except Exception as error:
                 self.failure = f"memory could not be looked at: {type(error).__name__}: {error}"
-
-
-def _all_found(entries: Iterable[Entry]) -> frozenset[Found]:
-    return _NOTHING.union(*(entry.found for entry in entries))
