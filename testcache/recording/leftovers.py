@@ -214,11 +214,8 @@ class Leftovers:
                     continue
                 own = set(account.contexts if context is test else context.reachable())
                 entries = reached if context is test else self._reached(context)
-                within = [
-                    entry.found
-                    for entry in entries
-                    if entry.fixture not in own and (not entry.files or not entry.files.isdisjoint(files))
-                ]
+                news = [entry for entry in entries if entry.fixture not in own]
+                within = [entry.found for entry in news if not entry.files or not entry.files.isdisjoint(files)]
                 if context is test:
                     before = (entry for entry in map(self._remains.before, self._legacy.steps) if entry is not None)
                     within += (entry.found for entry in before if entry.fixture not in own)

@@ -68,10 +68,8 @@ class Rounds:
         self._neighbours: Neighbours | None = None
         self._replayer = replay.Replayer(runner.config, runner.world.roots)
         before = recorded(runner.decisions) | runner.imported.before
-        order = [*runner.imported.traces, *self._order]
-        self._leaks = Leaks(
-            order, known, before, self._with_imports, recovered, taken, self._traces_of, self._indifferent_to
-        )
+        order, of = [*runner.imported.traces, *self._order], self._traces_of
+        self._leaks = Leaks(order, known, before, self._with_imports, recovered, taken, of, self._indifferent_to)
         self.waiting = waiting({n: d for n, d in runner.decisions.items() if n not in runner.hits}, self._order)
 
     def sort(self, items: list[pytest.Item]) -> None:
@@ -90,8 +88,7 @@ class Rounds:
         if runner.distribution.keeps_company:
             self._gather(items)
         run = [item for item in items if (node := node_id(item)) not in runner.hits and node not in self.waiting]
-        together = judged_together(run, runner.world, lambda: recorded(runner.decisions) | self._traces())
-        self._take_along(items, together)
+        self._take_along(items, judged_together(run, runner.world, lambda: recorded(runner.decisions) | self._traces()))
         self._early = set(takewhile(runner.hits.__contains__, self._order))
         items.sort(key=self._round)
 
@@ -338,12 +335,11 @@ class Rounds:
 
         Does not see: files in the temporary folder, and those that a worker or a child process has written.
         """
-        runner = self._runner
-        world, name = runner.world, runner.world.roots.name
+        runner, world = self._runner, self._runner.world
         fresh = runner.recording.tape.written - self._written
         self._written |= fresh
         own = str(runner.store.folder) if runner.store is not None else "/dev/"
-        fresh = {path for path in fresh if not path.startswith(own) and not name(path).startswith(("<tmp>", "/dev/"))}
+        fresh = {p for p in fresh if not p.startswith(own) and not world.roots.name(p).startswith(("<tmp>", "/dev/"))}
         if not fresh:
             return set()
         read = readers_of(fresh, runner.warm.index, world) if runner.warm is not None else ()
