@@ -60,6 +60,7 @@ class Tape(Struct):
     loaded: dict[str, Loaded] = field(default_factory=dict)
     written: set[str] = field(default_factory=set)
     created: set[str] = field(default_factory=set)
+    innermost: tuple[int, dict[str, str]] = (0, {})  # made folders around others, and of how many that is known
     makers: dict[str, Context] = field(default_factory=dict)
     shelves: dict[str, tuple[Context, str]] = field(default_factory=dict)
     passing: set[Context] = field(default_factory=set)  # imports of modules that somebody has written just now
@@ -241,13 +242,15 @@ class Tape(Struct):
         """The innermost folder around a path that this run has made, "" if there is none."""
         if not self.created:
             return ""
-        folder = dirname(path)
-        while folder not in self.created:
-            parent = dirname(folder)
-            if parent == folder:
-                return ""
-            folder = parent
-        return folder
+        if self.innermost[0] != len(self.created):  # nothing is ever taken out
+            self.innermost = len(self.created), {}
+        around, known = dirname(path), self.innermost[1]
+        if around not in known:
+            folder = around
+            while folder not in self.created and folder != dirname(folder):
+                folder = dirname(folder)
+            known[around] = folder if folder in self.created else ""
+        return known[around]
 
     def is_made(self, module: str) -> bool:
         """Whether this run has written a module, and not linked to one of the project."""
