@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import glob
 import linecache
 import os
 import stat
@@ -54,6 +55,10 @@ class Asks:
         for name in ("getmtime", "getctime", "getatime"):
             self._wrap(os.path, name, self._times(getattr(os.path, name)))
         self._wrap(linecache, "getlines", self._lines(linecache.getlines))
+        globber: Any = getattr(glob, "_StringGlobber", None)  # of Python 3.13, by which `Path.glob` looks for a name
+        if globber is not None and "lstat" in globber.__dict__:
+            self._restore.append((globber, "lstat", globber.__dict__["lstat"]))
+            globber.lstat = staticmethod(os.lstat)
 
     def _wrap(self, owner: Any, name: str, wrapper: Any) -> None:
         original = getattr(owner, name)

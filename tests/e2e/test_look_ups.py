@@ -190,3 +190,16 @@ def test_an_object_that_cannot_be_asked_twice_is_none_of_the_tests_troubles(proj
     assert run.exit == 0
     assert "[not-observed]" in run.text
     assert project.run().executed == {"test_it.py::test_stat", "test_it.py::test_access"}
+
+
+def test_a_name_that_is_looked_for_in_every_folder(project: Project) -> None:
+    """`Path.glob("*/shop.ini")` tells of a folder in which the file appears, though no list of names changes there."""
+    project.write("conf/a/shop.ini", "")
+    project.write("conf/b/other.ini", "")
+    project.write(
+        "test_it.py", "from pathlib import Path\ndef test_it(): assert len([*Path('conf').glob('*/shop.ini')]) == 1\n"
+    )
+    assert project.run().exit == 0
+    assert project.run().executed == set()
+    project.write("conf/b/shop.ini", "")
+    assert project.run().outcomes == {"test_it.py::test_it": "failed"}
