@@ -147,6 +147,6 @@ def _outline(run: Run, newest: float) -> Run:
     """Of a run, what a command needs that looks without pytest; its numbers stay where they were counted."""
     return replace(
         run, at=newest, mode=MODE, total=0, cached=0, saved_s=0.0, spent_s=0.0, reasons={}, not_stored={},
-        failed=0, wrong=0, asked=0, came=0, differed={}, options=dict(sorted(run.options.items())),
+        failed=0, wrong=0, asked=0, came=0, differed={}, cpu_s=0.0, options=dict(sorted(run.options.items())),
         collection=dict(sorted(run.collection.items())),
     )  # fmt: skip
