@@ -26,7 +26,6 @@ from testcache.inputs.world import World
 from testcache.model import Kind, NodeId, Trace
 from testcache.session.wide import wide
 
-_JUDGES: Final = frozenset(("LOAD_ASSERTION_ERROR", "RAISE_VARARGS"))
 _SAYS_SO: Final = re.compile(r"_*(assert|verify|check|fail|ensure|expect)")
 _OF_UNITTEST: Final = ("teardown_class", "tearDownClass", "teardown_module", "tearDownModule")
 
@@ -115,7 +114,9 @@ def _inner(code: CodeType) -> Iterator[CodeType]:
 
 
 def _is_judgement(instruction: dis.Instruction) -> bool:
-    if instruction.opname in _JUDGES:
+    if instruction.opname == "LOAD_ASSERTION_ERROR":
         return True
+    if instruction.opname == "RAISE_VARARGS":  # without an exception of its own it passes one on, as probes do
+        return bool(instruction.arg)
     is_name = instruction.opcode in dis.hasname and isinstance(instruction.argval, str)
     return is_name and _SAYS_SO.match(instruction.argval) is not None
