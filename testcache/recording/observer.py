@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -75,8 +74,7 @@ class Observer:
         }
         if self.openings is not None:
             self._handlers |= {
-                event: self._announcing(event, self.openings)
-                for event in ("open", "os.listdir", "os.scandir", "sqlite3.connect", *STARTS)
+                event: self._announcing(event, self.openings) for event in ("open", "sqlite3.connect", *STARTS)
             }
         self._active = False
         self._floor: FrameType | None = None
@@ -127,7 +125,7 @@ class Observer:
             if event in STARTS:
                 openings.has_started = True
             else:
-                openings.announce("." if args[0] is None else args[0], lasting=event == "sqlite3.connect")
+                openings.announce(args[0], lasting=event != "open")
             if handler is not None:
                 handler(args)
 
@@ -138,7 +136,7 @@ class Observer:
         try:
             charged = self.reads.charged(path) if self.tape.stack else None
             if charged is not None:
-                (self.reads.listing if os.path.isdir(path) else self.reads.file)(*charged)
+                self.reads.file(*charged)
         except OSError as error:  # it cannot be read by now, or by us
             self.tape.problem(Reason.NOT_OBSERVED, f"no note of {path}: {type(error).__name__}: {error}")
 

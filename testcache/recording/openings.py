@@ -1,7 +1,5 @@
 """Openings: data files of the project that code in C opens by itself, without an audit event, as the kernel tells it.
 
-So are folders in which it looks for files.
-
 1. The folders of the project in which files lie that are no Python code are watched (inotify).
 2. What Python opens is announced by an audit event before it is opened; so are our own reads.
 3. Whenever another context begins or ends, the kernel is asked which files were opened: what was not announced
@@ -106,8 +104,6 @@ class Openings:
             with contextlib.suppress(OSError, ValueError):  # there is no current folder: nor is a file opened then
                 name = _decoded(raw)
                 (self._databases if lasting else self._announced).add(name if name[:1] == "/" else fs.absolute(name))
-                if lasting and name[:1] != ":":  # SQLite opens its folder, to have it written to the disk
-                    self._databases.add(fs.absolute(name).rpartition("/")[0])
 
     def look(self) -> None:
         """Tell of what was opened since the last look. Cost: 1 us if that is nothing."""
@@ -140,11 +136,8 @@ class Openings:
                 number, mask, _, length = _HEAD.unpack_from(data, at)
                 name = _decoded(data[at + _HEAD.size : at + _HEAD.size + length].rstrip(b"\0"))
                 at += _HEAD.size + length
-                folder = self._folders.get(number)
-                if folder is not None and not mask & _IS_FOLDER and _is_data(name):
-                    yield mask, f"{folder}/{name}"
-                elif folder is not None and mask & _IS_FOLDER and not name:
-                    yield mask, folder
+                if number in self._folders and not mask & _IS_FOLDER and _is_data(name):
+                    yield mask, f"{self._folders[number]}/{name}"
 
     def _is_ours(self) -> bool:
         """Not in a child that was forked, which would take events away, nor if a test has closed it by its number."""

@@ -172,10 +172,6 @@ class Reads:
             return
         if handed_on and not names:
             self.details.entries(frame, context, path)
-        self.listing(context, path)
-
-    def listing(self, context: Context, path: str) -> None:
-        """Charge the names in a folder, but for what the context has made itself."""
         folder = path + os.sep
         own = frozenset(
             other[len(folder) :]

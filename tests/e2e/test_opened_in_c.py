@@ -53,39 +53,3 @@ def test_who_has_it_read_rests_on_it(project: Project, way: str) -> None:
     again = project.run()
     assert again.executed == {"test_a.py::test_a"}
     assert again.outcomes["test_a.py::test_a"] == "failed"
-
-
-LISTER = (
-    "import ctypes\n"
-    "def count(path):\n"
-    "    c, address = ctypes.CDLL(None), ctypes.c_void_p\n"
-    "    c.opendir.restype = c.readdir.restype = address\n"
-    "    folder, found = address(c.opendir(path.encode())), 0\n"
-    "    while c.readdir(folder): found += 1\n"
-    "    c.closedir(folder)\n"
-    "    return found\n"
-)
-
-
-def test_who_has_a_folder_listed_rests_on_its_names(project: Project) -> None:
-    """As a reader of tables does that is given the folder; who lists another one by Python does not."""
-    project.write("lister.py", LISTER)
-    project.write("data/a.txt", "x")
-    project.write("more/a.txt", "x")
-    project.write("rows/a.txt", "x")
-    project.write("test_a.py", "import lister\ndef test_a(): assert lister.count('data') == 3\n")
-    project.write("test_b.py", "import os\ndef test_b(): assert os.listdir('more') == ['a.txt']\n")
-    project.write(
-        "test_c.py",
-        "import sqlite3\n"
-        "def test_c():\n"
-        "    with sqlite3.connect('rows/c.db') as rows: rows.execute('CREATE TABLE IF NOT EXISTS t (n)')\n",
-    )
-    assert len(project.run().executed) == 3
-    project.run()
-    assert project.run().executed == set()
-    project.write("data/b.txt", "y")
-    assert project.run().outcomes["test_a.py::test_a"] == "failed"
-    project.write("more/b.txt", "y")
-    project.write("rows/b.txt", "y")
-    assert project.run().executed == {"test_a.py::test_a", "test_b.py::test_b"}

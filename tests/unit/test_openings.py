@@ -116,20 +116,7 @@ def test_code_and_hidden_files_are_not(seen: Seen) -> None:
     seen.openings.install()
     for name in ("code.py", ".env", "rows.db-wal"):
         opened_in_c(seen.root / name)
-    seen.openings.announce(str(seen.root))
     assert list(seen.root.iterdir())
-    assert seen.look() == []
-
-
-def test_a_folder_that_code_in_c_lists(seen: Seen) -> None:
-    """It is told of; one that Python is about to list, or in which SQLite opens a database, is not."""
-    (seen.root / "rows").mkdir()
-    (seen.root / "rows" / "a.txt").write_text("")
-    seen.openings.install()
-    opened_in_c(seen.root / "rows", READ | os.O_DIRECTORY)
-    assert seen.look() == ["rows"]
-    seen.openings.announce(str(seen.root / "rows" / "a.db"), lasting=True)
-    opened_in_c(seen.root / "rows", READ | os.O_DIRECTORY)
     assert seen.look() == []
 
 
@@ -138,9 +125,8 @@ def test_folders_of_tools_and_environments_are_not_watched(seen: Seen) -> None:
         (seen.root / folder).mkdir(parents=True)
         (seen.root / folder / "x.txt").write_text("")
     (seen.root / "env" / "pyvenv.cfg").write_text("")
-    files = [*seen.root.rglob("x.txt")]
     seen.openings.install()
-    for path in files:
+    for path in seen.root.rglob("x.txt"):
         opened_in_c(path)
     assert seen.look() == [str(Path("deep", "below", "x.txt"))]
 
