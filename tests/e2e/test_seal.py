@@ -52,7 +52,7 @@ def test_it_imports_next_to_nothing(sealed: Project) -> None:
     assert imported.isdisjoint(HEAVY)
     own = {name for name in imported if name.startswith("testcache")}
     assert own == {
-        *("testcache", "testcache.cli", "testcache.errors", "testcache.seal", "testcache.commands"),
+        *("testcache", "testcache.cli", "testcache.clock", "testcache.errors", "testcache.seal", "testcache.commands"),
         *("testcache.commands.run", "testcache.storage", "testcache.storage.tally"),
     }
 

@@ -100,7 +100,7 @@ def test_a_circle_through_its_end_waits_for_nothing(project: Project) -> None:
     middle = "def test_middle():\n    assert shop.opened\n    shop.half = 1\n"
     last = "    assert shop.half == 1\n    shop.closed"
     project.write("shop.py", "opened = half = closed = None\n")
-    project.write("conftest.py", CHECKING)
+    project.write("conftest.py", CHECKING.replace("assert shop.closed", "print(shop.closed") + ")\n")
     test = LEAVING.replace("def test_last", f"{middle}def test_last").replace("    shop.closed", last)
     project.write("test_it.py", test + "def test_end(): pass\n")
     project.run()
