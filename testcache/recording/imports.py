@@ -127,7 +127,7 @@ class Imports:
                     original(loader, module)
                     return
                 loaded = self._tape.load(filename)
-                if not isabs(getattr(loader, "path", "") or filename):  # so its code is named, and is not watched
+                if not isabs(str(getattr(loader, "path", "") or filename)):  # so its code is named, and is not watched
                     self._charge_file(loaded.context, filename)
                 self._tape.top.links.add(loaded.context)
                 if module.__name__ == PROGRAM:  # what only a program runs counts for whoever has made one of it

@@ -89,8 +89,8 @@ class Kept:
                 objects.extend(_reference(frame.f_locals.get(code.co_varnames[0])))
             variables.append((table, code.co_names, _held(table, code.co_names)))
             if code.co_freevars:
-                inner = {name: frame.f_locals.get(name) for name in code.co_freevars}
-                variables.append((inner, code.co_freevars, _held(inner, code.co_freevars)))
+                inner = _tables(frame.f_locals, code.co_freevars)
+                variables.append((inner, (*inner,), _held(inner, (*inner,))))
         if variables:
             self._reads.append(_Read(read, value, tuple(objects), tuple(variables)))
 
@@ -137,6 +137,12 @@ def _reference(witness: object) -> Iterator[Callable[[], object]]:
         return
     with contextlib.suppress(TypeError):  # its class has slots, and none for this
         yield weakref.ref(witness)
+
+
+def _tables(held: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    """What a function closes over and may fill; nothing else, for it would live on with what we know of it."""
+    found = {name: held[name] for name in names if name in held}
+    return {name: value for name, value in found.items() if issubclass(type(value), (LRU, *_CONTAINERS))}
 
 
 def _held(table: Mapping[str, Any], names: tuple[str, ...]) -> tuple[object, ...]:

@@ -127,7 +127,7 @@ def _function(held: dict[Any, object]) -> dict[Any, object]:
 
 
 def _pairs(thing: dict[Any, object]) -> dict[Any, object]:
-    atoms = ATOMS.ids
+    atoms = ATOMS.ids  # `slot_of`, without a call for each pair of what may be a large table
     return {key if identity(type(key)) in atoms else Key(key): value for key, value in anatomy.items(thing)}
 
 

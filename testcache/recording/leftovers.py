@@ -344,7 +344,7 @@ class Leftovers:
     def _is_own(self, value: object) -> bool:
         """Whether that is the project's own or plain: a server of a library changes with each test, for nobody."""
         kind = type(value)
-        return kind in _PLAIN or kind.__module__ == "unittest.mock" or self._census.home(kind) is not None
+        return kind in _PLAIN or anatomy.names_of(kind)[0] == "unittest.mock" or self._census.home(kind) is not None
 
     def fixture_gone(self, fixture: Context, definition: object, *, judges: bool = False) -> None:
         """The teardown of a wide fixture has run, which may have judged, and its value is of no interest any more."""

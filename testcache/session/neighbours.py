@@ -34,7 +34,7 @@ test can rely on its neighbours.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
 
 import pytest
@@ -282,15 +282,16 @@ class Neighbours:
             return last
         result = self._company.result(node_id(item))  # with what it left: the attempts to come find that there
         is_held = self._company.has_found_in_fixture(node_id(item))
-        if is_held:
-            self._renew(item)
+        if is_held and not self._renew(item):
+            return first
         if not _failed(self._attempt(item, common)):
             self._company.keep(result)
             return first
         last = first
         if before:
-            if is_held:
-                self._renew(item)
+            if is_held and not self._renew(item):
+                self._company.keep(result)
+                return first
             last = self._behind(before, item, nextitem, common)
             if not any(report.failed for report in last) and not self._logged:
                 self._needs(item, f"the {len(before)} before it in its file were replayed", last)
@@ -307,10 +308,16 @@ class Neighbours:
             return first
         return last
 
-    def _renew(self, item: pytest.Item) -> None:
-        """Tear down all fixtures: what the attempts up to now have left there goes with them."""
-        with suppress(Exception):  # an end that fails: who has used the fixture runs again, and shows it
+    def _renew(self, item: pytest.Item) -> bool:
+        """Tear down all fixtures, as what the attempts up to now have left goes with them; whether that went well.
+
+        Where an end fails nobody is told of that error: so the failure stands for which this was tried.
+        """
+        try:
             item.session._setupstate.teardown_exact(None)
+        except Exception:
+            return False
+        return True
 
     def _behind(
         self, others: Iterable[pytest.Item], item: pytest.Item, nextitem: pytest.Item | None, common: pytest.Item

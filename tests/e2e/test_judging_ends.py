@@ -55,6 +55,20 @@ def test_it_does_not_miss_what_replayed_tests_have_left(project: Project) -> Non
     assert project.run().exit == 0
 
 
+def test_who_waits_is_judged_with_the_others(project: Project) -> None:
+    """It calls more often, as what it waits for has changed: too often only with those that would be replayed."""
+    spied(project, "assert len(spy.calls) < 4")
+    project.write("shop.py", "calls = 1\n")
+    project.write("test_0.py", "import shop\ndef test_zero(): shop.calls = 2\n")
+    project.write("test_b.py", "import shop\ndef test_second(call): call(*['b'] * shop.calls)\n")
+    assert project.run().exit == 0
+    assert project.run().executed == set()
+    project.edit("test_0.py", "calls = 2", "calls = 3")
+    run = project.run()
+    assert run.exit == 1, run.text
+    assert "assert 4 < 4" in run.text
+
+
 def test_an_end_that_does_not_judge_runs_nobody_else(project: Project) -> None:
     """It cleans up what is there."""
     spied(project, "spy.calls.clear()")
