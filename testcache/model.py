@@ -152,7 +152,7 @@ class Defined(NamedTuple):
     digest: Digest
 
 
-class Trace(Struct, frozen=True):
+class Trace(Struct, frozen=True, gc=False):
     """One past execution of one test.
 
     Attributes:
@@ -232,7 +232,7 @@ class Manifest(Struct):
         return {node: traces for node, traces in self.traces.items() if not is_import(node)}
 
 
-class Result(Struct, frozen=True):
+class Result(Struct, frozen=True, gc=False):
     """What running one test left: a trace, or why there is none.
 
     Attributes:

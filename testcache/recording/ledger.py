@@ -43,7 +43,7 @@ _TOLD_APART = frozenset({Kind.BLOCK, Kind.VARIABLE})
 """By these a later run finds out what the test itself may come upon in memory."""
 
 
-class _Code(Struct, frozen=True):
+class _Code(Struct, frozen=True, gc=False):
     """What one place stands for.
 
     Attributes:
@@ -63,7 +63,7 @@ _Below = tuple[set[Context], set[Context]]
 """Modules and other contexts."""
 
 
-class Account(Struct, frozen=True):
+class Account(Struct, frozen=True, gc=False):
     """What one test rests on.
 
     Attributes:

@@ -26,7 +26,7 @@ from types import FunctionType, ModuleType
 from typing import Final
 
 from testcache.code.looks import EVERYWHERE
-from testcache.model import ABSENT, Access, Digest, Found, Input, Kind, Leftover, NodeId
+from testcache.model import Access, Found, Leftover, NodeId
 from testcache.recording import anatomy
 from testcache.recording.ambience import Ambience
 from testcache.recording.anatomy import Types
@@ -34,7 +34,7 @@ from testcache.recording.bearers import Bearer
 from testcache.recording.census import Census
 from testcache.recording.change import Change, Look
 from testcache.recording.context import Context
-from testcache.recording.homes import Home, homes_of
+from testcache.recording.homes import Home, Homes, homes_of
 from testcache.recording.importing import Importing
 from testcache.recording.interiors import Interiors
 from testcache.recording.keepers import Found as Watched
@@ -102,7 +102,7 @@ class Leftovers:
         self._latecomers = Latecomers(tape, ledger, ambience, self._remains)
         self._values: dict[object, list[Watched]] = {}
         self._hits: dict[str, int] = {}
-        self._at: dict[frozenset[Home], tuple[set[str], dict[Input, Digest]]] = {}
+        self._rests = Homes(tape.roots.name)
         self._found: dict[frozenset[Found], frozenset[Found]] = {}  # many tests find the same: one set, not one each
 
     # -- before all tests
@@ -247,13 +247,9 @@ class Leftovers:
         return reached
 
     def _rest_on(self, context: Context, homes: frozenset[Home]) -> None:
-        known = self._at.get(homes)
-        if known is None:
-            name = self._tape.roots.name
-            defined = [Input(Kind.DEFINITIONS, f"{name(file)}::{one}") for file, one in homes if one]
-            known = self._at[homes] = {file for file, _ in homes}, dict.fromkeys(defined, ABSENT)
-        context.links.update([self._tape.loaded[file].context for file in known[0]])
-        context.reads |= known[1]
+        files, reads = self._rests.rested_on(homes)
+        context.links.update([self._tape.loaded[file].context for file in files])
+        context.reads |= reads
 
     def _silent(self, test: Context) -> Collection[str]:
         """Each `lru_cache` that gave no result during the test: all that was asked of it was new to it."""

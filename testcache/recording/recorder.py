@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from _thread import get_ident
 from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Protocol
@@ -99,7 +100,10 @@ def running(wanted: Wanted, floor: FrameType | None = None) -> set[Place]:
     """
     found: set[Place] = set()
     # Does not see: suspended generators (reported when resumed) and greenlets that are switched out.
-    for top in sys._current_frames().values():
+    tops = sys._current_frames()
+    # A frame that held itself would keep alive all that called it, and their tests, until the next look for garbage.
+    tops[get_ident()] = sys._getframe(1)
+    for top in tops.values():
         frame: FrameType | None = top
         while frame is not None and frame is not floor:
             code = frame.f_code

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 import threading
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -147,6 +149,24 @@ def test_a_thread_that_goes_on_is_found_on_its_stack(session: Session, tmp_path:
     end.set()
     thread.join()
     assert running(program.wanted) == set()
+
+
+def test_to_look_at_the_stack_keeps_nothing_alive() -> None:
+    """What the callers hold is gone when they return, without a look for garbage: tests of weak references see it."""
+
+    class Held:
+        pass
+
+    def holding() -> weakref.ref[Held]:
+        held = Held()
+        running(lambda _: True)
+        return weakref.ref(held)
+
+    gc.disable()
+    try:
+        assert holding()() is None
+    finally:
+        gc.enable()
 
 
 def test_a_forked_child_streams_what_it_runs(streaming: Session, tmp_path: Path) -> None:
