@@ -80,7 +80,8 @@ ADVICE = {
         "A test of this file failed when the tests before it were replayed, and passed when they really "
         "ran. Since then the tests of the file run together as soon as one of them has to, until "
         "`testcache clear` is used. Or a fixture of several tests checks at its end what they have left; these run "
-        "together, too."
+        "together, too. Or this test was the first to put something into a table, such as a registry, under a key that "
+        "the code of the other one names: without it that one would fill the place, and all who use it had to run."
     ),
     Reason.NO_COVERAGE: (
         "This run measures coverage, and the result was recorded without executed lines. The test runs once "

@@ -281,7 +281,7 @@ class Leaks:
         if leak.left[0].is_inside and leak.place in self._indifferent_to(node, trace):
             return False
         if len(leak.left) > 1:  # a counter: the same value may have come about in another way
-            return True
+            return {one[:4] for one in leak.left}.isdisjoint(one[:4] for one in trace.found if one.at)
         left = leak.left[0].leftover
         if any(one.leftover == left for one in trace.found):
             return False

@@ -113,14 +113,18 @@ class Access(NamedTuple):
 class Found(NamedTuple):
     """What a test found in memory because another one, the filler, had left it there.
 
-    `late` says that the test had ended by then: the teardown of a wide fixture that it rests on found it. What the
-    test itself has left does not rest on that.
+    Attributes:
+        late: the test had ended by then: the teardown of a wide fixture that it rests on found it. What the test itself
+            has left does not rest on that.
+        at: the test in whose time it was found by a wide fixture or an import that this one rests on, `COLLECTED` if
+            that was before all tests, "" if the test itself found it.
     """
 
     filler: NodeId
     place: str
     value: Digest
     late: bool = False
+    at: NodeId = NodeId("")
 
     @property
     def leftover(self) -> Leftover:
@@ -208,6 +212,10 @@ def import_of(file: str) -> NodeId:
 
 HOOKS: Final = import_of("<hooks>")
 """Stands for the hooks of pytest that are called while tests are collected."""
+
+
+COLLECTED: Final = import_of("<collected>")
+"""Stands for the time in which tests are collected."""
 
 
 def is_import(node: NodeId) -> bool:

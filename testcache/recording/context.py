@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator
 
 from testcache.inputs.files import Signature
-from testcache.model import Digest, Found, Input
+from testcache.model import Digest, Found, Input, NodeId
 from testcache.reasons import Reason
 from testcache.structs import Struct, field
 
@@ -37,6 +37,7 @@ class Context(Struct, eq=False, weakref=True):
         problems: why nothing that rests on this context may be stored.
         fixtures: names of the fixtures it asked for.
         found: what it came upon in memory that tests had left; None if that is not known yet.
+        at: the test in whose time it did, or `COLLECTED`; "" for the context of a test.
         ending: whether it is a wide fixture that comes to its end: what lies in its folders is the doing of others.
         failed: whether that end has failed, which is to be seen again.
         late: what the end of a wide fixture came upon: all who have used it rest on that, but not on what they leave.
@@ -58,6 +59,7 @@ class Context(Struct, eq=False, weakref=True):
     labels: set[str] = field(default_factory=set)
     fixtures: set[str] = field(default_factory=set)
     found: frozenset[Found] | None = None
+    at: NodeId = NodeId("")
     ending: bool = False
     failed: bool = False
     late: frozenset[Found] = frozenset()

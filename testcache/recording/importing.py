@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from testcache.digest import of_fields
-from testcache.model import ABSENT, HOOKS, INSIDE, Access, Digest, Found, NodeId, import_of
+from testcache.model import ABSENT, COLLECTED, HOOKS, INSIDE, Access, Digest, Found, NodeId, import_of
 from testcache.recording import anatomy
 from testcache.recording.ambience import Ambience
 from testcache.recording.anatomy import MISSING
@@ -141,6 +141,7 @@ class Importing:
         """What has been collected rests on what was found for that, such as its parameters."""
         if self._remains.entries and not self._is_over:
             context.found = (context.found or frozenset()).union(self._found(context, context.places))
+            context.at = COLLECTED
 
     def _found_by(self, one: Import) -> Iterator[Found]:
         """What an import may have come upon of all that is left by now; hooks of collection: all."""

@@ -34,6 +34,7 @@ from testcache.recording.bearers import Bearer
 from testcache.recording.census import Census
 from testcache.recording.change import Change, Look
 from testcache.recording.context import Context
+from testcache.recording.finds import Finds
 from testcache.recording.homes import Home, Homes, homes_of
 from testcache.recording.importing import Importing
 from testcache.recording.interiors import Interiors
@@ -103,7 +104,7 @@ class Leftovers:
         self._values: dict[object, list[Watched]] = {}
         self._hits: dict[str, int] = {}
         self._rests = Homes(tape.roots.name)
-        self._found: dict[frozenset[Found], frozenset[Found]] = {}  # many tests find the same: one set, not one each
+        self._finds = Finds(self._remains)
 
     # -- before all tests
 
@@ -204,32 +205,26 @@ class Leftovers:
 
         What an import or a wide fixture came upon counts for all who rest on it, as it was when that ran.
         """
-        files = self._ledger.files(account.modules)
-        found: set[Found] = set(self.importing.seen_by(account.modules))
+        files, finds = self._ledger.files(account.modules), self._finds
+        steps = [entry for entry in map(self._remains.before, self._legacy.steps) if entry is not None]
+        test.found = own = finds.among(reached, files, account.contexts, steps)
+        found = {*own, *self.importing.seen_by(account.modules)}
         found.update(self._latecomers.found(account.modules, account.contexts))
         for context in (*account.contexts, *(self._latecomers.contexts & account.modules)):
-            if context.found is None or context is test:
-                if self._remains.are_none:
-                    context.found = _NOTHING
-                    continue
-                own = set(account.contexts if context is test else context.reachable())
-                entries = reached if context is test else self._reached(context)
-                news = [entry for entry in entries if entry.fixture not in own]
-                within = [entry.found for entry in news if not entry.files or not entry.files.isdisjoint(files)]
-                if context is test:
-                    before = (entry for entry in map(self._remains.before, self._legacy.steps) if entry is not None)
-                    within += (entry.found for entry in before if entry.fixture not in own)
-                context.found = _NOTHING.union(*within)
-            found |= context.found
+            if context.found is None:
+                context.found = finds.among(self._reached(context), files, frozenset(context.reachable()))
+                context.at = node
+            if context.found and context is not test:
+                found |= finds.dated(context.found - own, context.at)
         found |= self.late(account, found)
-        others = frozenset([one for one in found if one.filler != node])
-        return self._found.setdefault(others, others)
+        return finds.shared([one for one in found if one.filler != node])
 
     def late(self, account: Account, found: Set[Found]) -> set[Found]:
         """What the ends of wide fixtures have come upon since, and the test had not; or have judged."""
         late = frozenset[Found]().union(*(context.late for context in account.contexts))
         judged = frozenset[Found]().union(*(context.judged for context in account.contexts))
-        return {one for one in late if one in judged or one._replace(late=False) not in found}
+        known = {one._replace(late=True, at=NodeId("")) for one in found} if late else set()
+        return {one for one in late if one in judged or one not in known}
 
     def link(self, test: Context, *, everything: bool = False) -> set[Entry]:
         """What the test may have come upon; it, and the fixtures that it uses, rest on the homes of that, too.

@@ -208,7 +208,7 @@ class Company:
 def _found_at(place: str, trace: Trace | None) -> Found | None:
     """What a test had found in a place before it ended."""
     found = trace.found if trace is not None else ()
-    return next((one for one in found if one.place == place and not one.late), None)
+    return next((one for one in found if one.place == place and not (one.late or one.at)), None)
 
 
 def _is_of_a_fixture(found: Found) -> bool:

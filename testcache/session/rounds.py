@@ -25,6 +25,7 @@ from testcache.session.briefing import orders_of
 from testcache.session.company import Company
 from testcache.session.crew import replay_here, run_here
 from testcache.session.ends import judged_together
+from testcache.session.firsts import firsts
 from testcache.session.gates import passed
 from testcache.session.names import node_id, path_of
 from testcache.session.neighbours import Neighbours
@@ -75,8 +76,7 @@ class Rounds:
     def sort(self, items: list[pytest.Item]) -> None:
         """Put tests into the order of the rounds.
 
-        Interleaved with tests that run, replayed ones would break the set-up stack, which expects each test's
-        neighbour to be torn down before it.
+        Among those that run, replayed ones would break the set-up stack: it expects each test's neighbour torn down.
         """
         runner = self._runner
         known = {node: hit for node, hit in runner.hits.items() if isinstance(hit, Trace)}
@@ -89,6 +89,7 @@ class Rounds:
             self._gather(items)
         run = [item for item in items if (node := node_id(item)) not in runner.hits and node not in self.waiting]
         self._take_along(items, judged_together(run, runner.world, lambda: recorded(runner.decisions) | self._traces()))
+        self._take_along(items, firsts(runner, map(node_id, items), self.waiting, self._traces))
         self._early = set(takewhile(runner.hits.__contains__, self._order))
         items.sort(key=self._round)
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from testcache.leaks import came_upon
-from testcache.model import STEP, Decision, Digest, Found, Hit, Leftover, Miss, NodeId, Result, Trace
+from testcache.model import COLLECTED, STEP, Decision, Digest, Found, Hit, Leftover, Miss, NodeId, Result, Trace
 from testcache.structs import Struct, field, replace
 
 IsLeft = Callable[[Found], bool]
@@ -275,13 +275,23 @@ class _Settlement:
     def _is_touched(self, place: str, node: NodeId, known: Iterable[NodeId], found: Found | None) -> bool:
         """Whether one that ran before this test, and after the filler, has left something unknown in a place."""
         first = self._position.get(found.filler, -1) if found is not None else -1
-        last = self._position.get(node, len(self._position))
+        last = self._end_of(found, node)
         return any(
             (left.is_step or found is None or left.value != found.value)
             and left.node not in known
             and first < self._position.get(left.node, -1) < last
             for left in self._left.get(place, ())
         )
+
+    def _end_of(self, found: Found | None, node: NodeId) -> int:
+        """Where the time ends in which tests count that leave something else: what was found earlier stays the same.
+
+        If the test in whose time that was runs now, or is gone, a wide fixture may be set up for another one.
+        """
+        last = self._position.get(node, len(self._position))
+        if found is None or not found.at or found.at in self._results:
+            return last
+        return -1 if found.at == COLLECTED else min(last, self._position.get(found.at, last))
 
     def _is_left_again(self, found: Found) -> bool:
         """Whether the filler, run or replayed, has left the same once more.

@@ -8,7 +8,7 @@
     tests     = [shared, rest, [traces or nil, ...], [failed or nil, ...]]   sorted by node id
     trace     = [parts, outcome, reports, duration_s, recorded_at, lines, max_age_s, labels, left, found, since]
     left      = blobs of msgpack [place, value, access or nil]; access is a blob of [names, files, added, wide]
-    found     = blobs of msgpack [filler, place, value, late]
+    found     = blobs of msgpack [filler, place, value, late, at]
     report    = [template, [float, ...]]
     template  = msgpack [[name, ...], {...}]   names of the floats, and everything else
     source    = format(1 byte) msgpack {field of testcache.code.source.Source: value, ...}
@@ -20,7 +20,8 @@ are taken out of the template.
 Decoding is typed and bounded: bytes from anywhere give a value or BadRecord, in bounded memory, and run
 no code.
 
-Format history: 1 (first); manifests 2: leftovers; 3: access, since; 4: late; sources 2: definitions; 3: docstrings.
+Format history: 1 (first); manifests 2: leftovers; 3: access, since; 4: late; 5: at;
+sources 2: definitions; 3: docstrings.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from testcache.storage.fold import MAX_EXPANDED_BYTES, Names, fold, unfold
 if TYPE_CHECKING:
     from testcache.code.source import Source
 
-MANIFEST_FORMAT = 4
+MANIFEST_FORMAT = 5
 SOURCE_FORMAT = 17
 MAX_RECORD_BYTES = 64 << 20
 
@@ -307,8 +308,8 @@ class _Unpacking:
         return Access(frozenset(map(_to_text, names)), frozenset(map(_to_text, files)), added, wide)
 
     def _unpack_found(self, position: int) -> Found:
-        filler, place, value, late = _decoder(tuple[bytes, bytes, bytes, bool]).decode(self._blob(position))
-        return Found(NodeId(_to_text(filler)), _to_text(place), Digest(value), late)
+        filler, place, value, late, at = _decoder(tuple[bytes, bytes, bytes, bool, bytes]).decode(self._blob(position))
+        return Found(NodeId(_to_text(filler)), _to_text(place), Digest(value), late, NodeId(_to_text(at)))
 
     def _report(self, template: int, floats: list[float]) -> dict[str, Any]:
         blob = self._blob(template)

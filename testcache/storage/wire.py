@@ -27,10 +27,11 @@ class _Part(msgspec.Struct, tag="p", array_like=True, forbid_unknown_fields=True
 class _Left(msgspec.Struct, tag="l", array_like=True, forbid_unknown_fields=True, frozen=True):
     """A leftover; with the test that left it, something found."""
 
+    filler: str
     place: str
     value: Annotated[bytes, msgspec.Meta(max_length=16)]
-    filler: str
     late: bool
+    at: str
 
 
 class _Access(msgspec.Struct, tag="w", array_like=True, forbid_unknown_fields=True, frozen=True):
@@ -127,8 +128,7 @@ class Packer:
         number = self._lefts.get(one)
         if number is None:
             number = self._lefts[one] = len(self._lefts)
-            filler, late = (one.filler, one.late) if isinstance(one, Found) else ("", False)
-            rows.append(_Left(one.place, one.value, filler, late))
+            rows.append(_Left(*one) if isinstance(one, Found) else _Left("", *one, late=False, at=""))
         return number
 
     def _access(self, one: Access, rows: list[_Row]) -> int:
@@ -195,4 +195,4 @@ class Unpacker:
 
     def _found(self, number: int) -> Found:
         row = self._lefts[number]
-        return Found(NodeId(row.filler), row.place, Digest(row.value), row.late)
+        return Found(NodeId(row.filler), row.place, Digest(row.value), row.late, NodeId(row.at))

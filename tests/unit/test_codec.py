@@ -39,10 +39,10 @@ from testcache.storage.codec import (
 from testcache.structs import replace
 
 HEAD = bytes([codec.MANIFEST_FORMAT])
-FOUND_ROW = msgspec.msgpack.encode([b"t.py::a", b"m.py::P", b"1" * 16, False])
+FOUND_ROW = msgspec.msgpack.encode([b"t.py::a", b"m.py::P", b"1" * 16, False, b""])
 LEFT_ROW, ACCESS_ROW, ASTRAY_ROW = (msgspec.msgpack.encode([b"m.py::P", b"1" * 16, one]) for one in (None, 7, -2))
 ACCESS = msgspec.msgpack.encode([[b"P"], [b"m.py"], True, False])
-BROKEN_ROW = msgspec.msgpack.encode([b"t.py::a", b"\xff", b"1" * 16, False])
+BROKEN_ROW = msgspec.msgpack.encode([b"t.py::a", b"\xff", b"1" * 16, False, b""])
 
 
 def file_of_tests(tests: int = 25, inputs: int = 300, each: int = 30) -> Manifest:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import pytest
 
-from testcache.model import STEP, Decision, Digest, Found, Hit, Leftover, Miss, NodeId, Result, Trace
+from testcache.model import COLLECTED, STEP, Decision, Digest, Found, Hit, Leftover, Miss, NodeId, Result, Trace
 from testcache.reasons import Reason
 from testcache.session.waiting import Settled, settle, waiting
 from testcache.structs import replace
@@ -274,3 +274,32 @@ class TestSteps:
         new = ran(D, *counted("P", "+1", "1"))
         alone = ran(B, *counted("P", "+1", "2"), passed=False)
         assert self.settle(new, alone, left={found(A, "P", "1")}, reads=reads).hits == {}
+
+
+@pytest.mark.parametrize(
+    ("at", "results", "replay"),
+    [
+        ("", [], False),
+        (B, [], True),
+        (C, [], False),
+        (D, [], False),
+        ("t.py::gone", [], False),
+        (B, [ran(B)], False),
+        (COLLECTED, [], True),
+    ],
+    ids=[
+        "itself",
+        "before",
+        "by who leaves something else",
+        "later",
+        "gone",
+        "by one that runs",
+        "while it was collected",
+    ],
+)
+def test_what_was_found_for_a_fixture_stays(at: str, results: list[Result], replay: bool) -> None:
+    """Only those count that leave something else there before the test in whose time it was set up."""
+    early = found(A, "P")._replace(at=NodeId(at))
+    tests = {D: waits(early, found(C, "Q"))}
+    others = [ran(A, leftover("P")), ran(C, leftover("Q"), leftover("P", "7")), *results]
+    assert (D in replayed(tests, *others, order=(A, B, C, D))) is replay

@@ -90,7 +90,7 @@ def test_a_leftover_is_not_mistaken_for_something_found() -> None:
     """The same place and value, left by one and found by another."""
     left = frozenset({Leftover("m.py::P", Digest(b"1" * 16))})
     one = Found(NodeId(""), "m.py::P", Digest(b"1" * 16))
-    found = frozenset({one, one._replace(late=True)})
+    found = frozenset({one, one._replace(late=True), one._replace(at=NodeId("t.py::g"))})
     both = Result("t.py", NodeId("a"), Trace((), "passed", (), 0.1, 1.0, left=left, found=found), left=left)
     batch = Unpacker().unpack(Packer().pack([both]))
     assert batch[0].left == left
@@ -101,7 +101,7 @@ def test_a_leftover_is_not_mistaken_for_something_found() -> None:
 class TestDamage:
     """Bytes from anywhere give results or BadRecord."""
 
-    ROW = ("l", "m.py::P", b"1" * 16, "t.py::f", False)
+    ROW = ("l", "t.py::f", "m.py::P", b"1" * 16, False, "")
     ACCESS = ("w", ["P"], ["m.py"], True, False)
 
     def test_the_records_below_are_whole_otherwise(self) -> None:
@@ -116,9 +116,9 @@ class TestDamage:
             one_result([-1], [], [*ROW]),
             one_result([], [-1], [*ROW]),
             one_result([0], []),
-            one_result([0], [], ["l", "m.py::P", b"1" * 17, "", False]),
-            one_result([0], [], ["l", 7, b"1" * 16, "", False]),
-            one_result([0], [], ["l", "m.py::P", b"1" * 16, ""]),
+            one_result([0], [], ["l", "", "m.py::P", b"1" * 17, False, ""]),
+            one_result([0], [], ["l", "", 7, b"1" * 16, False, ""]),
+            one_result([0], [], ["l", "", "m.py::P", b"1" * 16, False]),
             one_result(["0"], [], [*ROW]),
             one_result([], [], access=[("m.py::P", 0)]),
             one_result([], [], [*ACCESS], access=[("m.py::P", -1)]),
