@@ -25,6 +25,7 @@ from testcache.session.charges import Charges
 from testcache.session.gates import Gates
 from testcache.session.indexing import Collected
 from testcache.session.items import ItemInputs, bearers_of
+from testcache.session.locations import locate
 from testcache.session.names import node_id, path_of
 from testcache.session.options import Options
 from testcache.session.outcome import Attempt
@@ -88,8 +89,9 @@ class Recording:
         """Under xdist pytest-cov begins, or begins anew, to measure only when the session starts."""
         self.totals = Totals.begin(self.config, self.tape)
 
-    def pytest_collection_finish(self) -> None:
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
         """All conftest files are loaded now."""
+        locate(session.items)
         self.observer.leftovers.overlooked = bookkeeping(self.config, self.tape)
 
     @pytest.hookimpl(wrapper=True, trylast=True)
