@@ -79,7 +79,7 @@ class Reason(enum.Enum):
         "with-neighbours",
         Group.MISS,
         "with neighbours",
-        "another test runs, and these need one another: they have been seen to, a fixture judges both, or both fill one key",
+        "another test runs, and they need one another: that was seen, a fixture judges both, or they fill one key",
     )
 
     MARKED_NEVER = ("marked-never", Group.UNCACHEABLE, "uncacheable", "it is marked or set never to be cached")
