@@ -31,6 +31,17 @@ PLUGIN_NAME = "testcache-distribution"
 Deliver = Callable[[list[Result]], None]
 
 
+class _Reports:
+    """A plugin that passes on each report; registered only where workers run, as a test makes three."""
+
+    def __init__(self, arrived: Callable[[Any], None]) -> None:
+        self._arrived = arrived
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        self._arrived(report)
+
+
 class Distribution:
     """A plugin between the controller and xdist; does nothing in a run without it.
 
@@ -131,6 +142,8 @@ class Distribution:
         """
         if self._moments:
             self._begin_anew()
+        else:
+            self._config.pluginmanager.register(_Reports(self._arrived), "testcache-reports")
         self._work = work
         self._orders = orders | {"run": [str(node) for node in work.nodes]}
         asked, self._config.option.tx = self._config.option.tx, specs
@@ -205,8 +218,12 @@ class Distribution:
         self.crashed.add(node)
         self._deliver([Result(path_of(node), node, None, recorded_at=clock.time())])
 
-    def pytest_runtest_logreport(self, report: Any) -> None:
-        if self._moments and report.when not in ("setup", "call"):
+    def _arrived(self, report: Any) -> None:
+        """A report has come from a worker, with results that are ready by now."""
+        sent = getattr(report, "testcache", None)
+        if sent is not None:
+            self._deliver(self._stream(report.node.gateway.id).unpack(sent))
+        if report.when not in ("setup", "call"):
             self._ended.add(self._plain(report.nodeid))
 
     def _plain(self, node: str) -> NodeId:
@@ -234,10 +251,6 @@ class Distribution:
             self._config.hook.pytest_runtest_logreport(report=report)
 
     # -- what came of it
-
-    def received(self, report: Any, sent: bytes) -> list[Result]:
-        """Decode what came with a report from a worker."""
-        return self._stream(report.node.gateway.id).unpack(sent)
 
     def _stream(self, worker: str) -> Unpacker:
         return self._streams.setdefault(worker, Unpacker())

@@ -28,8 +28,14 @@ class ItemInputs:
         self._settings = settings
         self._chains: dict[str, tuple[list[str], list[Read]]] = {}
         self._named: dict[tuple[str, frozenset[str], int, int], frozenset[Read]] = {}
-        self._plugin_files: tuple[int, list[str]] = (-1, [])
+        self._plugin_files: list[str] | None = None
+        self._around: dict[str, tuple[list[str], list[str]]] = {}
+        self._links: dict[str, tuple[int, list[str], frozenset[Context]]] = {}
         self._group: tuple[object, type | None] = (None, None)
+
+    def plugin_registered(self) -> None:
+        """There is one more plugin, which may be one of the project's own."""
+        self._plugin_files = None
 
     def charge(self, item: pytest.Item, context: Context) -> None:
         """Charge code and links that make up the item itself."""
@@ -38,11 +44,7 @@ class ItemInputs:
             code = getattr(function, "__code__", None)
             if code is not None and tape.roots.is_first_party(code.co_filename):
                 context.places.add((code.co_filename, code.co_firstlineno))
-        own_file = str(item.path)
-        for file in (own_file, *self._chain(own_file)[0], *self._project_plugins()):
-            loaded = tape.loaded.get(file)
-            if loaded is not None:
-                context.links.add(loaded.context)
+        context.links.update(self._linked(str(item.path)))
 
     def reads(
         self, item: pytest.Item, node: NodeId, marks: Sequence[pytest.Mark], asked: Iterable[str] = ()
@@ -78,7 +80,20 @@ class ItemInputs:
 
     def _files_of(self, own_file: str) -> list[str]:
         """The files in which a test of this file may find its fixtures."""
-        return [own_file, *self._chain(own_file)[0], *self._project_plugins()]
+        plugins = self._project_plugins()
+        known = self._around.get(own_file)
+        if known is None or known[0] is not plugins:
+            known = self._around[own_file] = (plugins, [own_file, *self._chain(own_file)[0], *plugins])
+        return known[1]
+
+    def _linked(self, own_file: str) -> frozenset[Context]:
+        """The imports of these files."""
+        files, loaded = self._files_of(own_file), self._observer.tape.loaded
+        known = self._links.get(own_file)
+        if known is None or known[0] != len(loaded) or known[1] is not files:
+            contexts = frozenset(loaded[file].context for file in files if file in loaded)
+            known = self._links[own_file] = (len(loaded), files, contexts)
+        return known[2]
 
     def _by_name(self, own_file: str, names: frozenset[str]) -> frozenset[Read]:
         """For each fixture name, its block or its absence in each file that could define it, and which could come."""
@@ -120,15 +135,12 @@ class ItemInputs:
 
     def _project_plugins(self) -> list[str]:
         """Files of the project's own plugin modules that are no conftest files."""
-        plugins = self._config.pluginmanager.list_name_plugin()
-        if self._plugin_files[0] != len(plugins):
-            files = []
-            for _, plugin in plugins:
-                file = getattr(plugin, "__file__", None)
-                if isinstance(file, str) and not file.endswith("conftest.py") and file in self._observer.tape.loaded:
-                    files.append(file)
-            self._plugin_files = (len(plugins), sorted(files))
-        return self._plugin_files[1]
+        if self._plugin_files is None:
+            files = {getattr(plugin, "__file__", None) for plugin in self._config.pluginmanager.get_plugins()}
+            loaded = self._observer.tape.loaded
+            found = {one for one in files if isinstance(one, str) and not one.endswith("conftest.py") and one in loaded}
+            self._plugin_files = sorted(found)
+        return self._plugin_files
 
     # -- declarations
 

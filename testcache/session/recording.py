@@ -62,7 +62,6 @@ class Recording:
         self.gates = Gates(config, self.tape.roots)
         self.shown = Shown(self.tape.roots)
         config.pluginmanager.register(self.shown, "testcache-shown")
-        config.pluginmanager.register(self, "testcache-recording")
         self._deliver = deliver
         self.totals: Totals | None = None
         self.hits: Container[NodeId] = ()
@@ -76,6 +75,7 @@ class Recording:
         self._present: tuple[pytest.Item | None, NodeId] = (None, NodeId(""))
         self._group: pytest.Collector | None = None
         self._bearers: Sequence[Bearer] = ()
+        config.pluginmanager.register(self, "testcache-recording")
 
     def _option_read(self, name: str, value: object) -> None:
         self.tape.note(self.tape.top, Kind.OPTION, name, option_digest(value))
@@ -88,6 +88,9 @@ class Recording:
     def pytest_sessionstart(self) -> None:
         """Under xdist pytest-cov begins, or begins anew, to measure only when the session starts."""
         self.totals = Totals.begin(self.config, self.tape)
+
+    def pytest_plugin_registered(self) -> None:
+        self.inputs.plugin_registered()
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """All conftest files are loaded now."""

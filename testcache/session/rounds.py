@@ -81,8 +81,7 @@ class Rounds:
         runner = self._runner
         known = {node: hit for node, hit in runner.hits.items() if isinstance(hit, Trace)}
         moved = Moved(self._order, known, runner.cache.earlier(known) if runner.cache is not None else ())
-        gone = moved.deserted.items()
-        self._take_back(items, {node: missed(runner.decisions.get(node), left) for node, left in gone})
+        self._take_back(items, {one: missed(runner.decisions.get(one), left) for one, left in moved.deserted.items()})
         leaks = self._leaks.of_hits() + self._leaks.of_results(runner.imported.results)
         self._disturb(items, leaks + moved.overtaking + self._leaks.of_older(known))
         if runner.distribution.keeps_company:
@@ -119,12 +118,13 @@ class Rounds:
     def run(self, session: pytest.Session) -> bool | None:
         """Run them all; None if pytest's own loop does, because nothing has to wait."""
         runner = self._runner
-        runner.config.pluginmanager.register(replay.Replays(runner.hits, self._replay), "testcache-replays")
+        if runner.hits or self.waiting:
+            runner.config.pluginmanager.register(replay.Replays(runner.hits, self._replay), "testcache-replays")
+        else:
+            runner.recording.observer.leftovers.all_run()
         if runner.config.option.collectonly:
             return None
         items = session.items
-        if not runner.hits and not self.waiting:
-            runner.recording.observer.leftovers.all_run()
         if runner.recording.gates.found():
             runner.recording.gates.tell(items, passed(runner.hits))
         misses = [item for item in items if self._round(item) == 1]

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from testcache import report as text
 from testcache.environments import Difference, recorded_elsewhere
 from testcache.errors import BadRecord, StoreError
 from testcache.inputs.world import World
@@ -20,6 +19,7 @@ from testcache.quantities import Audit
 from testcache.reach import Reach
 from testcache.reasons import Reason
 from testcache.recording.observer import Observer
+from testcache.report import cached_status
 from testcache.session import environment
 from testcache.session.acting import acting, lacks
 from testcache.session.cache import Cache
@@ -299,12 +299,6 @@ class Runner:
             return None
         return self.rounds.run(session)
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_logreport(self, report: Any) -> None:
-        sent = getattr(report, "testcache", None)
-        if sent is not None:
-            self.take(self.distribution.received(report, sent))
-
     def _deliver(self, report: pytest.TestReport, result: Result) -> None:
         self.take([result])
 
@@ -330,7 +324,7 @@ class Runner:
             self.take([self.warned.note(self.results[node], warning_message)])
 
     def pytest_report_teststatus(self, report: Any) -> tuple[str, str, str] | None:
-        return text.cached_status(report)
+        return cached_status(report)
 
     # -- end
 
