@@ -100,6 +100,7 @@ class Ledger:
         self._bases: dict[frozenset[Context], tuple[tuple[int, int, int], frozenset[Read]]] = {}
         self._belows: WeakKeyDictionary[Context, tuple[tuple[int, ...], _Below]] = WeakKeyDictionary()
         self._files: dict[frozenset[Context], frozenset[str]] = {}
+        self._latest: tuple[Context | None, tuple[int, int], list[_Code]] = (None, (0, 0), [])
         self._whole: tuple[int, frozenset[Read]] = (0, NO_READS)
 
     def account(self, test: Context, more: Collection[Read] = ()) -> Account:
@@ -227,7 +228,7 @@ class Ledger:
 
     def _below(self, context: Context) -> _Below:
         """The modules that a context's code lies in, and the contexts that it is linked to."""
-        modules = {code.module for code in self._codes_at(context.places) if code.module is not None}
+        modules = {code.module for code in self._codes_of(context) if code.module is not None}
         others: set[Context] = set()
         for link in context.links:
             (modules if link.is_module else others).add(link)
@@ -279,7 +280,7 @@ class Ledger:
             found = map(self._reads.get, context.reads.items())  # a pair is equal to its read
             pairs = zip(context.reads.items(), found, strict=True)
             reads = {self._reads.setdefault(Read(*one), Read(*one)) if known is None else known for one, known in pairs}
-            codes = self._codes_at(context.places)
+            codes = self._codes_of(context)
             reads.update(chain.from_iterable(code.reads for code in codes))
             reads.update(self._programs(context))
             reads.update(*{code.file for code in codes})
@@ -300,6 +301,13 @@ class Ledger:
             if loaded is not None and loaded.context is not context and not tape.is_made(file):
                 digest = loaded.source.blocks.get(PROGRAM, ABSENT)
                 yield Read(Input(Kind.BLOCK, f"{tape.roots.name(file)}::{PROGRAM}"), digest)
+
+    def _codes_of(self, context: Context) -> list[_Code]:
+        """Those of a context, which is asked for twice in a row."""
+        known, size = self._latest, (len(context.places), len(self._tape.loaded))
+        if known[0] is not context or known[1] != size:
+            known = self._latest = (context, size, self._codes_at(context.places))
+        return known[2]
 
     def _codes_at(self, places: Collection[Place]) -> list[_Code]:
         """The same for many places, of which most are known: 30 ns each."""
