@@ -21,6 +21,9 @@ from testcache.recording.insides import inside_of
 from testcache.recording.memo import Memo
 from testcache.recording.plain import is_written_out
 
+_OURS: Final = __name__.partition(".")[0]
+"""Our own package: a project that keeps `builtins.__import__` keeps an object of it."""
+
 UNKNOWN: Final = type("Unknown", (), {"__slots__": ()})()
 """Stands for a value that nobody looks at, because that would take too long: no two of them are the same."""
 
@@ -58,6 +61,9 @@ def _of_member(thing: Any) -> Iterator[object]:
 def _of_function(thing: Any) -> Iterator[object]:
     yield thing.__module__
     yield thing.__qualname__
+    if _is_ours(thing.__globals__.get("__name__")):  # it stands before `os.stat`, say, and closes over all that we know
+        yield dict(zip(thing.__code__.co_freevars, thing.__closure__ or (), strict=True)).get("original")
+        return
     if "<" in thing.__qualname__:
         yield from _of_code(thing.__code__)
     yield thing.__defaults__
@@ -156,6 +162,10 @@ _SUBCLASSES: Final[tuple[tuple[type, Callable[[Any], Iterator[object]]], ...]] =
 """What holds for all that is made by a class statement from one of these, too."""
 
 
+def _is_ours(module: object) -> bool:
+    return type(module) is str and module.partition(".")[0] == _OURS
+
+
 def _hidden(_: object) -> Iterable[object]:
     return (Word(unknown()),)
 
@@ -164,7 +174,7 @@ def _sort(kind: type) -> Callable[[Any], Iterable[object]] | None:
     """How objects of a class come down to parts; None for elements, attributes and slots."""
     if is_written_out(kind):
         return lambda thing: (Word(repr(thing)),)
-    if kind in _EMPTY:
+    if kind in _EMPTY or _is_ours(anatomy.names_of(kind)[0]):
         return lambda _: ()
     if kind is type(UNKNOWN):
         return _hidden

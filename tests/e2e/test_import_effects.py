@@ -60,3 +60,19 @@ def test_ordinary_statements_are_no_effects(project: Project) -> None:
     project.run()
     project.edit("test_a.py", "X['a'] = 1", "X['a'] = 2")
     assert project.run().executed == {"test_a.py::test_a"}
+
+
+def test_a_table_by_functions_that_we_stand_before(project: Project) -> None:
+    """What an import leaves under `os.stat` or `__import__` is in the same place in each run."""
+    keys = "os.stat, os.path.getmtime, builtins.__import__, importlib.import_module, linecache.getlines"
+    project.write("lib.py", "TABLE = {}\n")
+    project.write(
+        "fill.py",
+        "import builtins, importlib, lib, linecache, os\n"
+        f"for number, key in enumerate([{keys}]):\n    lib.TABLE[key] = lib.TABLE[number] = key\n",
+    )
+    project.write("test_a.py", "import fill, lib\ndef test_a(): assert len(lib.TABLE) == 10\ndef test_b(): assert 1\n")
+    project.run()
+    for number in "23":
+        project.edit("test_a.py", f"assert {int(number) - 1}\n", f"assert {number}\n")
+        assert project.run().executed == {"test_a.py::test_b"}
