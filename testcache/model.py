@@ -42,7 +42,7 @@ class Kind(enum.IntEnum):
     OPTION = 12  # name: dest of an option that a conftest file added
     WHOLE = 13  # name: path; the body with all that is separable in it: what an importer of a test file sees
     DEFINITIONS = 14  # name: path; functions, constants and classes by name; `refine` says which of them matter
-    EXPORTS = 15  # name: path; the same, where all of them matter: what `from module import *` takes over
+    EXPORTS = 15  # name: path; names, forms and places of all of them: what `from module import *` takes over
     PERMISSIONS = 16  # name: path; who may do what with it, asked for by name
 
 

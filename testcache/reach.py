@@ -27,7 +27,7 @@ Source: change impact analysis by names, as in "Chianti" (Ren, Shah, Tip, Ryder 
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from testcache.code.looks import ANY, ANYTHING, HELD, OWN, TAKEN
 from testcache.code.openness import Openness
@@ -252,6 +252,10 @@ class Reach:
                     ends += _modules(path) if user == LISTED else _ways_to(user, path)
 
 
+STAR: Final = "*"
+"""What a file wants from other files that takes over all names of one."""
+
+
 def _own(name: str, path: str) -> str:
     """The mention of a name that can only be that of the file itself."""
     return f"{name}@{path}"
@@ -260,7 +264,7 @@ def _own(name: str, path: str) -> str:
 def _meant(names: Iterable[str], path: str, source: Source) -> Iterator[str]:
     """What mentions in a file are mentions of."""
     for name in names:
-        if name == OWN:
+        if name == OWN or (name.startswith(OWN) and STAR in source.imported):  # which names it takes over is not known
             yield _modules(path.removesuffix("/__init__.py"))[-1]
         elif name.startswith(OWN):
             yield _own(name, path)

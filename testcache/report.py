@@ -109,7 +109,7 @@ def words_of(asked: Input) -> str:
         Kind.BODY: "{}, outside its functions",
         Kind.WHOLE: "{}, seen as a whole by a file that imports it",
         Kind.DEFINITIONS: "{}, its definitions",
-        Kind.EXPORTS: "{}, all of its definitions",
+        Kind.EXPORTS: "{}, the names of its definitions",
         Kind.FILE: "file {}",
         Kind.EXISTS: "whether {} is there",
         Kind.STAT: "size or mode of {}",

@@ -16,7 +16,7 @@ from testcache.code.separable import without
 from testcache.code.signature import Signature, is_plain
 from testcache.code.syntax import held, mentions
 from testcache.digest import of_bytes, of_fields, of_text
-from testcache.model import LISTED, Defined, Digest
+from testcache.model import ABSENT, LISTED, Defined, Digest
 from testcache.structs import Struct, field
 
 WHOLE = "*"
@@ -82,6 +82,15 @@ class Source(Struct, frozen=True):
     def whole(self) -> Digest:
         """The body as if nothing were separable: what another file depends on that imports this one."""
         return self.blocks.get(WHOLE, self.body)
+
+    @property
+    def exported(self) -> Digest:
+        """What another file takes over by `*`: which names there are, of which form, and where. What stands behind a
+        name matters to whoever may reach that.
+        """
+        listed = self.definitions.get("__all__")
+        forms = (f"{name} {one.form} {one.place}" for name, one in sorted(self.definitions.items()))
+        return of_fields(*forms, listed.digest if listed is not None else ABSENT)
 
     def block_at(self, line: int) -> str:
         """The block of a code object that starts at the line; "" is the body. Cost: one bisection."""

@@ -53,7 +53,7 @@ class World:
             Kind.BODY: self._body,
             Kind.WHOLE: self._whole,
             Kind.DEFINITIONS: self._definitions,
-            Kind.EXPORTS: self._definitions,
+            Kind.EXPORTS: self._exports,
             Kind.BLOCK: self._block,
             Kind.FILE: lambda name: files.digest(roots.path(name)),
             Kind.EXISTS: lambda name: fs.kind_of(roots.path(name)),
@@ -124,6 +124,10 @@ class World:
     def _definitions(self, name: str) -> Digest:
         source = self.source(name) if "::" not in name and name != EVERY else None
         return source.defined if source is not None else ABSENT
+
+    def _exports(self, name: str) -> Digest:
+        source = self.source(name)
+        return source.exported if source is not None else ABSENT
 
     def _block(self, name: str) -> Digest:
         path, _, block = name.partition("::")

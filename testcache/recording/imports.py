@@ -228,7 +228,7 @@ class Imports:
         if loaded is None or self._tape.stream is not None:  # a child does not parse
             self._charge_file(context, file)
         elif not self._tape.is_made(file):
-            self._tape.note(context, Kind.EXPORTS, self._tape.roots.name(file), loaded.source.defined)
+            self._tape.note(context, Kind.EXPORTS, self._tape.roots.name(file), loaded.source.exported)
 
     def _absent_submodule(self, context: Context, full: str, part: str) -> None:
         """`from package import name` where that is neither: a submodule of that name may appear later."""

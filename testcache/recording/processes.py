@@ -347,7 +347,7 @@ class Processes:
         """What a child has read, which parses nothing; which variables a pattern means is for the run to say."""
         if kind is Kind.WHOLE or kind is Kind.EXPORTS:
             source = self._tape.load(self._tape.roots.path(name)).source
-            return source.whole if kind is Kind.WHOLE else source.defined
+            return source.whole if kind is Kind.WHOLE else source.exported
         if kind is Kind.VARIABLE and "*" in name:
             return self._reads.variables.fingerprint(name)
         return Digest(bytes.fromhex(told))

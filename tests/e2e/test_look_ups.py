@@ -134,19 +134,47 @@ def test_a_new_name_concerns_who_lists_names(looks: Project) -> None:
         ("return 2", "return 3", False),
         ("return 1", "return 1 + 0", True),
         ("def unused", "ADDED = 1\ndef unused", True),
-        ("unused(a=1)", "unused(a=2)", True),
-        ("LIMIT = 3", "LIMIT = 4", True),
+        ("unused(a=1)", "unused(a=2)", False),
+        ("LIMIT = 3", "LIMIT = 4", False),
+        ("LIMIT = 3", "class LIMIT: pass", True),
+        ("LIMIT = 3", "LIMIT = 3\n__all__ = ['used', 'unused']", True),
+        ("LIMIT = 3", "unused = LIMIT = 3", True),
         ("def unused", "# a remark\ndef unused", False),
     ],
 )
 def test_a_star_takes_over_names_and_not_bodies(project: Project, old: str, new: str, runs: bool) -> None:
-    """The body of a function counts for those who run it, however it is imported."""
+    """What stands behind a name counts for those who may reach it, however it is imported."""
     project.write("core.py", "LIMIT = 3\ndef used(): return 1\ndef unused(a=1): return 2\n")
     project.write("star.py", "from core import *\n")
     project.write("test_star.py", "import star\ndef test_it(): assert star.used() == 1\n")
     project.run()
     project.edit("core.py", old, new)
     assert project.run().executed == ({"test_star.py::test_it"} if runs else set())
+
+
+BY_STAR = {
+    "a name": "import star\ndef test_it(): assert star.LIMIT == 3\n",
+    "a name of one's own": "from star import *\ndef test_it(): assert LIMIT == 3\n",
+    "a value": "import star\nDOUBLE = star.with_default() * 2\ndef test_it(): assert DOUBLE == 6\n",
+    "a list": "import star\ndef test_it(): assert 3 in vars(star).values()\n",
+    "a part of a name": "from star import *\ndef test_it(): assert globals()['LIM' + 'IT'] == 3\n",
+    "a text": "import star\ndef test_it(): assert getattr(star, 'LIM' + 'IT') == 3\n",
+    "a class": "import star\ndef test_it(): assert star.Box().size == 3\n",
+    "a module by a text": "import importlib as i\ndef test_it(): assert i.import_module('st' + 'ar').LIMIT == 3\n",
+}
+
+
+@pytest.mark.parametrize("test", BY_STAR.values(), ids=BY_STAR)
+def test_what_a_star_took_over_is_found(project: Project, test: str) -> None:
+    """Values change, and neither names nor forms; by two stars, one of them of a package."""
+    inner = "LIMIT = 3\nclass Box: size = 3\ndef with_default(a=3): return a\n"
+    project.write("pack/inner.py", inner)
+    project.write("pack/__init__.py", "from .inner import *\n")
+    project.write("star.py", "from pack import *\n")
+    project.write("test_star.py", test)
+    assert project.run().exit == 0
+    project.write("pack/inner.py", inner.replace("3", "4"))
+    assert project.run().exit == 1
 
 
 def test_an_import_that_does_not_say_who_asks_is_not_taken_for_another_one(project: Project) -> None:
