@@ -5,8 +5,9 @@
 3. That is not what the tests behind it had found, and whether B would have left A's in its place is not known: all of
    them run.
 
-So A runs, too, and before B: then B shows what it does in a run of all. Whether B uses a key is guessed by the names in
-its code. Where that is wrong A runs in vain, or those of 3 do.
+So A runs, too, and before B: then B shows what it does in a run of all. That B uses a key is guessed by the names in
+its code, and that it would put something else there by what A has put: something that is defined in A itself. What is
+remembered of a calculation is the same, whoever comes first. Where the guess is wrong A runs in vain, or those of 3 do.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from functools import cache
 from typing import TYPE_CHECKING
 
-from testcache.model import Kind, NodeId, Trace
+from testcache.model import Input, Kind, NodeId, Trace
 from testcache.readers import SourceOf
 from testcache.recording.portrait import identify
 from testcache.session.names import path_of
@@ -50,6 +51,8 @@ def firsts(
             continue
         keys = {_written(name) for name in _names(node, trace, runner.world.source)}
         named = [one for one in trace.found if one.filler in spared and one.place[one.place.rfind("[") :] in keys]
+        defined = _definitions(trace) if named else set()
+        named = [one for one in named if _definition_of(one.filler) in defined]
         if named and not found:
             traces = {**traces, **hits()}
         fresh = {one.filler for one in named} - found
@@ -72,6 +75,16 @@ def _readers(traces: Iterable[Trace], places: Set[str]) -> Iterator[Trace]:
 
 def _duration_s(traces: Iterable[Trace | None]) -> float:
     return sum(trace.duration_s for trace in traces if trace is not None)
+
+
+def _definition_of(test: NodeId) -> Input:
+    """The function or class at the top of its file that a test is in; who comes upon what is made of it has read it."""
+    path, _, rest = test.partition("::")
+    return Input(Kind.DEFINITIONS, f"{path}::{rest.partition('::')[0].partition('[')[0]}")
+
+
+def _definitions(trace: Trace) -> set[Input]:
+    return {read.input for part in trace.parts for read in part if read.input.kind is Kind.DEFINITIONS}
 
 
 def _names(node: NodeId, trace: Trace, source_of: SourceOf) -> Iterable[str]:

@@ -14,14 +14,21 @@ def register(name, value):
 EDITED = """
 import parts, registry
 def test_edited():
-    registry.register("item", 2)
+    class item: size = 2
+    registry.register("item", item)
     assert parts.size()
 """
 READERS = """
 import pytest, registry
 @pytest.mark.parametrize("number", range(9))
 def test_reads(number):
-    assert registry.TABLE["item"] == 1
+    assert registry.TABLE["item"].size == 1
+"""
+FIRST = """
+import registry
+def test_first():
+    class item: size = 1
+    registry.register("item", item)
 """
 READS = {f"test_c.py::test_reads[{number}]" for number in range(9)}
 A, B, D = "test_a.py::test_first", "test_b.py::test_edited", "test_d.py::test_last"
@@ -34,7 +41,7 @@ def shop(project: Project) -> Project:
     project.write("pytest.ini", "[pytest]\npythonpath = .\n")
     project.write("registry.py", REGISTRY)
     project.write("parts.py", "def size(): return 1\n")
-    project.write("test_a.py", "import registry\ndef test_first(): registry.register('item', 1)\n")
+    project.write("test_a.py", FIRST)
     project.write("test_b.py", EDITED)
     project.write("test_c.py", READERS)
     assert len(project.run().executed) == 11
@@ -53,9 +60,10 @@ def test_who_was_first_runs_and_the_others_are_replayed(shop: Project) -> None:
 
 def test_who_was_first_for_the_first_runs(shop: Project) -> None:
     """Another key that the first test leaves as it finds it."""
-    shop.write("test_0.py", "import registry\ndef test_before(): registry.register('part', 7)\n")
-    shop.edit("test_a.py", "'item', 1)", "'item', 1); registry.register('part', 8)")
-    shop.write("test_d.py", "import registry\ndef test_last(): assert registry.TABLE['part'] == 7\n")
+    other = "    class part: size = {}\n    registry.register('part', part)\n"
+    shop.write("test_0.py", f"import registry\ndef test_before():\n{other.format(7)}")
+    shop.write("test_a.py", FIRST + other.format(8))
+    shop.write("test_d.py", "import registry\ndef test_last(): assert registry.TABLE['part'].size == 7\n")
     shop.run()
     shop.run()
     shop.edit("parts.py", *SAME)
@@ -66,10 +74,19 @@ def test_who_was_first_for_the_first_runs(shop: Project) -> None:
 
 def test_what_it_does_to_a_key_that_is_there_is_seen(shop: Project) -> None:
     """A test that has come to overwrite it: those that use it run, and fail as in a run of all."""
-    shop.edit("test_b.py", 'registry.register("item", 2)', 'registry.TABLE["item"] = 2')
+    shop.edit("test_b.py", 'registry.register("item", item)', 'registry.TABLE["item"] = item')
     run = shop.run()
     assert run.executed == {A, B, *READS}
     assert {run.outcomes[node] for node in READS} == {"failed"}
+
+
+def test_what_is_remembered_is_the_same_whoever_comes_first(shop: Project) -> None:
+    """A table of results: the second test works out the same, and nobody else runs."""
+    shop.edit("registry.py", "TABLE = {}", "class Box: size = 1\nTABLE = {}")
+    shop.edit("registry.py", "TABLE.setdefault(name, value)", "TABLE.setdefault(name, Box())")
+    assert len(shop.run().executed) == 11
+    shop.edit("parts.py", *SAME)
+    assert shop.run().executed == {B}
 
 
 def test_nobody_runs_in_vain_for_workers(shop: Project) -> None:
