@@ -11,6 +11,7 @@ import gc
 import weakref
 from collections.abc import Callable, Iterator
 from operator import length_hint
+from types import TracebackType
 from typing import Any, Final
 
 from testcache.recording import anatomy, insides
@@ -211,7 +212,8 @@ def _generator(generator: Any) -> dict[Any, object]:
 
 
 def _parts(thing: object) -> dict[Any, object]:
-    return {WHOLE: tuple(part for part in gc.get_referents(thing) if not issubclass(type(part), type))}
+    """All that it refers to; an exception that is kept has another traceback each time that it is raised."""
+    return {WHOLE: tuple(part for part in gc.get_referents(thing) if not issubclass(type(part), (type, TracebackType)))}
 
 
 # -- labels

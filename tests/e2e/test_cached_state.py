@@ -98,3 +98,18 @@ def test_who_cannot_read_it_does_not_rest_on_it(case: str, tmp_path: Path) -> No
     ran = play(KEPT_APART[case], tmp_path)
     assert "test_reads_first" in ran.edited
     assert not {name for name in ran.edited if name.startswith("test_far")}
+
+
+def test_an_exception_that_is_kept_is_the_same_with_another_traceback(project: Project) -> None:
+    """It has got one more each time that it is raised; what it says is the same."""
+    project.write("lib.py", 'ERROR = ValueError("no")\ndef fail(): raise ERROR\ndef other(): return 1\n')
+    project.write(
+        "test_a.py",
+        "import lib, pytest\ndef test_a():\n    with pytest.raises(ValueError): lib.fail()\n    lib.other()\n",
+    )
+    project.write("test_b.py", "import lib\ndef test_b(): assert str(lib.ERROR) == 'no'\n")
+    project.run()
+    project.edit("lib.py", "return 1", "return 2 - 1")
+    assert project.run().executed == {"test_a.py::test_a"}
+    project.edit("lib.py", "raise ERROR", "ERROR.args = ('yes',); raise ERROR")
+    assert project.run().outcomes["test_b.py::test_b"] == "failed"
