@@ -31,6 +31,13 @@ _EMPTY: Final = Types(object, threading.Thread, type(threading.Lock()), type(thr
 """Types whose objects have nothing to tell apart but which one they are."""
 
 
+_OF_THE_RUNNER: Final = frozenset({
+    ("_pytest.nodes", "Node"), ("_pytest.config", "Config"), ("_pytest.fixtures", "FixtureRequest"),
+    ("_pytest.fixtures", "FixtureDef"), ("_pytest.fixtures", "FixtureManager"), ("pluggy._manager", "PluginManager"),
+})  # fmt: skip
+"""Classes of objects that lead to all that pytest has: to draw `request.cls.item = request.node` took 0.1 s a test."""
+
+
 class Word:
     """A word of a portrait, to be told from any value."""
 
@@ -166,6 +173,13 @@ def _is_ours(module: object) -> bool:
     return type(module) is str and module.partition(".")[0] == _OURS
 
 
+def _of_runner(thing: Any) -> Iterator[object]:
+    """Of a node its id."""
+    for base in anatomy.mro(type(thing)):
+        if anatomy.names_of(base) == ("_pytest.nodes", "Node"):
+            yield base.__dict__["nodeid"].__get__(thing)
+
+
 def _hidden(_: object) -> Iterable[object]:
     return (Word(unknown()),)
 
@@ -178,6 +192,8 @@ def _sort(kind: type) -> Callable[[Any], Iterable[object]] | None:
         return lambda _: ()
     if kind is type(UNKNOWN):
         return _hidden
+    if not _OF_THE_RUNNER.isdisjoint(map(anatomy.names_of, anatomy.mro(kind))):
+        return _of_runner
     special = _SPECIAL.get(identity(kind)) or next((p for base, p in _SUBCLASSES if issubclass(kind, base)), None)
     if special is not None or anatomy.is_transparent(kind):
         return special

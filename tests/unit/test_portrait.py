@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from mute import MUTE, Mute
 
 from testcache.recording import portrait as module
-from testcache.recording.portrait import identify, portrait
+from testcache.recording.portrait import Painter, identify, portrait
 
 
 class Box:
@@ -383,3 +383,12 @@ def test_what_a_thread_keeps_counts() -> None:
     assert portrait(one) == portrait(other)
     other.x = 2
     assert portrait(one) != portrait(other)
+
+
+def test_what_pytest_has_is_not_drawn(request: pytest.FixtureRequest) -> None:
+    """A test that keeps itself, or what it was asked with, leads to all other tests; a node counts by its id."""
+    before = Painter.total
+    assert portrait([request.node]) == portrait([request.node])
+    assert portrait([request.node]) != portrait([request.node.parent])
+    assert portrait([request, request.config]) == portrait([request, request.config])
+    assert Painter.total - before < 40
