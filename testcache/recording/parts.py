@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import datetime
 import enum
 import functools
@@ -31,11 +32,11 @@ _EMPTY: Final = Types(object, threading.Thread, type(threading.Lock()), type(thr
 """Types whose objects have nothing to tell apart but which one they are."""
 
 
-_OF_THE_RUNNER: Final = frozenset({
-    ("_pytest.nodes", "Node"), ("_pytest.config", "Config"), ("_pytest.fixtures", "FixtureRequest"),
-    ("_pytest.fixtures", "FixtureDef"), ("_pytest.fixtures", "FixtureManager"), ("pluggy._manager", "PluginManager"),
-})  # fmt: skip
-"""Classes of objects that lead to all that pytest has: to draw `request.cls.item = request.node` took 0.1 s a test."""
+_OF_THE_LOOP: Final = frozenset(
+    "_selector _ssock _csock _thread_id _clock_resolution _internal_fds _asyncgens _transports _watcher "  # noqa: SIM905
+    "_old_agen_hooks _current_handle _timer_cancelled_count".split()
+)
+"""Attributes by which one event loop that has nothing to do differs from another, for nobody who uses it."""
 
 
 class Word:
@@ -123,6 +124,12 @@ def _of_reference(thing: Any) -> Iterator[object]:
     yield weakref.ref.__call__(thing)
 
 
+def _of_context(thing: Any) -> Iterator[object]:
+    for variable, value in sorted(thing.items(), key=lambda pair: pair[0].name):
+        yield variable.name
+        yield value
+
+
 def _of(*names: str) -> Callable[[Any], Iterator[object]]:
     """What comes down to a few attributes of the interpreter's own."""
     return lambda thing: (getattr(thing, name) for name in names)
@@ -149,6 +156,8 @@ _SPECIAL: Final[dict[int, Callable[[Any], Iterator[object]]]] = {
         (datetime.time, _of_time),
         (bytearray, lambda thing: iter((bytes(thing),))),
         (slice, _of("start", "stop", "step")),
+        (contextvars.Context, _of_context),
+        (contextvars.ContextVar, _of("name")),
         (re.Pattern, _of("pattern", "flags")),
         (functools.partial, _of("func", "args", "keywords", "__dict__")),
         (staticmethod, _of("__func__")),
@@ -173,11 +182,33 @@ def _is_ours(module: object) -> bool:
     return type(module) is str and module.partition(".")[0] == _OURS
 
 
-def _of_runner(thing: Any) -> Iterator[object]:
-    """Of a node its id."""
-    for base in anatomy.mro(type(thing)):
-        if anatomy.names_of(base) == ("_pytest.nodes", "Node"):
-            yield base.__dict__["nodeid"].__get__(thing)
+def _of_node(thing: Any) -> Iterator[object]:
+    base = next(base for base in anatomy.mro(type(thing)) if anatomy.names_of(base) == _NODE)
+    yield base.__dict__["nodeid"].__get__(thing)
+
+
+def _of_loop(thing: Any) -> Iterator[object]:
+    for name, value in (anatomy.dict_of(thing) or {}).items():
+        if name not in _OF_THE_LOOP:
+            yield name
+            yield value
+
+
+_NODE: Final = ("_pytest.nodes", "Node")
+
+_BY_NAME: Final[dict[tuple[object, object], Callable[[Any], Iterable[object]]]] = {
+    _NODE: _of_node,
+    ("_pytest.config", "Config"): lambda _: (),
+    ("_pytest.fixtures", "FixtureRequest"): lambda _: (),
+    ("_pytest.fixtures", "FixtureDef"): lambda _: (),
+    ("_pytest.fixtures", "FixtureManager"): lambda _: (),
+    ("pluggy._manager", "PluginManager"): lambda _: (),
+    ("asyncio.base_events", "BaseEventLoop"): _of_loop,
+    ("concurrent.futures.thread", "ThreadPoolExecutor"): _of("_max_workers", "_shutdown", "_thread_name_prefix"),
+}
+"""What holds for all that is derived from a class of a module that need not be loaded. Objects of pytest lead to all
+that it has: to draw a test that was kept by its class (`request.cls.item = request.node`) took 0.1 s.
+"""
 
 
 def _hidden(_: object) -> Iterable[object]:
@@ -192,8 +223,9 @@ def _sort(kind: type) -> Callable[[Any], Iterable[object]] | None:
         return lambda _: ()
     if kind is type(UNKNOWN):
         return _hidden
-    if not _OF_THE_RUNNER.isdisjoint(map(anatomy.names_of, anatomy.mro(kind))):
-        return _of_runner
+    known = next(filter(None, map(_BY_NAME.get, map(anatomy.names_of, anatomy.mro(kind)))), None)
+    if known is not None:
+        return known
     special = _SPECIAL.get(identity(kind)) or next((p for base, p in _SUBCLASSES if issubclass(kind, base)), None)
     if special is not None or anatomy.is_transparent(kind):
         return special

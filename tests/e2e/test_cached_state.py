@@ -113,3 +113,20 @@ def test_an_exception_that_is_kept_is_the_same_with_another_traceback(project: P
     assert project.run().executed == {"test_a.py::test_a"}
     project.edit("lib.py", "raise ERROR", "ERROR.args = ('yes',); raise ERROR")
     assert project.run().outcomes["test_b.py::test_b"] == "failed"
+
+
+def test_who_has_made_the_loop_that_all_use(project: Project) -> None:
+    """The first asynchronous test makes a loop that stays: run once more, it leaves one that is the same."""
+    project.write(
+        "lib.py",
+        "import asyncio\nRUNNER = None\ndef run(coroutine):\n    global RUNNER\n"
+        "    RUNNER = RUNNER or asyncio.Runner()\n    return RUNNER.run(coroutine)\nasync def one(): return 1\n",
+    )
+    test = "import lib\ndef test_it():\n    assert lib.run(lib.one()) == 1\n"
+    for name in ("test_a.py", "test_b.py"):
+        project.write(name, test)
+    project.run()
+    project.edit("test_a.py", "    assert", "    assert 1\n    assert")
+    assert project.run().executed == {"test_a.py::test_it"}
+    project.edit("test_a.py", "    assert 1\n", "    lib.run(lib.one())\n    lib.RUNNER.get_loop().set_debug(True)\n")
+    assert project.run().executed == {"test_a.py::test_it", "test_b.py::test_it"}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import collections
+import contextvars
 import dataclasses
 import datetime
 import enum
@@ -392,3 +394,40 @@ def test_what_pytest_has_is_not_drawn(request: pytest.FixtureRequest) -> None:
     assert portrait([request.node]) != portrait([request.node.parent])
     assert portrait([request, request.config]) == portrait([request, request.config])
     assert Painter.total - before < 40
+
+
+@pytest.mark.parametrize(
+    ("act", "same"),
+    [
+        (lambda loop: loop.run_until_complete(asyncio.sleep(0)), True),
+        (lambda loop: loop.run_until_complete(loop.run_in_executor(None, int)), False),
+        (lambda loop: loop.set_debug(not loop.get_debug()), False),
+        (lambda loop: loop.set_exception_handler(lambda _, __: None), False),
+        (lambda loop: loop.call_later(60, int), False),
+        (lambda loop: setattr(loop, "name", "mine"), False),
+        (lambda loop: loop.close(), False),
+    ],
+    ids=["ran", "has an executor", "debug", "handler", "later", "attribute", "closed"],
+)
+def test_a_loop_that_has_nothing_to_do_is_like_another(
+    act: Callable[[asyncio.AbstractEventLoop], object], same: bool
+) -> None:
+    """Which sockets and selector it has nobody can tell; what it is to do, and how, counts."""
+    first, other = asyncio.new_event_loop(), asyncio.new_event_loop()
+    try:
+        assert portrait([first]) == portrait([other])
+        act(other)
+        assert (portrait([first]) == portrait([other])) is same
+    finally:
+        first.close()
+        other.close()
+
+
+def test_a_context_is_its_variables() -> None:
+    """Copies are alike; another value, or one variable more, is another context."""
+    variable: contextvars.ContextVar[int] = contextvars.ContextVar("number")
+    empty, one, same, two = (contextvars.Context() for _ in range(4))
+    for context, value in ((one, 1), (same, 1), (two, 2)):
+        context.run(variable.set, value)
+    assert portrait([one]) == portrait([same]) == portrait([one.copy()])
+    assert len({portrait([context]) for context in (empty, one, two)}) == 3
