@@ -69,7 +69,7 @@ def _of_member(thing: Any) -> Iterator[object]:
 def _of_function(thing: Any) -> Iterator[object]:
     yield thing.__module__
     yield thing.__qualname__
-    if _is_ours(thing.__globals__.get("__name__")):  # it stands before `os.stat`, say, and closes over all that we know
+    if _is_ours(thing):  # it stands before `os.stat`, say, and closes over all that we know
         yield dict(zip(thing.__code__.co_freevars, thing.__closure__ or (), strict=True)).get("original")
         return
     if "<" in thing.__qualname__:
@@ -78,6 +78,12 @@ def _of_function(thing: Any) -> Iterator[object]:
     yield thing.__kwdefaults__
     yield from thing.__closure__ or ()
     yield thing.__dict__
+
+
+def _of_method(thing: Any) -> Iterator[object]:
+    yield thing.__func__
+    if not _is_ours(thing.__func__):
+        yield thing.__self__
 
 
 def _of_code(code: types.CodeType) -> Iterator[object]:
@@ -141,7 +147,7 @@ _SPECIAL: Final[dict[int, Callable[[Any], Iterator[object]]]] = {
         (types.FunctionType, _of_function),
         (types.CodeType, _of_code),
         (types.CellType, _of_cell),
-        (types.MethodType, _of("__func__", "__self__")),
+        (types.MethodType, _of_method),
         (types.BuiltinFunctionType, _of_builtin),
         (type(re.compile("").match), _of_builtin),  # a type of its own: methods that are told their class
         (types.ModuleType, _of_module),
@@ -178,7 +184,8 @@ _SUBCLASSES: Final[tuple[tuple[type, Callable[[Any], Iterator[object]]], ...]] =
 """What holds for all that is made by a class statement from one of these, too."""
 
 
-def _is_ours(module: object) -> bool:
+def _is_ours(function: object) -> bool:
+    module = function.__globals__.get("__name__") if type(function) is types.FunctionType else None
     return type(module) is str and module.partition(".")[0] == _OURS
 
 
@@ -219,7 +226,7 @@ def _sort(kind: type) -> Callable[[Any], Iterable[object]] | None:
     """How objects of a class come down to parts; None for elements, attributes and slots."""
     if is_written_out(kind):
         return lambda thing: (Word(repr(thing)),)
-    if kind in _EMPTY or _is_ours(anatomy.names_of(kind)[0]):
+    if kind in _EMPTY:
         return lambda _: ()
     if kind is type(UNKNOWN):
         return _hidden

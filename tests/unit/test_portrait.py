@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from mute import MUTE, Mute
 
 from testcache.recording import portrait as module
+from testcache.recording.parts import UNKNOWN
 from testcache.recording.portrait import Painter, identify, portrait
 
 
@@ -421,6 +422,11 @@ def test_a_loop_that_has_nothing_to_do_is_like_another(
     finally:
         first.close()
         other.close()
+
+
+def test_what_stands_for_something_unknown_is_never_the_same() -> None:
+    """Our own objects are no wrappers: no two of these are alike."""
+    assert portrait([UNKNOWN]) != portrait([UNKNOWN])
 
 
 def test_a_context_is_its_variables() -> None:
