@@ -65,6 +65,16 @@ namespace: Final[Callable[[type], types.MappingProxyType[str, Any]]] = type.__di
 """The view that a class gives of its attributes."""
 
 
+LOOP: Final = ("asyncio.base_events", "BaseEventLoop")
+"""The class of event loops; it need not be loaded."""
+
+OF_A_LOOP: Final = frozenset(
+    "_selector _ssock _csock _thread_id _clock_resolution _internal_fds _asyncgens _transports _watcher "  # noqa: SIM905
+    "_old_agen_hooks _current_handle _timer_cancelled_count".split()
+)
+"""Attributes by which one event loop that has nothing to do differs from another, for nobody who uses it."""
+
+
 def names_of(cls: type) -> tuple[str, str]:
     """The module and the qualified name of a class."""
     module = namespace(cls).get("__module__", "builtins")

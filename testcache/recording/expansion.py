@@ -38,6 +38,7 @@ from testcache.recording.kinds import (
     INSIDE,
     ITERATOR,
     LOGGER,
+    LOOP,
     PAIRS,
     PARTS,
     SLOTS,
@@ -132,6 +133,8 @@ def _find_way(kind: type) -> _Way:
         return known
     if issubclass(kind, logging.Logger):
         return _logger
+    if anatomy.LOOP in map(anatomy.names_of, anatomy.mro(kind)):
+        return _loop
     return _nothing if is_foreign(kind) or is_memo(kind) else _object
 
 
@@ -283,6 +286,10 @@ def _tuple(_expansion: Expansion, found: Found, thing: Any) -> Parts:
 
 def _logger(_expansion: Expansion, found: Found, thing: Any) -> Parts:
     return [_borne(_keeper(found, anatomy.dict_of(thing), LOGGER, thing), thing)]
+
+
+def _loop(_expansion: Expansion, found: Found, thing: Any) -> Parts:
+    return [_borne(_keeper(found, anatomy.dict_of(thing), LOOP, thing), thing)]
 
 
 def _as(kind: Kind) -> _Way:

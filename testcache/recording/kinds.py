@@ -28,6 +28,7 @@ _NOT_ATTRIBUTES: Final = frozenset(
 )  # fmt: skip
 """What Python, pytest and unittest keep in modules and classes for themselves."""
 
+_TO_DO: Final = frozenset({"_ready", "_scheduled", "_default_executor"})
 _NOT_OF_A_LOGGER: Final = frozenset({"_cache", "parent", "manager", "name"})
 """A cache, and the way to all other loggers; the rest is what tests set."""
 
@@ -186,6 +187,12 @@ def _logger(logger: object) -> dict[Any, object]:
     return found
 
 
+def _loop(loop: object) -> dict[Any, object]:
+    """But not what it has to do: a thousand callbacks of a test that has ended are nobody's, and others next time."""
+    held = anatomy.dict_of(loop) or {}
+    return {name: value for name, value in held.items() if name not in anatomy.OF_A_LOOP and name not in _TO_DO}
+
+
 def _variable(variable: Any) -> dict[Any, object]:
     value = contextvars.copy_context().get(variable, MISSING)
     return {} if value is MISSING else {WHOLE: value}
@@ -260,6 +267,7 @@ ELEMENTS: Final = Kind(_elements, _element)
 SLOTS: Final = Kind(_slots, _dotted, named=True)
 CELL: Final = Kind(_cell, _nothing)
 CACHE: Final = Kind(_cache, _call)
+LOOP: Final = Kind(_loop, _dotted, named=True, told=False)
 LOGGER: Final = Kind(_logger, _dotted, named=True, told=False)
 PARTS: Final = Kind(_parts, _nothing)
 TUPLE: Final = Kind(_tuple, _subscript, fixed=True)

@@ -32,13 +32,6 @@ _EMPTY: Final = Types(object, threading.Thread, type(threading.Lock()), type(thr
 """Types whose objects have nothing to tell apart but which one they are."""
 
 
-_OF_THE_LOOP: Final = frozenset(
-    "_selector _ssock _csock _thread_id _clock_resolution _internal_fds _asyncgens _transports _watcher "  # noqa: SIM905
-    "_old_agen_hooks _current_handle _timer_cancelled_count".split()
-)
-"""Attributes by which one event loop that has nothing to do differs from another, for nobody who uses it."""
-
-
 class Word:
     """A word of a portrait, to be told from any value."""
 
@@ -196,7 +189,7 @@ def _of_node(thing: Any) -> Iterator[object]:
 
 def _of_loop(thing: Any) -> Iterator[object]:
     for name, value in (anatomy.dict_of(thing) or {}).items():
-        if name not in _OF_THE_LOOP:
+        if name not in anatomy.OF_A_LOOP:
             yield name
             yield value
 
@@ -210,7 +203,7 @@ _BY_NAME: Final[dict[tuple[object, object], Callable[[Any], Iterable[object]]]] 
     ("_pytest.fixtures", "FixtureDef"): lambda _: (),
     ("_pytest.fixtures", "FixtureManager"): lambda _: (),
     ("pluggy._manager", "PluginManager"): lambda _: (),
-    ("asyncio.base_events", "BaseEventLoop"): _of_loop,
+    anatomy.LOOP: _of_loop,
     ("concurrent.futures.thread", "ThreadPoolExecutor"): _of("_max_workers", "_shutdown", "_thread_name_prefix"),
 }
 """What holds for all that is derived from a class of a module that need not be loaded. Objects of pytest lead to all

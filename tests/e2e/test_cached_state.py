@@ -130,3 +130,17 @@ def test_who_has_made_the_loop_that_all_use(project: Project) -> None:
     assert project.run().executed == {"test_a.py::test_it"}
     project.edit("test_a.py", "    assert 1\n", "    lib.run(lib.one())\n    lib.RUNNER.get_loop().set_debug(True)\n")
     assert project.run().executed == {"test_a.py::test_it", "test_b.py::test_it"}
+
+
+def test_what_a_test_leaves_to_a_loop_is_nobodys(project: Project) -> None:
+    """Callbacks that have not run are others each time; how the loop is set counts, also if it was there before."""
+    project.write("lib.py", "import asyncio\nLOOP = asyncio.new_event_loop()\n")
+    project.write(
+        "test_a.py", "import lib\ndef test_a():\n    for _ in range(9): lib.LOOP.call_later(99, print)\n    assert 1\n"
+    )
+    project.write("test_b.py", "import lib\ndef test_b(): assert not lib.LOOP.get_debug()\n")
+    project.run()
+    project.edit("test_a.py", "assert 1", "assert 2")
+    assert project.run().executed == {"test_a.py::test_a"}
+    project.edit("test_a.py", "assert 2", "lib.LOOP.set_debug(True)")
+    assert project.run().outcomes["test_b.py::test_b"] == "failed"
