@@ -110,8 +110,9 @@ class Census:
     def forget(self, value: Found) -> frozenset[str]:
         """Let go of such a value; the places of the objects to which nothing else leads."""
         self._values.discard(value)
-        leads_on = any(True for _ in self._expanded(unnamed(value.thing)))  # most have no value
-        return self._sweep() if leads_on else frozenset()
+        if any(True for _ in self._expanded(unnamed(value.thing))):
+            return self._sweep()
+        return self._drop(self._late & {identity(value.thing)}, self._late_keepers)  # most have no value
 
     def close(self) -> None:
         """Watch nothing any more: all goes here, where garbage is looked for thrice among it as the process ends."""

@@ -156,7 +156,6 @@ _SPECIAL: Final[dict[int, Callable[[Any], Iterator[object]]]] = {
         (bytearray, lambda thing: iter((bytes(thing),))),
         (slice, _of("start", "stop", "step")),
         (contextvars.Context, _of_context),
-        (contextvars.ContextVar, _of("name")),
         (re.Pattern, _of("pattern", "flags")),
         (functools.partial, _of("func", "args", "keywords", "__dict__")),
         (staticmethod, _of("__func__")),
@@ -194,6 +193,11 @@ def _of_loop(thing: Any) -> Iterator[object]:
             yield value
 
 
+def _of_pool(thing: Any) -> Iterator[object]:
+    held = anatomy.dict_of(thing) or {}
+    yield from (held.get(name) for name in ("_max_workers", "_shutdown", "_thread_name_prefix"))
+
+
 _NODE: Final = ("_pytest.nodes", "Node")
 
 _BY_NAME: Final[dict[tuple[object, object], Callable[[Any], Iterable[object]]]] = {
@@ -204,7 +208,7 @@ _BY_NAME: Final[dict[tuple[object, object], Callable[[Any], Iterable[object]]]] 
     ("_pytest.fixtures", "FixtureManager"): lambda _: (),
     ("pluggy._manager", "PluginManager"): lambda _: (),
     anatomy.LOOP: _of_loop,
-    ("concurrent.futures.thread", "ThreadPoolExecutor"): _of("_max_workers", "_shutdown", "_thread_name_prefix"),
+    ("concurrent.futures.thread", "ThreadPoolExecutor"): _of_pool,
 }
 """What holds for all that is derived from a class of a module that need not be loaded. Objects of pytest lead to all
 that it has: to draw a test that was kept by its class (`request.cls.item = request.node`) took 0.1 s.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Set
 from functools import cached_property
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from testcache.leaks import fillers_of, left_by, names_left
@@ -206,9 +207,9 @@ class Company:
 
 
 def _found_at(place: str, trace: Trace | None) -> Found | None:
-    """What a test had found in a place before it ended."""
+    """What a test had found in a place before it ended; itself, or else what it rests on."""
     found = trace.found if trace is not None else ()
-    return next((one for one in found if one.place == place and not (one.late or one.at)), None)
+    return min((one for one in found if one.place == place and not one.late), key=attrgetter("at"), default=None)
 
 
 def _is_of_a_fixture(found: Found) -> bool:

@@ -37,9 +37,9 @@ def firsts(
     Args:
         hits: gives the traces of all hits.
     """
-    spared = {*runner.hits, *waiting}
     if runner.distribution.held_back:
         return set()
+    spared = {*runner.hits, *waiting}
     traces: Mapping[NodeId, Trace] = recorded(runner.decisions)
     found: set[NodeId] = set()
     places: set[str] = set()

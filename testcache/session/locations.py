@@ -9,6 +9,8 @@ from typing import Any, Final
 import pytest
 
 _LOCATION: Final = "location"
+_MARKS: Final = frozenset({"pytestmark"})
+"""Attributes of a function with nothing around it."""
 
 
 def locate(items: Iterable[pytest.Item]) -> None:
@@ -41,6 +43,3 @@ def _code_of(item: pytest.Item) -> CodeType | None:
     made: object = item.obj
     function = made.__func__ if type(made) is MethodType else made
     return function.__code__ if type(function) is FunctionType and not function.__dict__.keys() - _MARKS else None
-
-
-_MARKS: Final = frozenset({"pytestmark"})
