@@ -64,6 +64,11 @@ class Company:
         decision = self._runner.decisions.get(node)
         return isinstance(decision, Miss) and decision.reason is Reason.NOT_PASSED
 
+    def is_new(self, node: NodeId) -> bool:
+        """Whether it has never run, as far as the store knows."""
+        decision = self._runner.decisions.get(node)
+        return isinstance(decision, Miss) and decision.reason is Reason.NEW
+
     def is_wanted(self, node: NodeId) -> bool:
         """Whether to see if it passes in company, too."""
         return self.failed_before(node) or self._is_shared(node) or bool(self._names)

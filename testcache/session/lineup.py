@@ -39,10 +39,10 @@ class _File:
         self.leaving: list[_Replayed] = []
         self.sharing: defaultdict[pytest.FixtureDef[Any], list[_Replayed]] = defaultdict(list)
 
-    def before(self, position: int, item: pytest.Item) -> Iterator[_Replayed]:
+    def before(self, position: int, item: pytest.Item, nearest: int) -> Iterator[_Replayed]:
         """Those that may have left a test something, the nearest first. Cost: a search, and what is taken of them."""
         shared = [self.sharing[one] for one in wide(item) if one in self.sharing]
-        near = islice(_until(self.all, position), MOST)
+        near = islice(_until(self.all, position), nearest)
         last = -1
         for one in merge(
             near, *(_until(row, position) for row in (self.leaving, *shared)), key=_position, reverse=True
@@ -118,7 +118,7 @@ class Lineup:
         here = self._position.get(node_id(item), 0)
         return lambda node: self._position.get(node, here) < here
 
-    def neighbours(self, item: pytest.Item, most_s: float) -> list[pytest.Item] | None:
+    def neighbours(self, item: pytest.Item, most_s: float, nearest: int = MOST) -> list[pytest.Item] | None:
         """Those of its file that may have left a test something, and have not run; None if they take too long.
 
         Those that have left something in memory, those that share a wide fixture with it, and the nearest, for what
@@ -127,7 +127,7 @@ class Lineup:
         node = node_id(item)
         file = self._files.get(path_of(node))
         found, took_s = [], 0.0
-        for one in file.before(self._position.get(node, 0), item) if file is not None else ():
+        for one in file.before(self._position.get(node, 0), item, nearest) if file is not None else ():
             hit = self._replayed(one.node)  # one may have been taken back by now
             if hit is not None and one.node not in self.ran:
                 took_s += hit.duration_s

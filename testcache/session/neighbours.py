@@ -13,7 +13,8 @@ Of a failure nothing tells whether it is of this kind, so it is tried, in this o
    comes of it is what a full run would have shown.
 3. Tests of its file that stand before it and were replayed really run, and their reports are dropped: those that
    have left something in memory when they were recorded, those that share a wide fixture with it, and the nearest,
-   for what nobody sees them leave: a seed of `random`, say.
+   for what nobody sees them leave: a seed of `random`, say. The last do not for a test that is new: nobody has seen
+   that pass, and if it fails once more, they do.
 4. It runs once more. If it passes, that is reported: it is what a full run would have shown.
 5. If it fails, the few tests of other files run from which it had found something in memory, and it runs a last time.
    If it passes, that is reported and stored: it has found the same again. If not, the failure of 1 is reported.
@@ -69,6 +70,9 @@ class Company(Protocol):
 
     def failed_before(self, node: NodeId) -> bool:
         """Whether it has failed the last time."""
+
+    def is_new(self, node: NodeId) -> bool:
+        """Whether it has never run, as far as the store knows."""
 
     def is_waited_for(self, node: NodeId) -> bool:
         """Whether others are replayed only if it leaves the same again."""
@@ -209,7 +213,8 @@ class Neighbours:
     def _neighbours_of(self, item: pytest.Item) -> tuple[list[pytest.Item], set[NodeId]]:
         """Those of its file that may have left a test something, and of other files; none if they take too long."""
         others = set(filter(self._lineup.is_before(item), self._company.found(node_id(item))))
-        before = self._lineup.neighbours(item, MOST_S - sum(self._hits[node].duration_s for node in others))
+        left_s = MOST_S - sum(self._hits[node].duration_s for node in others)
+        before = self._lineup.neighbours(item, left_s, 0 if self._company.is_new(node_id(item)) else MOST)
         return (before, others) if before is not None else ([], set())
 
     def _try(self, held: _Held, nextitem: pytest.Item | None) -> None:

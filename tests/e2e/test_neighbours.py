@@ -278,3 +278,14 @@ def test_a_registry_of_many_is_no_neighbour(project: Project) -> None:
     assert project.run().exit == 0
     project.edit("test_z.py", "== 12", "== 13")
     assert project.run().executed == {"test_z.py::test_z"}
+
+
+def test_of_a_new_test_nobody_knows_that_it_ever_passed(project: Project) -> None:
+    """Its failure stands without those that stand nearest; the next time they really run, and that counts."""
+    project.write("test_a.py", "def test_old(): pass\n")
+    project.run()
+    project.write("test_a.py", "def test_old(): pass\ndef test_new(): assert 0\n")
+    first, second = project.run(), project.run()
+    assert first.executed == {"test_a.py::test_new"}
+    assert second.executed == {"test_a.py::test_new", "test_a.py::test_old"}
+    assert (first.exit, second.exit) == (1, 1)
