@@ -29,6 +29,8 @@ _NOT_ATTRIBUTES: Final = frozenset(
 """What Python, pytest and unittest keep in modules and classes for themselves."""
 
 _TO_DO: Final = frozenset({"_ready", "_scheduled", "_default_executor"})
+"""What an event loop still has to call, and the threads that do so."""
+
 _NOT_OF_A_LOGGER: Final = frozenset({"_cache", "parent", "manager", "name"})
 """A cache, and the way to all other loggers; the rest is what tests set."""
 

@@ -186,18 +186,15 @@ def _of_node(thing: Any) -> Iterator[object]:
     yield base.__dict__["nodeid"].__get__(thing)
 
 
-def _of_loop(thing: Any) -> Iterator[object]:
-    for name, value in (anatomy.dict_of(thing) or {}).items():
-        if name not in anatomy.OF_A_LOOP:
-            yield name
-            yield value
+def _all_but(names: frozenset[str]) -> Callable[[Any], Iterator[object]]:
+    """What comes down to all attributes, also those of derived classes, but for some of the interpreter's own."""
+    return lambda thing: (
+        part for pair in (anatomy.dict_of(thing) or {}).items() if pair[0] not in names for part in pair
+    )
 
 
-def _of_pool(thing: Any) -> Iterator[object]:
-    held = anatomy.dict_of(thing) or {}
-    yield from (held.get(name) for name in ("_max_workers", "_shutdown", "_thread_name_prefix"))
-
-
+_RUNNER: Final = frozenset({"_pytest", "pluggy"})
+_OF_A_POOL: Final = frozenset({"_work_queue", "_idle_semaphore", "_threads", "_shutdown_lock"})
 _NODE: Final = ("_pytest.nodes", "Node")
 
 _BY_NAME: Final[dict[tuple[object, object], Callable[[Any], Iterable[object]]]] = {
@@ -207,12 +204,23 @@ _BY_NAME: Final[dict[tuple[object, object], Callable[[Any], Iterable[object]]]] 
     ("_pytest.fixtures", "FixtureDef"): lambda _: (),
     ("_pytest.fixtures", "FixtureManager"): lambda _: (),
     ("pluggy._manager", "PluginManager"): lambda _: (),
-    anatomy.LOOP: _of_loop,
-    ("concurrent.futures.thread", "ThreadPoolExecutor"): _of_pool,
+    anatomy.LOOP: _all_but(anatomy.OF_A_LOOP),
+    ("concurrent.futures.thread", "ThreadPoolExecutor"): _all_but(_OF_A_POOL),
 }
-"""What holds for all that is derived from a class of a module that need not be loaded. Objects of pytest lead to all
-that it has: to draw a test that was kept by its class (`request.cls.item = request.node`) took 0.1 s.
+"""What holds for classes of modules that need not be loaded, and for those derived from them; of pytest's, for its own
+alone: a project may keep something in an object of its own. Objects of pytest lead to all that it has: to draw a test
+that was kept by its class (`request.cls.item = request.node`) took 0.1 s.
 """
+
+
+def _by_name(kind: type) -> Callable[[Any], Iterable[object]] | None:
+    is_runners = _root(kind) in _RUNNER
+    bases = (base for base in anatomy.mro(kind) if is_runners or _root(base) not in _RUNNER)
+    return next(filter(None, map(_BY_NAME.get, map(anatomy.names_of, bases))), None)
+
+
+def _root(kind: type) -> str:
+    return str(anatomy.names_of(kind)[0]).partition(".")[0]
 
 
 def _hidden(_: object) -> Iterable[object]:
@@ -227,7 +235,7 @@ def _sort(kind: type) -> Callable[[Any], Iterable[object]] | None:
         return lambda _: ()
     if kind is type(UNKNOWN):
         return _hidden
-    known = next(filter(None, map(_BY_NAME.get, map(anatomy.names_of, anatomy.mro(kind)))), None)
+    known = _by_name(kind)
     if known is not None:
         return known
     special = _SPECIAL.get(identity(kind)) or next((p for base, p in _SUBCLASSES if issubclass(kind, base)), None)

@@ -14,7 +14,7 @@ Of a failure nothing tells whether it is of this kind, so it is tried, in this o
 3. Tests of its file that stand before it and were replayed really run, and their reports are dropped: those that
    have left something in memory when they were recorded, those that share a wide fixture with it, and the nearest,
    for what nobody sees them leave: a seed of `random`, say. The last do not for a test that is new: nobody has seen
-   that pass, and if it fails once more, they do.
+   that pass, and if it fails once more, they do. (Does not see: one whose id is another one each time is always new.)
 4. It runs once more. If it passes, that is reported: it is what a full run would have shown.
 5. If it fails, the few tests of other files run from which it had found something in memory, and it runs a last time.
    If it passes, that is reported and stored: it has found the same again. If not, the failure of 1 is reported.

@@ -15,6 +15,7 @@ import tracemalloc
 import types
 import weakref
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -422,6 +423,18 @@ def test_a_loop_that_has_nothing_to_do_is_like_another(
     finally:
         first.close()
         other.close()
+
+
+def test_a_pool_of_ones_own_is_what_it_keeps() -> None:
+    """A class derived from the library's may have attributes; which threads there are nobody can tell."""
+
+    class Pool(ThreadPoolExecutor):
+        def __init__(self, name: str) -> None:
+            super().__init__(1, thread_name_prefix="pool")
+            self.name = name
+
+    pools = [Pool("a"), Pool("a"), Pool("b")]
+    assert portrait([pools[0]]) == portrait([pools[1]]) != portrait([pools[2]])
 
 
 def test_what_stands_for_something_unknown_is_never_the_same() -> None:
