@@ -28,8 +28,8 @@ _NOT_ATTRIBUTES: Final = frozenset(
 )  # fmt: skip
 """What Python, pytest and unittest keep in modules and classes for themselves."""
 
-_TO_DO: Final = frozenset({"_ready", "_scheduled", "_default_executor"})
-"""What an event loop still has to call, and the threads that do so."""
+_TO_DO: Final = frozenset({"_ready", "_scheduled"})
+"""What an event loop still has to call."""
 
 _NOT_OF_A_LOGGER: Final = frozenset({"_cache", "parent", "manager", "name"})
 """A cache, and the way to all other loggers; the rest is what tests set."""
@@ -192,7 +192,9 @@ def _logger(logger: object) -> dict[Any, object]:
 def _loop(loop: object) -> dict[Any, object]:
     """But not what it has to do: a thousand callbacks of a test that has ended are nobody's, and others next time."""
     held = anatomy.dict_of(loop) or {}
-    return {name: value for name, value in held.items() if name not in anatomy.OF_A_LOOP and name not in _TO_DO}
+    found = {name: value for name, value in held.items() if name not in anatomy.OF_A_LOOP and name not in _TO_DO}
+    pool = found.get("_default_executor")
+    return found if pool is None else found | {"_default_executor": type(pool)}  # its threads come and go
 
 
 def _variable(variable: Any) -> dict[Any, object]:

@@ -144,3 +144,9 @@ def test_what_a_test_leaves_to_a_loop_is_nobodys(project: Project) -> None:
     assert project.run().executed == {"test_a.py::test_a"}
     project.edit("test_a.py", "assert 2", "lib.LOOP.set_debug(True)")
     assert project.run().outcomes["test_b.py::test_b"] == "failed"
+    pool = "from concurrent.futures import ThreadPoolExecutor as Pool; lib.LOOP.set_default_executor(Pool())"
+    project.edit("test_a.py", "lib.LOOP.set_debug(True)", pool)
+    project.write("test_b.py", "import lib\ndef test_b(): assert lib.LOOP._default_executor\n")
+    assert project.run().exit == 0
+    project.edit("test_a.py", pool, "assert 3")
+    assert project.run().outcomes["test_b.py::test_b"] == "failed"
