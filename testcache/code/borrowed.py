@@ -17,6 +17,10 @@ from testcache.code.outline import Outline
 
 BY_IMPORT: Final = "!"
 _IMPORT: Final = "(Import"
+_IMPORT_FROM: Final = "(ImportFrom "
+_FROM_ELSEWHERE: Final = "(ImportFrom 0"
+"""Not relative: what is imported relatively is the project's own."""
+
 WHOLE: Final = "[]"
 
 _SETTERS: Final = ("!setattr", "!delattr", "!.object", "!.setattr", "!.delattr")
@@ -41,32 +45,29 @@ _TEXT: Final = '"'
 
 def find(outline: Outline) -> frozenset[str]:
     """All such places of a file. Cost: 50 ns a token."""
-    suites = [outline.body, *(function.tokens for function in outline.functions)]
+    suites = [(tokens, set(tokens)) for tokens in (outline.body, *(function.tokens for function in outline.functions))]
     imported: dict[str, set[str]] = {}
-    for tokens in suites:
-        if _IMPORT in tokens or any(map(_is_import_from, tokens)):
+    for tokens, words in suites:
+        if _IMPORT in words or _FROM_ELSEWHERE in words:
             for name, origin in _imports(tokens):
                 imported.setdefault(name, set()).add(origin)
     found: set[str] = set()
-    for tokens in suites:
+    for tokens, words in suites:
         mark = BY_IMPORT if tokens is outline.body else ""
-        for root, rest, is_set in _places(tokens, imported):
-            found.update(f"{mark if is_set else ''}{origin}{rest}" for origin in imported[root])
-        if not _BY_TEXT.isdisjoint(tokens):
-            found.update(text for text in map(_text, tokens) if "." in text and text.replace(".", "_").isidentifier())
+        if not words.isdisjoint(imported):
+            for root, rest, is_set in _places(tokens, words, imported):
+                found.update(f"{mark if is_set else ''}{origin}{rest}" for origin in imported[root])
+        if not words.isdisjoint(_BY_TEXT):
+            found.update(text for text in map(_text, words) if "." in text and text.replace(".", "_").isidentifier())
     return frozenset(found)
 
 
-def _is_import_from(token: str) -> bool:
-    return token.startswith("(ImportFrom ")
-
-
 def _imports(tokens: list[str]) -> Iterator[tuple[str, str]]:
-    """Each imported name and where it is from; what is imported relatively is the project's own."""
+    """Each imported name and where it is from."""
     module: str | None = ""
     for token, following in pairwise(tokens):
-        if _is_import_from(token):
-            module = following[2:] + "." if token.endswith(" 0") else None
+        if token.startswith(_IMPORT_FROM):
+            module = following[2:] + "." if token == _FROM_ELSEWHERE else None
         elif token == _IMPORT:
             module = ""
         elif token.startswith("(alias ") and module is not None:
@@ -78,10 +79,13 @@ def _imports(tokens: list[str]) -> Iterator[tuple[str, str]]:
                 yield first, first
 
 
-def _places(tokens: list[str], imported: dict[str, set[str]]) -> Iterator[tuple[str, str, bool]]:
-    """A name, what is reached from it, and whether that is set for sure. An expression is written from its end."""
-    sets, fills = any(setter in tokens for setter in _SETTERS), not _FILLERS.isdisjoint(tokens)
-    puts, patches = any(putter in tokens for putter in _ITEMS), _PATCHED in tokens
+def _places(tokens: list[str], words: set[str], imported: dict[str, set[str]]) -> Iterator[tuple[str, str, bool]]:
+    """A name, what is reached from it, and whether that is set for sure. An expression is written from its end.
+
+    `words` are the tokens as a set.
+    """
+    sets, fills = not words.isdisjoint(_SETTERS), not words.isdisjoint(_FILLERS)
+    puts, patches = not words.isdisjoint(_ITEMS), _PATCHED in words
     for at, token in enumerate(tokens):
         if token not in imported:
             continue

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from testcache.code import calls, generics, settled
-from testcache.code.nodes import is_divisor, is_expression, is_small, is_text, is_version, text_of
+from testcache.code.nodes import is_divisor, is_expression, is_small, is_text, is_version, parameters, text_of
 from testcache.code.origins import Origins
 from testcache.code.sorts import (
     ATTRIBUTES,
@@ -120,12 +120,10 @@ class Surroundings(Struct):
     def is_sure_header(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
         """Can the defaults and annotations of a function be evaluated? Decorators are not looked at."""
         given = node.args
-        extra = [argument for argument in (given.vararg, given.kwarg) if argument]
-        arguments = [*given.posonlyargs, *given.args, *given.kwonlyargs, *extra]
         return (
             not getattr(node, "type_params", None)
             and self.is_sure(*given.defaults, *given.kw_defaults)
-            and all(self.is_annotation(argument.annotation) for argument in arguments)
+            and all(self.is_annotation(argument.annotation) for argument in parameters(given))
             and self.is_annotation(node.returns)
         )
 

@@ -52,6 +52,7 @@ class Look(Struct):
         wild: names that stand for something by which any name may be reached.
         frames, given: variables that hold a frame of the stack, and all that are handed on.
         own: names of the function itself: what they hold it was given, or has asked for by other names.
+        walrus: whether there may be a `:=` in it.
         examples: what examples in docstrings mention: who runs them was handed the module.
     """
 
@@ -68,6 +69,7 @@ class Look(Struct):
     frames: set[str] = field(default_factory=set)
     given: set[str] = field(default_factory=set)
     own: frozenset[str] = frozenset()
+    walrus: bool = True
     examples: set[str] = field(default_factory=set)
 
 

@@ -25,6 +25,7 @@ ASKERS = frozenset({"getattr", "attrgetter", "getmembers"})
 _BY_PLACE = re.compile(r"(?<!%)(?:%%)*%(?![(%])")
 """In a text that `%` fills in: what is not asked for by name, and so may be the namespace with all that it has."""
 
+_LOOKING_UP = frozenset({"getattr", "get", "format", "format_map"})
 _NAMESPACES = frozenset({"__dict__", "__globals__", "f_globals", "f_locals", "modules"})
 
 
@@ -53,6 +54,8 @@ def look_up(node: ast.AST) -> LookUp | None:
     Of the file's own one, `globals()`, also with a name that only the run knows; so with
     `getattr(sys.modules[__name__], name)`.
     """
+    if isinstance(node, ast.Call) and last_name(node.func) not in _LOOKING_UP:
+        return None  # nearly all calls, at once
     match node:
         case ast.Call(func=ast.Name(id="getattr"), args=[owner, key, *given], keywords=[]) if _is_own_module(owner):
             if any(isinstance(part, ast.Starred) for part in (key, *given)):

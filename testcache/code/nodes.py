@@ -39,6 +39,15 @@ def first_line(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> i
     return node.decorator_list[0].lineno if node.decorator_list else node.lineno
 
 
+def parameters(given: ast.arguments) -> list[ast.arg]:
+    extra = [argument for argument in (given.vararg, given.kwarg) if argument]
+    return [*given.posonlyargs, *given.args, *given.kwonlyargs, *extra]
+
+
+def names_of_parameters(given: ast.arguments) -> frozenset[str]:
+    return frozenset(argument.arg for argument in parameters(given))
+
+
 def last_name(node: ast.expr) -> str:
     """The last name of a dotted expression, or ""."""
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""

@@ -24,13 +24,14 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
+from typing import Any
 
 from testcache.code.bindings import own_names
 from testcache.code.flows import PARTS
 from testcache.code.looks import ANY, ANYWHERE, OWN, SOME, TAKEN, Look
 from testcache.code.lookups import ASKERS, attributes_taken, frame_parts, keeps_frame, look_up
-from testcache.code.nodes import FUNCTIONS, last_name, text_of
+from testcache.code.nodes import FUNCTIONS, last_name, names_of_parameters, parameters, text_of
 from testcache.code.outline import Function
 from testcache.code.patches import PATCHERS, patched
 
@@ -81,82 +82,86 @@ _THROUGH = re.compile(r"\.([^\W\d]\w*)")
 _TYPE = re.compile(r"[\w.\s,|\[\]'\"()-]{1,200}\Z")
 
 
-def at_block(node: Function) -> Look:
-    """Look at the statements of a function and all that is inside."""
-    hidden = _hidden(node, frozenset())
-    look = _looked([(part, False, hidden, _FUNCTION) for part in node.body])
-    look.own = hidden
+def at_block(node: Function, tokens: Container[str]) -> Look:
+    """Look at the statements of a function, which these tokens are of, and all that is inside."""
+    look = Look(walrus="(NamedExpr" in tokens)
+    look.own = _hidden(node, frozenset(), look)
+    _look_at([(part, False, look.own, _FUNCTION) for part in node.body], look)
     return look
 
 
 def at_statement(node: ast.stmt) -> Look:
     """Look at a statement of a module, without the statements of functions in it."""
-    return _looked([(node, False, frozenset(), _MODULE)])
+    look = Look()
+    _look_at([(node, False, frozenset(), _MODULE)], look)
+    return look
 
 
 _Step = tuple[ast.AST, bool, frozenset[str], int]
 """A node; whether its value is handed on; parameters around it; the scope it is in."""
 
 
-def _looked(stack: list[_Step]) -> Look:
-    look = Look()
+def _look_at(stack: list[_Step], look: Look) -> None:
+    node: Any  # known by the identity of its class, which is fast and no type checker follows
     while stack:
         node, handed, hidden, place = stack.pop()
         kind = node.__class__
         if kind is ast.Name:
-            assert isinstance(node, ast.Name)
             _name(node, handed, hidden, place, look)
         elif kind is ast.Constant:
-            assert isinstance(node, ast.Constant)
             if isinstance(node.value, str):
                 _text(node.value, look)
         elif kind is ast.Attribute:
-            assert isinstance(node, ast.Attribute)
             _attribute(node, handed, hidden, look)
             stack.append((node.value, node.attr in _NAMESPACES, hidden, place))
-        elif kind in _LOOK_UPS and _look_up(node, handed, hidden, place, look, stack):
-            continue
-        elif kind is ast.Call:
-            assert isinstance(node, ast.Call)
-            _call(node, handed, hidden, place, look, stack)
-        elif kind is ast.Expr and isinstance(node.value, ast.Constant):  # type: ignore[attr-defined]
-            if isinstance(node.value.value, str):  # type: ignore[attr-defined]
-                look.examples |= _examples(node.value.value)  # type: ignore[attr-defined]
-        elif kind in _DEFINITIONS:
-            _definition(node, hidden, place, look, stack)
-        elif kind is ast.Import or kind is ast.ImportFrom:
-            assert isinstance(node, ast.Import | ast.ImportFrom)
-            _import(node, look)
-        elif kind in _COMPREHENSIONS:
-            _comprehension(node, hidden, place, look, stack)
-        elif kind is ast.Assign and _keeps(node, hidden, look):
-            stack += [(target, False, hidden, place) for target in (*node.targets, node.value)]  # type: ignore[attr-defined]
-        elif kind is ast.Assign and place == _FUNCTION and keeps_frame(node, look.frames):
-            stack.append((node.value, False, hidden, place))  # type: ignore[attr-defined]
-        elif kind is ast.Global:
-            assert isinstance(node, ast.Global)
-            look.declared.update(node.names)
-        else:
-            if kind is ast.MatchClass:
-                look.names.update(TAKEN + name for name in node.kwd_attrs)  # type: ignore[attr-defined]
-                look.names.update([SOME] if node.patterns else [])  # type: ignore[attr-defined]  # by __match_args__
-            if place == _MODULE and kind in _CAPTURES:
-                name = getattr(node, "name", None) or getattr(node, "rest", None)
-                look.bound += [name] if name else []
-                if name and kind is ast.ExceptHandler:
-                    look.deleted.add(name)  # at the end of the handler
+        elif kind not in _SPECIAL or not _is_special(node, handed, hidden, place, look, stack):
             through = kind is ast.BoolOp or kind is ast.IfExp
             for name, gives in PARTS[kind]:
                 part = getattr(node, name)
-                give = gives and (handed if through else True)
                 if part.__class__ is list:
-                    stack += [(each, give, hidden, place) for each in part if isinstance(each, ast.AST)]
+                    if part:
+                        give = gives and (handed if through else True)
+                        stack += [(each, give, hidden, place) for each in part if isinstance(each, ast.AST)]
                 elif isinstance(part, ast.AST):
-                    stack.append((part, give, hidden, place))
+                    stack.append((part, gives and (handed if through else True), hidden, place))
     if not look.frames.isdisjoint(look.given | look.declared):
         look.names.add(ANY)
     look.names.update(ANY + origin for name, origin in look.imports if name in look.declared)
-    return look
+
+
+def _is_special(node: Any, handed: bool, hidden: frozenset[str], place: int, look: Look, stack: list[_Step]) -> bool:
+    """Look at a node of a kind in `_SPECIAL`; False if its parts are still to be looked at, as those of any other."""
+    kind = node.__class__
+    if kind in _LOOK_UPS and _look_up(node, handed, hidden, place, look, stack):
+        return True
+    if kind is ast.Call:
+        _call(node, handed, hidden, place, look, stack)
+    elif kind is ast.Expr and isinstance(node.value, ast.Constant):
+        if isinstance(node.value.value, str):
+            look.examples |= _examples(node.value.value)
+    elif kind in _DEFINITIONS:
+        _definition(node, hidden, place, look, stack)
+    elif kind is ast.Import or kind is ast.ImportFrom:
+        _import(node, look)
+    elif kind in _COMPREHENSIONS:
+        _comprehension(node, hidden, place, look, stack)
+    elif kind is ast.Assign and _keeps(node, hidden, look):
+        stack += [(target, False, hidden, place) for target in (*node.targets, node.value)]
+    elif kind is ast.Assign and place == _FUNCTION and keeps_frame(node, look.frames):
+        stack.append((node.value, False, hidden, place))
+    elif kind is ast.Global:
+        look.declared.update(node.names)
+    else:
+        if kind is ast.MatchClass:
+            look.names.update(TAKEN + name for name in node.kwd_attrs)
+            look.names.update([SOME] if node.patterns else [])  # by __match_args__
+        if place == _MODULE and kind in _CAPTURES:
+            name = getattr(node, "name", None) or getattr(node, "rest", None)
+            look.bound += [name] if name else []
+            if name and kind is ast.ExceptHandler:
+                look.deleted.add(name)  # at the end of the handler
+        return False
+    return True
 
 
 _LOOK_UPS = frozenset({ast.Subscript, ast.Call, ast.Compare, ast.BinOp})
@@ -185,18 +190,16 @@ def _written(text: str, handed: bool, look: Look) -> None:
         look.names.update((ANY + words[-1], TAKEN + words[-1]))
 
 
-def _comprehension(node: ast.AST, hidden: frozenset[str], place: int, look: Look, stack: list[_Step]) -> None:
-    generators: list[ast.comprehension] = node.generators  # type: ignore[attr-defined]
-    inside = hidden | own_names(part.target for part in generators)[0]
-    for number, part in enumerate(generators):
+def _comprehension(node: Any, hidden: frozenset[str], place: int, look: Look, stack: list[_Step]) -> None:
+    inside = hidden | own_names(part.target for part in node.generators)[0]
+    for number, part in enumerate(node.generators):
         stack.append((part.iter, False, inside if number else hidden, place))
         stack += [(test, False, inside, place) for test in (part.target, *part.ifs)]
     stack += [(getattr(node, name), True, inside, place) for name in ("elt", "key", "value") if hasattr(node, name)]
 
 
-def _keeps(node: ast.AST, hidden: frozenset[str], look: Look) -> bool:
+def _keeps(node: ast.Assign, hidden: frozenset[str], look: Look) -> bool:
     """Is it `self.tax = tax`? If that is a module, whoever takes `tax` from an object as a value may list its names."""
-    assert isinstance(node, ast.Assign)
     value = node.value
     if not isinstance(value, ast.Name) or value.id in hidden or value.id in (*_HANDED, *ASKERS):
         return False
@@ -329,7 +332,7 @@ def _definition(node: ast.AST, hidden: frozenset[str], place: int, look: Look, s
             look.bound.append(node.name)
         look.names.update(_attributes(node))
         within = _FUNCTION if place == _FUNCTION else _CLASS
-        bound, others = own_names(node.body)  # looked for in the class, then in the module
+        bound, others = own_names(node.body, walrus=look.walrus)  # looked for in the class, then in the module
         stack += [(part, False, hidden - bound - others, within) for part in node.body]
         stack += [(part, False, hidden, place) for part in (*node.decorator_list, *node.bases)]
         stack += [(part.value, True, hidden, place) for part in node.keywords]
@@ -338,14 +341,14 @@ def _definition(node: ast.AST, hidden: frozenset[str], place: int, look: Look, s
         given = node.args
         stack += [(part, True, hidden, place) for part in (*given.defaults, *given.kw_defaults) if part]
         if isinstance(node, ast.Lambda):
-            stack.append((node.body, True, hidden | _parameters(given), _FUNCTION))
+            stack.append((node.body, True, hidden | names_of_parameters(given), _FUNCTION))
             return
         if place == _MODULE:
             look.bound.append(node.name)
-        notes = [argument.annotation for argument in _arguments(given)]
+        notes = [argument.annotation for argument in parameters(given)]
         stack += [(part, False, hidden, place) for part in (*notes, node.returns, *node.decorator_list) if part]
         if place == _FUNCTION:
-            inside = _hidden(node, hidden)
+            inside = _hidden(node, hidden, look)
             stack += [(part, False, inside, _FUNCTION) for part in node.body]
     stack += [(part, False, hidden, place) for part in getattr(node, "type_params", None) or ()]
 
@@ -362,19 +365,10 @@ def _attributes(node: ast.ClassDef) -> Iterator[str]:
             pending += ast.iter_child_nodes(part)
 
 
-def _hidden(node: Function, around: frozenset[str]) -> frozenset[str]:
+def _hidden(node: Function, around: frozenset[str], look: Look) -> frozenset[str]:
     """Names that stand for no module inside a function: what they hold was handed to it, or it made it."""
-    bound, others = own_names(node.body)
-    return (around | _parameters(node.args) | bound) - others
-
-
-def _arguments(given: ast.arguments) -> list[ast.arg]:
-    extra = [argument for argument in (given.vararg, given.kwarg) if argument]
-    return [*given.posonlyargs, *given.args, *given.kwonlyargs, *extra]
-
-
-def _parameters(given: ast.arguments) -> frozenset[str]:
-    return frozenset(argument.arg for argument in _arguments(given))
+    bound, others = own_names(node.body, walrus=look.walrus)
+    return (around | names_of_parameters(node.args) | bound) - others
 
 
 def _import(node: ast.Import | ast.ImportFrom, look: Look) -> None:
@@ -394,5 +388,12 @@ def _import(node: ast.Import | ast.ImportFrom, look: Look) -> None:
             look.wild.add(name)
 
 
-_DEFINITIONS = (*FUNCTIONS, ast.Lambda, ast.ClassDef)
-_CAPTURES = (ast.ExceptHandler, ast.MatchAs, ast.MatchStar, ast.MatchMapping)
+_DEFINITIONS = frozenset({*FUNCTIONS, ast.Lambda, ast.ClassDef})
+_CAPTURES = frozenset({ast.ExceptHandler, ast.MatchAs, ast.MatchStar, ast.MatchMapping})
+_SPECIAL = (
+    _LOOK_UPS
+    | _COMPREHENSIONS
+    | _DEFINITIONS
+    | _CAPTURES
+    | {ast.Expr, ast.Import, ast.ImportFrom, ast.Assign, ast.Global, ast.MatchClass}
+)

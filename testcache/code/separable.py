@@ -90,15 +90,11 @@ def _bindings(tokens: list[str]) -> Iterator[str]:
 
 def _enumerates(outline: Outline, tree: ast.Module) -> bool:
     """Is there code that may look at all names of this module, or of a class in it?"""
-    reads: set[str] = set()
-    attributes: set[str] = set()
-    for tokens in (outline.body, *(function.tokens for function in outline.functions)):
-        names, others, _ = mentions(tokens)
-        reads |= names
-        attributes |= {token.lstrip("!.") for token in tokens if token.startswith((".", "!."))}
-        if "__dict__" in others:  # also as a text
-            return True
-    both = reads | attributes
+    tokens = set(outline.body).union(*(function.tokens for function in outline.functions))
+    reads, others, _ = mentions(tokens)
+    if "__dict__" in others:  # also as a text
+        return True
+    both = reads | {token.lstrip("!.") for token in tokens if token.startswith((".", "!."))}
     if not _ENUMERATORS.isdisjoint(both) or {"sys", "modules"} <= both:
         return True
     if not _BUILTIN_ENUMERATORS.isdisjoint(both if "builtins" in both else reads):

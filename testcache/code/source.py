@@ -14,7 +14,7 @@ from testcache.code.nodes import last_name
 from testcache.code.outline import DOCSTRING, Definition, Function, Outline, Part
 from testcache.code.separable import without
 from testcache.code.signature import Signature, is_plain
-from testcache.code.syntax import held, mentions
+from testcache.code.syntax import mentions, mentions_and_held
 from testcache.digest import of_bytes, of_fields, of_text
 from testcache.model import ABSENT, LISTED, Defined, Digest
 from testcache.structs import Struct, field
@@ -308,7 +308,7 @@ class _Mentions:
         self._cut = cut
         self.parts: list[Look] = [reflection.at_statement(part.node) for part in cut.parts]
         self._by_start = {part.start: look for part, look in zip(cut.parts, self.parts, strict=True)}
-        self._by_block = {id(item): reflection.at_block(item.node) for item in cut.functions}  # type: ignore[arg-type]
+        self._by_block = {id(item): reflection.at_block(item.node, item.tokens) for item in cut.functions}  # type: ignore[arg-type]
         looks = self._looks = [*self.parts, *self._by_block.values()]
         self._imported = Imported(looks)
         self.declared: set[str] = set().union(*(look.declared | look.deleted for look in looks))
@@ -370,9 +370,8 @@ class _Mentions:
 
     def _found(self, tokens: list[str], looks: list[Look]) -> tuple[set[str], set[str]]:
         """All mentions, and those other than by a plain read."""
-        names, others, requested = mentions(tokens)
+        names, others, requested, values = mentions_and_held(tokens)
         elsewhere = others | requested
-        values = held(tokens)
         own = looks[0].own if len(looks) == 1 else ()
         plain = {HELD + name for name in values & names - elsewhere if name not in own}
         elsewhere |= {HELD + name for name in values & elsewhere}

@@ -90,14 +90,31 @@ def mentions(tokens: Iterable[str]) -> tuple[set[str], set[str], set[str]]:
     "Other" are attributes, imported and global names, and texts that are a name or a dotted path.
     Does not see a name that is put together at run time.
     """
+    names, others, requested, _ = mentions_and_held(tokens)
+    return names, others, requested
+
+
+def mentions_and_held(tokens: Iterable[str]) -> tuple[set[str], set[str], set[str], set[str]]:
+    """The same, and those among them whose value is not only called: it can be handed on, and be looked at."""
+    words = set(tokens)
+    called = {word for word in words if word[0] == "!"}
+    names, others, requested = _mentioned(words - called if called else words)
+    held = names | others | requested
+    for word in called:  # a name, an attribute, or a path that is imported
+        if word[1] == ".":
+            others.update(word[2:].split("."))
+        else:
+            names.add(word[1:])
+    others.discard("")
+    return names, others, requested, held
+
+
+def _mentioned(words: set[str]) -> tuple[set[str], set[str], set[str]]:
     names: set[str] = set()
     others: set[str] = set()
     requested: set[str] = set()
-    for token in set(tokens):
+    for token in words:
         first = token[0]
-        if first == "!":
-            token = token[1:]  # noqa: PLW2901
-            first = token[0]
         if first == ".":
             others.update(token[1:].split("."))
         elif first == '"':
@@ -111,12 +128,6 @@ def mentions(tokens: Iterable[str]) -> tuple[set[str], set[str], set[str]]:
             names.add(token)
     others.discard("")
     return names, others, requested
-
-
-def held(tokens: Iterable[str]) -> set[str]:
-    """The names among `mentions` whose value is not only called: it can be handed on, and be looked at."""
-    names, others, requested = mentions(token for token in tokens if token[0] != "!")
-    return names | others | requested
 
 
 def stores(tokens: Iterable[str]) -> set[str]:

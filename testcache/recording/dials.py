@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 import tracemalloc
+import warnings
 from collections.abc import Callable
 from importlib import import_module
 from operator import is_
@@ -188,8 +189,6 @@ def _tracers() -> tuple[str, ...]:
 
 def _filters() -> object:
     """What becomes of warnings; not to be told while somebody records them, as pytest does unless it is told not to."""
-    import warnings
-
     if type(warnings._showwarnmsg_impl) is not FunctionType:  # type: ignore[attr-defined]
         return MISSING
     kinds = ((action, _told(kind), str(text), str(where)) for action, text, kind, where, _ in warnings.filters)

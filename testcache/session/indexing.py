@@ -16,6 +16,7 @@ from testcache.session.replay import are_plain, durations_of
 from testcache.storage.index import INDEX_FORMAT, Content, Fact, Index, IndexedFile, IndexedTest
 from testcache.structs import Struct, field
 
+_UNSEEN = -1
 _OF_CONTENT = frozenset({Kind.BODY, Kind.BLOCK, Kind.FILE, Kind.WHOLE, Kind.DEFINITIONS, Kind.EXPORTS})
 Fillers = Callable[[Mapping[NodeId, Trace]], tuple[Trace, ...] | None]
 
@@ -57,7 +58,7 @@ class Indexer:
         self._facts: dict[tuple[int, str, bytes], int] = {}
         self._content_rows: list[Content] = []
         self._fact_rows: list[Fact] = []
-        self._parts: dict[int, tuple[frozenset[Read], frozenset[int] | None]] = {}
+        self._parts: dict[int, tuple[frozenset[Read], set[int] | None]] = {}
         self._read: dict[int, int | None] = {}  # by identity: the parts keep them alive
         self._files: list[IndexedFile] = []
 
@@ -101,9 +102,9 @@ class Indexer:
 
     # -- numbers: even ones for contents, odd ones for facts, until all are known
 
-    def _numbers(self, parts: Iterable[frozenset[Read]]) -> frozenset[int] | None:
+    def _numbers(self, parts: Iterable[frozenset[Read]]) -> set[int] | None:
         """The numbers of all reads, None if one of them is not true now or cannot be relied on."""
-        found: frozenset[int] = frozenset()
+        found: set[int] = set()
         for part in parts:
             known = self._parts.get(id(part))
             if known is None:
@@ -113,22 +114,23 @@ class Indexer:
             found |= known[1]
         return found
 
-    def _numbers_of(self, part: frozenset[Read]) -> frozenset[int] | None:
+    def _numbers_of(self, part: frozenset[Read]) -> set[int] | None:
         numbers = set()
-        decided = id(part) in self._decided
+        known, decided = self._read, id(part) in self._decided
         for read in part:
-            if identity(read) in self._read:
-                number = self._read[identity(read)]
-            elif self._world.digest_of(read.input) == read.digest:
-                number = self._read[identity(read)] = self._number(read)
-            elif decided and read.input.kind is Kind.DEFINITIONS:
-                number = self._number(read)
-            else:
-                return None
+            number = known.get(identity(read), _UNSEEN)
+            if number == _UNSEEN:
+                number = self._number_now(read, decided=decided)
             if number is None:
                 return None
             numbers.add(number)
-        return frozenset(numbers)
+        return numbers
+
+    def _number_now(self, read: Read, *, decided: bool) -> int | None:
+        if self._world.digest_of(read.input) == read.digest:
+            number = self._read[identity(read)] = self._number(read)
+            return number
+        return self._number(read) if decided and read.input.kind is Kind.DEFINITIONS else None
 
     def _number(self, read: Read) -> int | None:
         kind, name = read.input
