@@ -49,7 +49,7 @@ class Reason(enum.Enum):
         "environment-changed",
         Group.MISS,
         "other environment",
-        "it was only recorded under another interpreter, plugin set or option",
+        "it was only recorded in another environment: interpreter, search path, plugins or options",
     )
     LEFTOVER = (
         "leftover",
