@@ -13,7 +13,7 @@ from xxhash import xxh3_128_digest
 
 from testcache.model import Digest
 
-DIGEST_FORMAT = 19
+DIGEST_FORMAT = 20
 """Raised when any fingerprint changes its meaning: old traces then simply miss."""
 
 

@@ -24,6 +24,9 @@ TAKEN = "^"
 SOME = "?"
 """Stands for an attribute whose name only the run knows."""
 
+SET_CLASS = "__class__="
+"""Stands for code that gives an object another class."""
+
 HELD = "&"
 """Before the name of a function: its docstring and its annotations, which nobody can see who only calls it."""
 

@@ -29,7 +29,7 @@ from typing import Any
 
 from testcache.code.bindings import own_names
 from testcache.code.flows import PARTS
-from testcache.code.looks import ANY, ANYWHERE, OWN, SOME, TAKEN, Look
+from testcache.code.looks import ANY, ANYWHERE, OWN, SET_CLASS, SOME, TAKEN, Look
 from testcache.code.lookups import ASKERS, attributes_taken, frame_parts, keeps_frame, look_up
 from testcache.code.nodes import FUNCTIONS, last_name, names_of_parameters, parameters, text_of
 from testcache.code.outline import Function
@@ -229,6 +229,8 @@ def _name(node: ast.Name, handed: bool, hidden: frozenset[str], place: int, look
 
 def _attribute(node: ast.Attribute, handed: bool, hidden: frozenset[str], look: Look) -> None:
     name = node.attr
+    if name == "__class__" and isinstance(node.ctx, ast.Store):
+        look.names.add(SET_CLASS)
     if name in _WILD or (handed and (name in ("module", "f_back") or name in _IMPORTERS)):
         look.names.add(ANY)
     if handed and name in ASKERS:
@@ -270,8 +272,7 @@ def _gives_module(node: ast.AST) -> bool:
 
 
 def _text(text: str, look: Look) -> None:
-    code = "import " in text or ">>> " in text
-    if code or (("[" in text or "|" in text) and _TYPE.match(text)):
+    if "import " in text or ">>> " in text or (("[" in text or "|" in text) and _TYPE.match(text)):
         look.names.update(_WORD.findall(text))
     if "{" in text:  # to be filled in: "{app.tax.RATE}", "{{ app.tax.RATE }}"
         look.names.update(_THROUGH.findall(text))

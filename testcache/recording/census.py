@@ -5,10 +5,9 @@ and object, and remembers what each holds. A look asks dicts for their version, 
 objects refer to now: about 0.1 ms a test for a project of 5,000 lines. Only where that differs is looked closer.
 What comes in later is *late*: it is watched for as long as something leads to it.
 
-Does not see: what a library keeps in its own modules and classes; contents of arrays of C libraries; keys of a
-dict that change places; an attribute that goes while another one gets the very same value; who walks through what is
-held weakly; what lies behind `MOST_KEEPERS` objects. What a name led to when a test began stays alive until the census
-after it.
+Does not see: what a library keeps in its own modules and classes; contents of arrays of C libraries; attributes that
+change places, or one that goes while another one gets the very same value; who walks through what is held weakly; what
+lies behind `MOST_KEEPERS` objects. What a name led to when a test began stays alive until the census after it.
 """
 
 from __future__ import annotations
@@ -29,6 +28,7 @@ from testcache.recording.identity import identity
 from testcache.recording.interiors import Interiors
 from testcache.recording.keepers import Found, Keeper, Names, both, covers, unnamed
 from testcache.recording.kinds import CACHE, INSIDE, MODULE, WHOLE, Key
+from testcache.recording.order import reordered
 from testcache.recording.parts import UNKNOWN
 from testcache.recording.places import Places
 from testcache.recording.portrait import Painter
@@ -62,7 +62,7 @@ class Census:
         self._modules: dict[str, str] = {}
         self._met, self._keepers = dict[int, tuple[object, Names, Names]](), dict[int, Keeper]()
         interiors.addresses.met, interiors.keepers = self._met, self._keepers
-        self._expanded = Expansion(self._modules, interiors.is_library)
+        self._expanded = Expansion(self._modules, interiors.is_library, interiors.mentioned)
         self.home = self._expanded.home
         self._inner: set[int] = set()
         self._apart: dict[tuple[Keeper, str], str] = {}
@@ -185,8 +185,6 @@ class Census:
         """How often each `functools.lru_cache` has given an earlier result, by its place. Cost: 0.5 us each."""
         return {keeper.place: anatomy.hits_of(keeper.owner) for keeper in self._caches}
 
-    # -- finding
-
     def _grow(self, start: Iterable[Found], *, late: bool) -> None:
         """Follow references from some objects to all that is to be watched."""
         queue = Frontier(start)
@@ -248,8 +246,6 @@ class Census:
             self._late.discard(key)
         return True
 
-    # -- comparing
-
     def _compare(self, keeper: Keeper) -> list[Change]:
         """The slots of a keeper that have changed; what they hold now is watched in place of what they held."""
         last, looked = keeper.last, self._look(keeper)
@@ -281,19 +277,26 @@ class Census:
                 self._interiors.change(interior, keeper, slot, value, restored=restored)
             else:
                 place, names = self._place_of(keeper, slot), keeper.names_of(slot)
+                value = self._itself(value)
                 added = first is MISSING and not keeper.kind.named and slot is not WHOLE
                 found.append(Change(keeper.place, place, before, value, names, keeper.files, restored, added))
             if keeper.grown.pop(slot, None) is not None or (keeper.late and slot in last):
                 self._lost = True
-            if value is not MISSING and (keeper.late or not restored):
+            if slot in now and (keeper.late or not restored):
                 inside = keeper.found_in(slot, *self._interiors.way(keeper, slot))
                 if not keeper.late:
                     keeper.grown[slot] = inside
                     self._bearers.add(keeper)
                 self._entered += inside
+        found += reordered(keeper, last)
         if not keeper.inside:
             piles.pile_up(keeper)
         return found
+
+    def _itself(self, value: object) -> object:
+        """An object that has been there from the first look on is that very one; a copy of it is another."""
+        keeper = self._keepers.get(identity(value)) or self._keepers.get(identity(anatomy.dict_of(value)))
+        return value if keeper is None or keeper.late or keeper.inside else (keeper.place, value)
 
     def _place_of(self, keeper: Keeper, slot: Any) -> str:
         """The place of a slot; of one in an interior, where no object has a place of its own, a new one."""

@@ -16,9 +16,10 @@ import types
 import weakref
 from array import array
 from collections import deque, namedtuple
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any, Final
 
+from testcache.code.looks import SET_CLASS
 from testcache.recording import anatomy
 from testcache.recording.anatomy import ATOMS, Types
 from testcache.recording.identity import identity
@@ -39,6 +40,7 @@ from testcache.recording.kinds import (
     ITERATOR,
     LOGGER,
     LOOP,
+    OF_CLASS,
     PAIRS,
     PARTS,
     SLOTS,
@@ -56,7 +58,7 @@ from testcache.structs import Struct, replace
 _OPAQUE: Final = Types(
     types.ModuleType, types.CodeType, types.FrameType, types.TracebackType,
     types.GetSetDescriptorType, types.MemberDescriptorType, types.MethodDescriptorType,
-    types.WrapperDescriptorType, types.ClassMethodDescriptorType, types.CoroutineType, types.AsyncGeneratorType,
+    types.WrapperDescriptorType, types.ClassMethodDescriptorType, types.CoroutineType,
     re.Pattern, weakref.ref, weakref.KeyedRef, type(namedtuple("Row", "field").field),  # type: ignore[attr-defined]
 )  # fmt: skip
 """Types whose objects keep nothing, are watched elsewhere (modules), or are over when a test is (coroutines)."""
@@ -99,11 +101,15 @@ class Expansion:
     Args:
         modules: the names in places of the modules of the project; classes and functions of others are not entered.
         is_library: whether a class is a library's, or rests on one.
+        mentioned: all names that code of the project mentions, as it is loaded.
     """
 
-    def __init__(self, modules: Mapping[str, str], is_library: Callable[[type], bool]) -> None:
+    def __init__(
+        self, modules: Mapping[str, str], is_library: Callable[[type], bool], mentioned: Container[str]
+    ) -> None:
         self._modules = modules
         self.is_library = is_library
+        self.mentioned = mentioned
 
     def home(self, thing: Any) -> str | None:
         """The place of a class or function of the project."""
@@ -223,6 +229,8 @@ def _object(expansion: Expansion, found: Found, thing: Any) -> Parts:
         keepers.append(_keeper(found, thing, INSIDE, thing))
     elif shape.parts and gc.is_tracked(thing):
         keepers.append(_keeper(found, thing, PARTS, thing))
+    if SET_CLASS in expansion.mentioned and all(keeper.thing is not thing for keeper in keepers):
+        keepers.append(_keeper(found, thing, OF_CLASS, thing))
     library = expansion.is_library(kind)
     for keeper in keepers:
         keeper.library = library
@@ -316,7 +324,7 @@ _WAYS: Final[dict[int, _Way]] = {
         (_BUILTIN, _builtin),
         ((types.MethodType,), _method),
         (_ITERATORS, _iterator),
-        ((types.GeneratorType,), _as(GENERATOR)),
+        ((types.GeneratorType, types.AsyncGeneratorType), _as(GENERATOR)),
         ((itertools.count,), _as(COUNT)),
         ((bytearray, array), _as(BYTES)),
         ((tuple,), _tuple),

@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import sys
 from array import array
 from collections.abc import Callable
+from ctypes import string_at
 from itertools import pairwise
 from typing import Any, Final
 
 from testcache.digest import of_bytes, of_text
 from testcache.model import Digest
-from testcache.recording import anatomy
+from testcache.recording import anatomy, words
 from testcache.recording.memo import Memo
 from testcache.structs import Struct
 
@@ -35,6 +37,9 @@ _EVERYBODYS: Final = (("random", "_inst"), ("numpy.random.mtrand", "_rand"))
 _MOST_IMAGES: Final = 64
 _COUNTERS: Final = ((0, 0), (24, 28), (40, 48), (56, 60), (92, 100))
 """Where the header of a database counts changes, also those of its tables, and says what its first table decides."""
+
+_SCANNER: Final = type(re.compile("").scanner(""))  # type: ignore[attr-defined]
+"""What `re.finditer` goes through a text with."""
 
 _COPIED: Final = frozenset({0, 101})
 """SQLITE_OK and SQLITE_DONE: anything else would be tried again for ever."""
@@ -133,6 +138,12 @@ def _array(thing: Any, base: Any) -> dict[Any, object]:
     return {"shape": shape, "type": dtype.str, "content": of_bytes(content).hex()}
 
 
+def _scanner(thing: Any, base: Any) -> dict[Any, object]:
+    """That one has gone on shows in its memory, behind the counter and the class; not how far, to another process."""
+    memory = string_at(id(thing) + object.__basicsize__, base.__basicsize__ - object.__basicsize__)
+    return {"content": f"{_PROCESS} {of_bytes(memory).hex()}"}
+
+
 def _generator(thing: Any, _base: Any) -> dict[Any, object]:
     return {"content": of_text(repr(type(thing).state.__get__(thing))).hex()}
 
@@ -209,6 +220,8 @@ _KNOWN: Final = (
 
 
 def _find(kind: type) -> Inside | None:
+    if kind is _SCANNER:
+        return Inside(kind, _scanner, False) if words.AVAILABLE else None
     bases = {*map(id, anatomy.mro(kind))}
     for module, name, reader, whole in _KNOWN:
         base = (anatomy.dict_of(sys.modules.get(module)) or {}).get(name)

@@ -11,7 +11,7 @@ import gc
 import weakref
 from collections.abc import Callable, Iterator
 from operator import length_hint
-from types import TracebackType
+from types import AsyncGeneratorType, TracebackType
 from typing import Any, Final
 
 from testcache.recording import anatomy, insides
@@ -218,8 +218,12 @@ def _count(counter: object) -> dict[Any, object]:
 
 
 def _generator(generator: Any) -> dict[Any, object]:
-    frame = generator.gi_frame
+    frame = generator.ag_frame if type(generator) is AsyncGeneratorType else generator.gi_frame
     return {WHOLE: (frame.f_lasti if frame is not None else None, *gc.get_referents(generator))}
+
+
+def _class_of(thing: object) -> dict[Any, object]:
+    return {"__class__": type(thing)}
 
 
 def _parts(thing: object) -> dict[Any, object]:
@@ -282,3 +286,4 @@ ITERATOR: Final = Kind(_remaining, _nothing, told=False)
 GENERATOR: Final = Kind(_generator, _nothing, told=False)
 INSIDE: Final = Kind(insides.look, _dotted, told=False)
 BYTES: Final = Kind(_bytes, _nothing, told=False)
+OF_CLASS: Final = Kind(_class_of, _dotted, named=True, told=False)

@@ -85,6 +85,43 @@ WAYS = {
         "shop.HELD.__setitem__(0, b'{0}')",
         "shop.HELD[0] == b'1'",
     ),
+    "the order of a dict": (
+        "HELD = {'a': 1, 'b': 2}\ndef put(key): HELD[key] = HELD.pop(key)\n",
+        "shop.put(' ab'[{0}])",
+        "[*shop.HELD] == ['b', 'a']",
+    ),
+    "the order of what is added": (
+        "HELD = {}\n",
+        "shop.HELD.update(dict.fromkeys(['', 'xy', 'yx'][{0}]))",
+        "[*shop.HELD] == ['x', 'y']",
+    ),
+    "an order of its own": (
+        "from collections import OrderedDict\nHELD = OrderedDict(a=1, b=2)\n",
+        "shop.HELD.move_to_end(' ab'[{0}])",
+        "[*shop.HELD] == ['b', 'a']",
+    ),
+    "which object it is": (
+        "ITEMS, HELD = [1], {}\n",
+        "shop.HELD.update(items=[None, shop.ITEMS, [1]][{0}])",
+        "shop.HELD['items'] is shop.ITEMS",
+    ),
+    "the class of an object": (
+        "class Closed: pass\nclass Open(Closed): pass\nclass Ajar(Closed): pass\nHELD = Closed()\n"
+        "def put(n): HELD.__class__ = [None, Open, Ajar][n]\n",
+        "shop.put({0})",
+        "type(shop.HELD) is shop.Open",
+    ),
+    "how far an asynchronous generator is": (
+        "import asyncio\nLOOP = asyncio.new_event_loop()\nasync def ids():\n    for n in range(9): yield n\n"
+        "HELD = ids()\ndef take(): return LOOP.run_until_complete(anext(HELD))\n",
+        "[shop.take() for _ in range({0})]",
+        "shop.take() == 1",
+    ),
+    "how far a search is": (
+        "import re\nHELD = re.finditer('.', 'abc')\n",
+        "[next(shop.HELD) for _ in range({0})]",
+        "next(shop.HELD)[0] == 'b'",
+    ),
     "an array": ("import numpy\nHELD = numpy.zeros(2)\n", "shop.HELD.fill({0})", "shop.HELD[0] == 1"),
     "an object in an array": (
         "import numpy\nHELD = numpy.array([{}], dtype=object)\n",
