@@ -113,9 +113,9 @@ ADVICE = {
         "`network.allow`, or let the test talk to a server that it starts itself."
     ),
     Reason.JUDGED_AT_THE_END: (
-        "The test uses a fixture of a plugin that sets the exit status when all tests have run, and goes by what "
-        "its fixtures were used for: a plugin for snapshots fails a run that leaves some unused. It would miss a "
-        "test that is replayed, so such tests always run."
+        "Something sets the exit status when all tests have run, and goes by what they did: a plugin for snapshots "
+        "by what its fixtures were used for, a `pytest_sessionfinish` of the project by what is left in a list. It "
+        "would miss a test that is replayed, so such tests always run."
     ),
     Reason.NOT_OBSERVED: (
         "Something kept testcache from seeing all that the test did, so that its list of inputs would have "

@@ -107,7 +107,7 @@ class Reason(enum.Enum):
         "judged-at-the-end",
         Group.UNCACHEABLE,
         "uncacheable",
-        "a plugin judges the run at its end by what the test did with it",
+        "the run is judged at its end by what the test did",
     )
     NOT_OBSERVED = ("not-observed", Group.UNCACHEABLE, "uncacheable", "its recording is incomplete")
     OPTION_NOT_CACHEABLE = (

@@ -27,6 +27,9 @@ SOME = "?"
 SET_CLASS = "__class__="
 """Stands for code that gives an object another class."""
 
+ARGUMENTS = "sys.argv"
+"""Stands for code that looks at the arguments of the process."""
+
 HELD = "&"
 """Before the name of a function: its docstring and its annotations, which nobody can see who only calls it."""
 

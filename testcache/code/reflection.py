@@ -29,7 +29,7 @@ from typing import Any
 
 from testcache.code.bindings import own_names
 from testcache.code.flows import PARTS
-from testcache.code.looks import ANY, ANYWHERE, OWN, SET_CLASS, SOME, TAKEN, Look
+from testcache.code.looks import ANY, ANYWHERE, ARGUMENTS, OWN, SET_CLASS, SOME, TAKEN, Look
 from testcache.code.lookups import ASKERS, attributes_taken, frame_parts, keeps_frame, look_up
 from testcache.code.nodes import FUNCTIONS, last_name, names_of_parameters, parameters, text_of
 from testcache.code.outline import Function
@@ -215,9 +215,9 @@ def _name(node: ast.Name, handed: bool, hidden: frozenset[str], place: int, look
     if isinstance(node.ctx, ast.Load):
         if name not in hidden and (name in _SEES_ALL or name in _WILD or (handed and name in _HANDED)):
             look.names.add(ANY)
+        look.names.update([ARGUMENTS] if name == "argv" and name not in hidden else [])
         if handed:
-            if name in ASKERS:
-                look.names.add(SOME)
+            look.names.update([SOME] if name in ASKERS else [])
             look.given.add(name)
             if name not in hidden:
                 look.handed.add((name, name))
@@ -231,6 +231,8 @@ def _attribute(node: ast.Attribute, handed: bool, hidden: frozenset[str], look: 
     name = node.attr
     if name == "__class__" and isinstance(node.ctx, ast.Store):
         look.names.add(SET_CLASS)
+    elif name == "argv" and isinstance(node.value, ast.Name) and node.value.id not in hidden:
+        look.names.add(ARGUMENTS)
     if name in _WILD or (handed and (name in ("module", "f_back") or name in _IMPORTERS)):
         look.names.add(ANY)
     if handed and name in ASKERS:
@@ -257,18 +259,15 @@ def _taken(owner: ast.expr, name: str, hidden: frozenset[str], look: Look) -> No
     if isinstance(first, ast.Name):
         if first.id not in hidden:
             look.handed.add((first.id, name))
-    elif not name.startswith("__") and (_gives_module(first) or look_up(first) is not None):
-        look.names.add(ANY + name)
+    elif not name.startswith("__"):
+        is_imported = isinstance(first, ast.Call) and last_name(first.func) in (*_IMPORTERS, "getattr")
+        look.names.update([ANY + name] if is_imported or look_up(first) is not None else [])
 
 
 def _first(node: ast.expr) -> ast.expr:
     while isinstance(node, ast.Attribute):
         node = node.value
     return node
-
-
-def _gives_module(node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and last_name(node.func) in (*_IMPORTERS, "getattr")
 
 
 def _text(text: str, look: Look) -> None:

@@ -17,6 +17,7 @@ from testcache.inputs.distributions import ALL, Distributions
 from testcache.inputs.files import Files
 from testcache.inputs.interpreter import customised
 from testcache.inputs.roots import Roots
+from testcache.model import Digest
 
 CONFIGURATION = (
     "pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg",
@@ -33,10 +34,24 @@ SHOWING = ("-n", "--tb", "--durations", "--color", "--dist=", "--junit")
 
 UNSETTLED = ("--lf", "--last-failed", "--ff", "--failed-first", "--nf", "--new-first", "--sw", "--stepwise",
              "--cov", "--cached=", "--testcache=", "--pdb", "--trace", "--setup-", "--collect-only", "--co",
-             "--cache-", "--fixtures", "--markers", "--random", "--shard", "--debug")  # fmt: skip
-"""Beginnings of arguments whose meaning depends on more than files, or that want a run in full."""
+             "--cache-", "--fixtures", "--markers", "--random", "--shard", "--debug", "@")  # fmt: skip
+"""Beginnings of arguments whose meaning depends on more than files, or that want a run in full; or on a file that is
+named there: `@args.txt`."""
+
+COMMAND_LINE = "sys.argv"
+"""The command line as an input, by the name under which code looks at it."""
+
+_OURS = ("--cached", "--testcache")
 
 _VARIABLES = ("TZ", "LANG", "LANGUAGE", "PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_DISABLE_PLUGIN_AUTOLOAD", "CI")
+
+
+def command_line() -> Digest:
+    """Digest the arguments of this process, but for those that are meant for us.
+
+    Asked when the run begins: a test may set others. A worker of xdist has none.
+    """
+    return digest.of_fields("command line", *(word for word in sys.argv[1:] if not word.startswith(_OURS)))
 
 
 def settled(args: Sequence[str]) -> bool:

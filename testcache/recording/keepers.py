@@ -54,6 +54,7 @@ class Keeper(Struct, eq=False):
         base, last: what it held at first, and at the last look, by slot.
         late: whether it came in after the first look, and goes when nothing leads to it any more.
         grown: what is in the slots that hold something else than at first; only kept for what is not late.
+        reordered: whether its keys have been told to stand in an order of their own.
         bearer: the object whose dict this is, if the garbage collector has to be asked about that, too.
         library: whether its class is a library's, or rests on one.
         inside: the place of the interior that it belongs to, "" if it is the project's to know.
@@ -72,6 +73,7 @@ class Keeper(Struct, eq=False):
     last: Mapping[Any, object] = field(default_factory=dict)
     late: bool = False
     grown: dict[Any, Sequence[Found]] = field(default_factory=dict)
+    reordered: bool = False
     bearer: object = None
     library: bool = False
     inside: str = ""

@@ -11,8 +11,10 @@ from itertools import chain
 from weakref import WeakKeyDictionary
 
 from testcache.code.definitions import PROGRAM
+from testcache.code.looks import ARGUMENTS
 from testcache.inputs import files as fs
 from testcache.inputs.interpreter import NO_BYTE_CODE
+from testcache.inputs.invocation import COMMAND_LINE, command_line
 from testcache.inputs.sources import is_collected
 from testcache.inputs.variables import EVERY_VARIABLE, Variables
 from testcache.model import ABSENT, EVERY, Digest, Input, Kind, Read
@@ -88,6 +90,7 @@ class Ledger:
     def __init__(self, tape: Tape, variables: Variables) -> None:
         self._tape = tape
         self._variables = variables
+        self._command_line = Read(Input(Kind.OPTION, COMMAND_LINE), command_line())
         self._names: dict[tuple[str, Digest], frozenset[str]] = {}
         self._code: dict[Place, _Code] = {}
         self._asking: set[Place] = set()  # whose code may look at other code, or the lines it stands in
@@ -344,18 +347,21 @@ class Ledger:
             common = self._common[file] = frozenset((Read(body, source.body), Read(defined, source.defined)))
         block = source.block_at(line)
         if not block:  # a lambda in a table, say
-            outside = (source.mentions.get(one, frozenset()) for one in ("", PROGRAM))
-            mentions = frozenset().union(*outside, *source.uses.values())
-            return _Code(self._of_interpreter(mentions), common, loaded.context, mentions)
+            imported = source.mentions.get("", frozenset()).union(*source.uses.values())
+            mentions = imported | source.mentions.get(PROGRAM, frozenset())
+            return _Code(self._of_process(imported), common, loaded.context, mentions)
         read = Read(Input(Kind.BLOCK, f"{name}::{block}"), source.blocks[block])
         mentions = source.mentions.get(block, frozenset())
-        return _Code((read, *self._of_interpreter(mentions)), common, loaded.context, mentions)
+        return _Code((read, *self._of_process(mentions)), common, loaded.context, mentions)
 
-    def _of_interpreter(self, mentions: frozenset[str]) -> tuple[Read, ...]:
-        """A variable that code need not look up: the interpreter has done so."""
-        if "dont_write_bytecode" not in mentions:
-            return ()
-        return (Read(Input(Kind.VARIABLE, NO_BYTE_CODE), self._variables.fingerprint(NO_BYTE_CODE)),)
+    def _of_process(self, mentions: frozenset[str]) -> tuple[Read, ...]:
+        """What code need not look up: a variable for which the interpreter has done so, and the command line."""
+        reads = []
+        if "dont_write_bytecode" in mentions:
+            reads.append(Read(Input(Kind.VARIABLE, NO_BYTE_CODE), self._variables.fingerprint(NO_BYTE_CODE)))
+        if ARGUMENTS in mentions:
+            reads.append(self._command_line)
+        return tuple(reads)
 
     def _join(self, sums: frozenset[frozenset[Read]]) -> frozenset[Read]:
         known = self._joined.get(sums)

@@ -33,7 +33,7 @@ from testcache.recording.anatomy import Types
 from testcache.recording.bearers import Bearer
 from testcache.recording.census import Census
 from testcache.recording.change import Change, Look
-from testcache.recording.context import Context
+from testcache.recording.context import Context, Place
 from testcache.recording.finds import Finds
 from testcache.recording.homes import Home, Homes, homes_of
 from testcache.recording.importing import Importing
@@ -41,7 +41,7 @@ from testcache.recording.interiors import Interiors
 from testcache.recording.keepers import Found as Watched
 from testcache.recording.latecomers import Latecomers
 from testcache.recording.ledger import Account, Ledger
-from testcache.recording.legacy import Legacy
+from testcache.recording.legacy import Legacy, place_of
 from testcache.recording.remains import Entry, Remains, is_within
 from testcache.recording.shelves import Shelves
 from testcache.recording.tape import Tape
@@ -260,7 +260,11 @@ class Leftovers:
         asked = (*self._ambience.asked(context.reads), *names)
         return self._remains.reached(context.places, self._ledger.mentions, asked, silent)
 
-    # -- modules
+    def met_at(self, place: Place) -> set[str]:
+        """In which places code comes upon what tests have left by now."""
+        self._remains.begin()
+        reached = self._remains.reached([place], self._ledger.mentions)
+        return {place_of(found) for entry in reached for found in entry.found}
 
     def _adopt(self, modules: Iterable[ModuleType]) -> None:
         self._read_mentions()

@@ -28,6 +28,11 @@ CLEARED: Final = "-"
 """Stands behind the place of a table of which a test has removed what others had added."""
 
 
+def place_of(left: Leftover | Found) -> str:
+    """Where that is, also if it is a step."""
+    return left.place.partition(STEP)[0]
+
+
 class Legacy:
     """Takes changes of memory, and says what has come of them when the test ends.
 

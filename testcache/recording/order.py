@@ -28,7 +28,8 @@ def reordered(keeper: Keeper, before: Mapping[Any, object]) -> Iterator[Change]:
     same = sum(1 for _ in takewhile(bool, map(eq, now, last)))
     restored = now == [*keeper.base]
     fresh = now[same:]
-    if restored or len(fresh) > 1:
+    if keeper.reordered if restored else len(fresh) > 1:
+        keeper.reordered = not restored
         value = tuple(slot.label if type(slot) is Key else slot for slot in fresh)
         place, names = keeper.place + _LABEL, keeper.names
         yield Change(keeper.place, place, MISSING, value, names, keeper.files, restored, added=False)

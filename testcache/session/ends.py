@@ -68,7 +68,7 @@ def judging(definition: pytest.FixtureDef[Any], *nodes: object) -> Iterator[Code
             yield code
         return
     methods = (getattr(getattr(node, "obj", None), name, None) for node in nodes for name in _OF_UNITTEST)
-    yield from (code for code in map(_code_of, methods) if code is not None and _judges(code))
+    yield from (code for code in map(_code_of, methods) if code is not None and judges(code))
 
 
 def _rests_on(trace: Trace, blocks: set[str]) -> bool:
@@ -92,6 +92,11 @@ def _code_of(function: Any) -> CodeType | None:
     return getattr(function, "__code__", None)
 
 
+def judges(code: CodeType) -> bool:
+    """Whether code judges, or a function inside it."""
+    return any(map(_is_judgement, dis.get_instructions(code))) or any(map(judges, _inner(code)))
+
+
 @lru_cache(1024)
 def _judges_at_end(code: CodeType) -> bool:
     """Whether a fixture does so behind its `yield`, or in a function that it names for its end."""
@@ -102,11 +107,7 @@ def _judges_at_end(code: CodeType) -> bool:
             return True
     elif "addfinalizer" not in names:
         return False
-    return not names.isdisjoint(("addfinalizer", "callback")) and any(map(_judges, _inner(code)))
-
-
-def _judges(code: CodeType) -> bool:
-    return any(map(_is_judgement, dis.get_instructions(code))) or any(map(_judges, _inner(code)))
+    return not names.isdisjoint(("addfinalizer", "callback")) and any(map(judges, _inner(code)))
 
 
 def _inner(code: CodeType) -> Iterator[CodeType]:

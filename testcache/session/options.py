@@ -2,19 +2,21 @@
 
 These are the options that conftest files add, and those of pytest itself that select tests or say what is shown: a
 conftest file may skip what nobody has selected by `-m slow`.
-Does not see: `config.args`, `config.invocation_params`, `sys.argv`, and `vars(config.option)`.
+So is the command line itself, for code that mentions `sys.argv`.
+Does not see: `config.args`, `config.invocation_params`, and `vars(config.option)`.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sized
+from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any, Final
 
 import pytest
 
+from testcache.inputs.invocation import COMMAND_LINE, command_line
 from testcache.inputs.world import option_digest
 from testcache.model import Digest
 
@@ -32,12 +34,18 @@ SHOWING: Final = frozenset(
         "durations", "showcapture", "xmlpath", "traceconfig", "disable_warnings", "debug",
     }
 )  # fmt: skip
-"""Options of pytest that count if a test or a fixture reads them: a hook that does so shows something, too."""
+"""Options of pytest that say what is shown: hooks that show something may read them."""
 
 _PYTEST: Final = pytest.Config.getoption.__code__.co_filename
 _MOST_FRAMES: Final = 4
-_REPORTING: Final = ("pytest_report_", "pytest_runtest_log")
-"""Beginnings of the names of hooks that show something while a test is at work."""
+_REPORTING: Final = (
+    "pytest_report_", "pytest_runtest_log", "pytest_terminal_summary", "pytest_sessionfinish", "pytest_unconfigure",
+    "pytest_warning_recorded",
+)  # fmt: skip
+"""Beginnings of the names of hooks that show something."""
+
+_MOST_CALLS: Final = 8
+"""How far behind such a hook a function may read an option for it."""
 
 
 class Options:
@@ -47,7 +55,6 @@ class Options:
         config: of the run; no conftest file is loaded yet, so what is known by now is not theirs.
         read: is told the name and the value of an option that was read.
         is_project: whether a file is the project's own code.
-        at_work: the tests and fixtures that are at work.
     """
 
     def __init__(
@@ -55,12 +62,10 @@ class Options:
         config: pytest.Config,
         read: Callable[[str, object], None],
         is_project: Callable[[str], bool],
-        at_work: Sized,
     ) -> None:
         self._config = config
         self._read = read
         self._is_project = is_project
-        self._at_work = at_work
         self._before = _registered(config)
         self._early: set[str] | None = set()
         self._others: set[str] = set()
@@ -78,7 +83,8 @@ class Options:
         for name in sorted(self._early or ()):
             self._read(name, values.get(name))
         self._early = None
-        return {name: option_digest(values[name]) for name in self.names | SELECTING | SHOWING if name in values}
+        known = {name: option_digest(values[name]) for name in self.names | SELECTING | SHOWING if name in values}
+        return known | {COMMAND_LINE: command_line()}
 
     def _property(self, name: str) -> property:
         """A data descriptor wins over the instance's dict, which `vars(option)` still shows (xdist sends it)."""
@@ -97,8 +103,8 @@ class Options:
         return property(get, put)
 
     def _asked(self, name: str, value: object, frame: FrameType | None) -> None:
-        if name in SHOWING and (self._early is not None or not self._at_work):
-            return
+        if name in SHOWING and frame is not None and frame.f_code.co_filename in self._others:
+            return  # pytest itself, several times a test
         if self._early is None and name in self.names:
             self._read(name, value)
             return
@@ -108,9 +114,11 @@ class Options:
         if not self._is_project(code.co_filename):  # but pytest, or argparse
             self._others.add(code.co_filename)
             return
+        if name in SHOWING and _is_shown(frame):
+            return
         if self._early is not None:
             self._early.add(name)  # hooks that configure something may still change it
-        elif name in SELECTING or not code.co_name.startswith(_REPORTING):
+        else:
             self._read(name, value)
 
 
@@ -124,6 +132,17 @@ def _asker(frame: FrameType | None) -> CodeType | None:
             return code
         frame = frame.f_back
     return None if frame is None else frame.f_code
+
+
+def _is_shown(frame: FrameType | None) -> bool:
+    """Whether a hook that shows something reads an option, or a function that it calls."""
+    for _ in range(_MOST_CALLS):
+        if frame is None:
+            return False
+        if frame.f_code.co_name.startswith(_REPORTING):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _registered(config: pytest.Config) -> frozenset[str]:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Container, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from itertools import chain
+from types import CodeType
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from testcache.model import Input, Kind, Leftover, NodeId, Read, Result, Trace
 from testcache.reasons import Reason
 from testcache.recording.bearers import Bearer
 from testcache.recording.context import Context
+from testcache.recording.legacy import place_of
 from testcache.recording.observer import Observer
 from testcache.session import marker
 from testcache.session.bookkeeping import bookkeeping
@@ -56,7 +58,8 @@ class Recording:
         self.world = world
         self.observer = observer
         self.tape = observer.tape
-        self.charges = Charges(self.tape, observer.leftovers, Verdicts(config, self.tape.roots))
+        self.verdicts = Verdicts(config, self.tape.roots)
+        self.charges = Charges(self.tape, observer.leftovers, self.verdicts)
         self.charges.install()
         config.pluginmanager.register(self.charges, "testcache-charges")
         self.gates = Gates(config, self.tape.roots)
@@ -65,12 +68,14 @@ class Recording:
         self._deliver = deliver
         self.totals: Totals | None = None
         self.hits: Container[NodeId] = ()
-        self.options = Options(config, self._option_read, observer.is_project, self.tape.stack)
+        self.options = Options(config, self._option_read, observer.is_project)
         self.inputs = ItemInputs(config, observer, settings)
         self._attempts: dict[NodeId, Attempt] = {}
         self._contexts: dict[NodeId, Context] = {}
         self._unfinished: dict[NodeId, tuple[pytest.Item, Trace]] = {}
         self._took_s: dict[NodeId, float] = {}
+        self._judges: list[CodeType] = []
+        self._left: dict[str, set[NodeId]] = {}
         self._looked_at = (0, False)
         self._present: tuple[pytest.Item | None, NodeId] = (None, NodeId(""))
         self._group: pytest.Collector | None = None
@@ -95,6 +100,7 @@ class Recording:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """All conftest files are loaded now."""
         locate(session.items)
+        self._judges = self.verdicts.hooks(self.observer.is_project)
         self.observer.leftovers.overlooked = bookkeeping(self.config, self.tape)
 
     @pytest.hookimpl(wrapper=True, trylast=True)
@@ -187,6 +193,8 @@ class Recording:
             self.observer.leftovers.not_stored(result.node_id)
         else:
             self._took_s[result.node_id] = result.duration_s
+            for left in result.left if self._judges else ():
+                self._left.setdefault(place_of(left), set()).add(result.node_id)
         return result
 
     def _sum_up(self, item: pytest.Item) -> Result:
@@ -271,6 +279,7 @@ class Recording:
             at = trace.recorded_at
             results.append(Result(path_of(node), node, final, problems, trace.duration_s, at, trace.left))
         self._unfinished.clear()
+        results += self._judged()
         self.observer.leftovers.settle()
         lost = self.observer.leftovers.lost
         for node in lost.keys() & self._took_s.keys():
@@ -282,6 +291,15 @@ class Recording:
         self.observer.stop()
         self.observer.leftovers.close()
         return results
+
+    def _judged(self) -> Iterator[Result]:
+        """Those that have left what a hook of the project judges when the session ends: replayed, they would not."""
+        for code in self._judges:
+            name = f"{self.tape.roots.name(code.co_filename)}::{code.co_name}"
+            for place in self.observer.leftovers.met_at((code.co_filename, code.co_firstlineno)):
+                problems = ((Reason.JUDGED_AT_THE_END.slug, f"{name} comes upon {place}"),)
+                for node in self._left.get(place, ()):
+                    yield Result(path_of(node), node, None, problems, self._took_s[node], clock.time())
 
     def goes_through_items(self) -> bool:
         """Whether a conftest or test file that is loaded goes through all tests of the run: it may look at their marks.

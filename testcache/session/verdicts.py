@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dis
+from collections.abc import Callable
 from types import CodeType, ModuleType
 from typing import Any
 
 import pytest
 
 from testcache.inputs.roots import Roots
+from testcache.session.ends import judges
 
 
 class Verdicts:
@@ -44,5 +46,25 @@ class Verdicts:
             return None
         if self._roots.is_first_party(code.co_filename):
             return None
-        sets = any(line.opname == "STORE_ATTR" and line.argval == "exitstatus" for line in dis.get_instructions(code))
-        return plugin.__name__ if sets else None
+        return plugin.__name__ if _sets_status(code) else None
+
+    def hooks(self, is_project: Callable[[str], bool]) -> list[CodeType]:
+        """The project's own hooks that judge when the session ends, by what its modules hold then.
+
+        Whoever has left what such a hook comes upon would be missed, too. Does not see: one that judges in a function
+        of another name than those of `testcache.session.ends`.
+        """
+        found = []
+        for name in _LAST:
+            for one in getattr(self._config.hook, name).get_hookimpls():
+                code = getattr(one.function, "__code__", None)
+                if isinstance(code, CodeType) and is_project(code.co_filename):
+                    found += [code] if _sets_status(code) or judges(code) else []
+        return found
+
+
+_LAST = ("pytest_sessionfinish", "pytest_terminal_summary", "pytest_unconfigure")
+
+
+def _sets_status(code: CodeType) -> bool:
+    return any(line.opname == "STORE_ATTR" and line.argval == "exitstatus" for line in dis.get_instructions(code))

@@ -189,3 +189,40 @@ def test_a_fixture_that_fails_at_the_end_of_a_class_counts_for_its_tests_only(pr
     assert project.run().exit == 1
     run = project.run()
     assert (run.exit, run.executed) == (1, {"test_it.py::TestIt::test_first", "test_it.py::TestIt::test_last"})
+
+
+GATES = {
+    "when the session finishes": "def pytest_sessionfinish(session):\n    if shop.ERRORS: session.exitstatus = 1\n",
+    "behind the summary": "def pytest_terminal_summary(terminalreporter):\n    assert not shop.ERRORS\n",
+}
+
+
+@pytest.mark.parametrize("gate", GATES)
+def test_who_leaves_what_a_hook_judges_when_all_have_run_always_runs(project: Project, gate: str) -> None:
+    """The run is red as long as an error is logged, whether the test that logs it passes or not."""
+    project.write("shop.py", "ERRORS = []\ndef work(n):\n    if n < 0: ERRORS.append(n)\n    return abs(n)\n")
+    project.write("conftest.py", f"import shop\n{GATES[gate]}")
+    project.write("test_a.py", "import shop\ndef test_a(): assert shop.work(1) == 1\n")
+    project.write("test_b.py", "import shop\ndef test_b(): assert shop.work(2) == 2\n")
+    assert project.run().exit == 0
+    assert project.run().executed == set()
+    project.edit("test_a.py", "work(1)", "work(-1)")
+    assert project.run().exit == 1
+    run = project.run()
+    assert (run.exit, run.executed) == (1, {"test_a.py::test_a"})
+    assert "[judged-at-the-end]" in project.cli("explain", "test_a.py::test_a").stdout
+    project.edit("test_a.py", "work(-1)", "work(1)")
+    assert project.run().exit == 0
+    assert project.run().executed == set()
+
+
+def test_a_hook_that_only_tells_is_no_reason_to_run(project: Project) -> None:
+    """What tests have left is shown below the summary; those that are replayed are not in it."""
+    project.write("shop.py", "CALLS = []\n")
+    project.write(
+        "conftest.py",
+        "import shop\ndef pytest_terminal_summary(terminalreporter): terminalreporter.write_line(str(shop.CALLS))\n",
+    )
+    project.write("test_a.py", "import shop\ndef test_a(): shop.CALLS.append(1)\n")
+    assert project.run().exit == 0
+    assert project.run().executed == set()

@@ -70,3 +70,48 @@ def test_whether_byte_code_is_written_concerns_who_asks(project: Project) -> Non
     assert run.executed == {"test_asks.py::test_asks"}
     assert run.exit == 1
     assert project.run().executed == set()
+
+
+READ_IN_A_HOOK = {
+    "when it is configured": "import shop\ndef pytest_configure(config): shop.level = config.option.verbose\n",
+    "when the session starts": "import shop\n"
+    "def pytest_sessionstart(session): shop.level = session.config.option.verbose\n",
+    "by a function for it": "import shop\ndef _level(config): return config.getoption('verbose')\n"
+    "def pytest_collection_modifyitems(config): shop.level = _level(config)\n",
+}
+
+
+@pytest.mark.parametrize("when", READ_IN_A_HOOK)
+def test_what_a_hook_hands_on_counts_though_it_only_shows(project: Project, when: str) -> None:
+    """A hook may set the application's level of debugging by -v."""
+    project.write("shop.py", "level = None\n")
+    project.write("conftest.py", READ_IN_A_HOOK[when])
+    project.write("test_it.py", "import shop\ndef test_it(): assert shop.level <= 0\n")
+    assert project.run().exit == 0
+    assert project.run().executed == set()
+    assert project.run("-vv").exit == 1
+    assert project.run().executed == set()
+
+
+def test_the_command_line_counts_for_code_that_looks_at_it(project: Project) -> None:
+    """By `sys.argv`, in a module when it is imported or in a test; what is meant for the cache does not count."""
+    project.write("conftest.py", "def pytest_addoption(parser): parser.addoption('--gpu', action='store_true')\n")
+    project.write("shop.py", "import sys\nDEVICE = 'gpu' if '--gpu' in sys.argv else 'cpu'\n")
+    project.write("test_shop.py", "import shop\ndef test_shop(): assert shop.DEVICE == 'cpu'\n")
+    project.write("test_asks.py", "from sys import argv\ndef test_asks(): assert '--gpu' not in argv\n")
+    project.write("test_far.py", "def test_far(argv=()): assert not argv\n")
+    assert project.run().exit == 0
+    assert project.run("--cached=on").executed == set()
+    run = project.run("--gpu")
+    assert (run.exit, run.executed) == (1, {"test_shop.py::test_shop", "test_asks.py::test_asks"}), run.text
+    assert project.run().executed == set()
+
+
+def test_arguments_in_a_file_count(project: Project) -> None:
+    """`pytest @args.txt` is what stands in the file."""
+    project.write("args.txt", "-ra\n")
+    project.write("test_it.py", "import warnings\ndef test_it(): warnings.warn('x', FutureWarning)\n")
+    assert project.run("@args.txt").exit == 0
+    assert project.run("@args.txt").executed == set()
+    project.write("args.txt", "-ra\n-W\nerror\n")
+    assert project.run("@args.txt").exit == 1

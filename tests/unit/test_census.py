@@ -283,7 +283,9 @@ class TestLate:
     def test_it_is_watched_as_long_as_something_leads_to_it(self, world: World) -> None:
         """It came in by two ways, and one of them is gone."""
         loaded = world.load("class Box: value = None\nREG = {}")
-        loaded.REG["a"] = loaded.REG["b"] = loaded.Box()
+        loaded.REG["a"] = loaded.Box()
+        world.changes()
+        loaded.REG["b"] = loaded.REG["a"]
         world.changes()
         for key in ("a", "b"):
             one, other = loaded.REG.copy(), loaded.REG.pop(key)
@@ -380,3 +382,34 @@ class TestLate:
         del box, value, change
         gc.collect()
         assert ref() is None
+
+
+class TestOrder:
+    """The order of the keys of a table is state, too."""
+
+    def test_keys_that_are_added_at_once_have_one(self, world: World) -> None:
+        """It does not matter which others were there before."""
+        loaded = world.load("TABLE = {}")
+        loaded.TABLE["first"] = 0
+        assert "m.py::TABLE[order]" not in world.changes()
+        loaded.TABLE.update(x=1, y=2)
+        change = world.changes()["m.py::TABLE[order]"]
+        assert change.value == ("x", "y")
+        assert (change.restored, change.names) == (False, {"TABLE"})
+
+    def test_a_key_that_is_moved_and_moved_back(self, world: World) -> None:
+        """Once they stand as at first, that is told, and only then."""
+        loaded = world.load("TABLE = dict(a=1, b=2)\nOTHER = dict(a=1, b=2)")
+        for table, key in ((loaded.TABLE, "a"), (loaded.TABLE, "b")):
+            table[key] = table.pop(key)
+            (change,) = world.changes().values()
+            assert (change.place, change.restored) == ("m.py::TABLE[order]", key == "b")
+        loaded.OTHER["b"] = loaded.OTHER.pop("b")
+        assert world.changes() == {}
+
+    def test_a_key_that_goes_moves_no_other(self, world: World) -> None:
+        """Those behind it still stand one behind the other."""
+        loaded = world.load("TABLE = dict(a=1, b=2, c=3)")
+        del loaded.TABLE["a"]
+        (change,) = world.changes().values()
+        assert "order" not in change.place
