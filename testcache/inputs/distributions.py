@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Sequence
 from os import fsdecode, listdir
 from os.path import basename, dirname, isdir, isfile, join
 
@@ -22,7 +22,8 @@ ALL = "*"
 """The name of the input "which distributions are installed, with which entry points": scans for these read it."""
 
 _METADATA_SUFFIXES = (".dist-info", ".egg-info")
-_REQUIRES = re.compile(rb"^Requires-Dist: *([A-Za-z0-9._-]+)", re.MULTILINE)
+_REQUIRES = re.compile(rb"^Requires-Dist: *([A-Za-z0-9._-]+)([^\n]*)", re.MULTILINE)
+_OF_AN_EXTRA = re.compile(rb";.*\bextra\b")
 _NO_HASH = re.compile(rb"^([^,\n]+\.(?:py|so|pyd)),,", re.MULTILINE)
 _ENDS = (b".py,,", b".so,,", b".pyd,,")
 """One of these stands in a RECORD with such a file: to look for them takes a tenth of the time."""
@@ -42,7 +43,7 @@ class Distributions:
         self._search = search
         self._folders: dict[str, str] | None = None
         self._owners: dict[str, str | None] = {}
-        self._tops: dict[str, set[str]] | None = None
+        self._by_top: dict[str, set[str]] | None = None
         self._listed: dict[str, frozenset[bytes]] = {}
         self._fingerprints: dict[str, tuple[tuple[str, ...], list[Signature | None], Digest]] = {}
 
@@ -97,8 +98,12 @@ class Distributions:
         without = _NO_HASH.findall(data) if any(end in data for end in _ENDS) else ()
         return record, metadata, *(join(base, fsdecode(line)) for line in without)
 
-    def needs(self, name: str) -> frozenset[str]:
-        """The distributions that one declares to need, directly; extras and markers are not looked at."""
+    def needs(self, name: str, loaded: Container[str]) -> frozenset[str]:
+        """The distributions that one declares to need, directly, and that are installed; markers are not looked at.
+
+        What it needs only for an extra counts if a module of it was `loaded` before imports were watched: pytest names
+        thirteen of them for its own tests. Cost, for each of these: its list of files is read.
+        """
         folder = self.folders().get(canonical(name))
         if folder is None:
             return frozenset()
@@ -106,8 +111,17 @@ class Distributions:
             path = join(folder, file)
             if isfile(path):
                 head = read_bytes(path).partition(b"\n\n")[0]
-                return frozenset(canonical(found.decode()) for found in _REQUIRES.findall(head))
+                found = {canonical(other.decode()): rest for other, rest in _REQUIRES.findall(head)}
+                return frozenset(
+                    other
+                    for other, rest in found.items()
+                    if other in self.folders() and (not _OF_AN_EXTRA.search(rest) or self._is_any(other, loaded))
+                )
         return frozenset()
+
+    def _is_any(self, name: str, loaded: Container[str]) -> bool:
+        """Whether one of these modules is of a distribution."""
+        return any(top.removesuffix(".py") in loaded for top in self._tops(name))
 
     def owner(self, path: str) -> str | None:
         """The distribution that installed a file in a site folder; None if nobody did, by what its RECORD says."""
@@ -154,20 +168,23 @@ class Distributions:
 
     def _top_names(self) -> dict[str, set[str]]:
         """First path component to distributions, from every RECORD. Cost: about 0.3 ms a distribution."""
-        if self._tops is None:
-            self._tops = {}
-            for name, folder in self.folders().items():
-                record = join(folder, "RECORD")
-                listed = join(folder, "top_level.txt")
-                if isfile(record):
-                    found = {line.split(b",")[0].split(b"/")[0] for line in read_bytes(record).splitlines()}
-                elif isfile(listed):
-                    found = set(read_bytes(listed).split())
-                else:
-                    found = {name.replace("-", "_").encode()}
-                for top in found:
-                    self._tops.setdefault(fsdecode(top), set()).add(name)
-        return self._tops
+        if self._by_top is None:
+            self._by_top = {}
+            for name in self.folders():
+                for top in self._tops(name):
+                    self._by_top.setdefault(top, set()).add(name)
+        return self._by_top
+
+    def _tops(self, name: str) -> Iterable[str]:
+        """The first path components of what a distribution has installed."""
+        record, listed = (join(self.folders()[name], file) for file in ("RECORD", "top_level.txt"))
+        if isfile(record):
+            found = {line.split(b",")[0].split(b"/")[0] for line in read_bytes(record).splitlines()}
+        elif isfile(listed):
+            found = set(read_bytes(listed).split())
+        else:
+            found = {name.replace("-", "_").encode()}
+        return map(fsdecode, found)
 
     def editable_folders(self) -> list[str]:
         """Folders of projects installed in editable mode: they are the developer's own code."""

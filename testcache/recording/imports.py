@@ -52,6 +52,7 @@ class Imports:
         self._modules = modules
         self._search: tuple[tuple[str, ...], str] = ((), "")
         self._needed: dict[str, frozenset[str]] = {}
+        self._early: frozenset[str] = frozenset()
         self._foreign: dict[str | None, bool] = {}
         self._silent: set[str | None] = set()  # of these, the names of modules whose imports are nobody's input
         self._strangers = Strangers(tape)
@@ -62,6 +63,7 @@ class Imports:
 
     def install(self, loaders: Sequence[type]) -> None:
         """Wrap the import statement and the loaders that execute Python files."""
+        self._early = frozenset(name.partition(".")[0] for name in [*sys.modules])
         self._import = builtins.__import__
         self._wrap(builtins, "__import__", self._statement)
         self._wrap_copies(importlib, "import_module", self._import_module(importlib.import_module))
@@ -323,16 +325,14 @@ class Imports:
         return False
 
     def _need(self, context: Context, owner: str) -> None:
-        """Charge a distribution and all that it declares to need, as far as they are installed."""
+        """Charge a distribution and all that it declares to need, or may have imported before this was watched."""
         needed = self._needed.get(owner)
         if needed is None:
-            seen = {owner}
-            queue = [owner]
+            seen, queue = {owner}, [owner]
             while queue:
-                for other in self._distributions.needs(queue.pop()) - seen:
-                    if other in self._distributions.folders():
-                        seen.add(other)
-                        queue.append(other)
+                fresh = self._distributions.needs(queue.pop(), self._early) - seen
+                seen |= fresh
+                queue += fresh
             needed = self._needed[owner] = frozenset(seen)
         for name in needed:
             self._tape.note(context, Kind.DISTRIBUTION, name, self._distributions.fingerprint(name))

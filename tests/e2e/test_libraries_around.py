@@ -12,14 +12,14 @@ OPTIONAL = "try:\n    from fastjson import VALUE\nexcept ImportError:\n    VALUE
 LAZY = "def value():\n    try: import fastjson\n    except ImportError: return 1\n    return fastjson.VALUE\n"
 
 
-def install(project: Project, name: str, version: str, files: dict[str, str]) -> None:
+def install(project: Project, name: str, version: str, files: dict[str, str], needs: str = "") -> None:
     site = project.path.parent / "site-packages"
     for old in site.glob(f"{name}-*"):
         for file in old.iterdir():
             file.unlink()
         old.rmdir()
     record = "".join(f"{path},sha256={version},1\n" for path in files)
-    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}"
     info = {f"{name}-{version}.dist-info/METADATA": metadata, f"{name}-{version}.dist-info/RECORD": record}
     for path, text in {**files, **info}.items():
         project.write(os.path.relpath(site / path, project.path), text)
@@ -63,6 +63,24 @@ def test_an_optional_dependency_that_a_library_does_not_declare(shop: Project) -
     assert run(shop).executed == set()
     install(shop, "fastjson", "3", {"fastjson.py": "VALUE = 3\n"})
     assert failed(run(shop)) == {"test_it", "test_2"}
+
+
+def test_what_a_library_needs_for_an_extra_counts_once_it_is_imported(project: Project) -> None:
+    """pytest names what its own tests need: an upgrade of that concerns nobody; what it always needs does."""
+    needs = "Requires-Dist: money >= 1\nRequires-Dist: fastjson; extra == 'fast'\n"
+    install(project, "shop", "1", {"shop/__init__.py": "VALUE = 1\n", "shop/lazy.py": LAZY}, needs)
+    install(project, "money", "1", {"money.py": "VALUE = 1\n"})
+    install(project, "fastjson", "1", {"fastjson.py": "VALUE = 1\n"})
+    project.write("test_it.py", "import shop\ndef test_it(): assert shop.VALUE\n")
+    assert run(project).exit == 0
+    install(project, "fastjson", "2", {"fastjson.py": "VALUE = 2\n"})
+    assert run(project).executed == set()
+    install(project, "money", "2", {"money.py": "VALUE = 2\n"})
+    assert run(project).executed == {"test_it.py::test_it"}
+    project.write("test_it.py", "from shop.lazy import value\ndef test_it(): assert value() == 2\n")
+    assert run(project).exit == 0
+    install(project, "fastjson", "3", {"fastjson.py": "VALUE = 3\n"})
+    assert run(project).exit == 1
 
 
 @pytest.mark.parametrize("path", ["shop/extra.py", "spaces/extra.py", "shop/data.txt"])

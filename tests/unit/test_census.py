@@ -395,7 +395,8 @@ class TestOrder:
         loaded.TABLE.update(x=1, y=2)
         change = world.changes()["m.py::TABLE[order]"]
         assert change.value == ("x", "y")
-        assert (change.restored, change.names) == (False, {"TABLE"})
+        assert not change.restored
+        assert change.names == {"TABLE"}
 
     def test_a_key_that_is_moved_and_moved_back(self, world: World) -> None:
         """Once they stand as at first, that is told, and only then."""
