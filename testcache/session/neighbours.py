@@ -13,8 +13,9 @@ Of a failure nothing tells whether it is of this kind, so it is tried, in this o
    comes of it is what a full run would have shown.
 3. Tests of its file that stand before it and were replayed really run, and their reports are dropped: those that
    have left something in memory when they were recorded, those that share a wide fixture with it, and the nearest,
-   for what nobody sees them leave: a seed of `random`, say. The last do not for a test that is new: nobody has seen
-   that pass, and if it fails once more, they do. (Does not see: one whose id is another one each time is always new.)
+   for what nobody sees them leave: rows on a server, say. The last do not for a test that uses nothing in which that
+   could be (`testcache.session.hidden`), nor for one that is new: nobody has seen that pass, and if it fails once
+   more, they do. (Does not see: one whose id is another one each time is always new.)
 4. It runs once more. If it passes, that is reported: it is what a full run would have shown.
 5. If it fails, the few tests of other files run from which it had found something in memory, and it runs a last time.
    If it passes, that is reported and stored: it has found the same again. If not, the failure of 1 is reported.
@@ -28,8 +29,7 @@ parameters at the same line, or of any test with the same message there. One bug
 what ran for the first of them would run for each.
 
 Does not see: one of these that would pass behind its neighbours, what tests of other files, or one far before it, have
-left unseen, tests that do not fail but mean less without their neighbours, and runs with xdist, where no
-test can rely on its neighbours.
+left unseen, tests that do not fail but mean less without their neighbours, and runs with xdist.
 """
 
 from __future__ import annotations
@@ -53,7 +53,6 @@ from testcache.storage.index import IndexedTest
 
 _OURS = ("testcache", "runner")
 _PHASES = ("setup", "call")
-
 Found = Callable[[Result], None]
 
 
@@ -66,7 +65,7 @@ class Company(Protocol):
 
     @property
     def waiting(self) -> Mapping[NodeId, Miss]:
-        """The tests that wait for others, to be replayed or not."""
+        """The tests that wait for others."""
 
     def failed_before(self, node: NodeId) -> bool:
         """Whether it has failed the last time."""
@@ -114,6 +113,9 @@ class Records(Protocol):
     def recorded(self, item: pytest.Item) -> AbstractContextManager[None]:
         """For the length of one in the place of a test's own."""
 
+    def has_seen_all(self, item: pytest.Item) -> bool:
+        """Whether nothing was left to a test that has just run, but perhaps what is looked at in memory."""
+
 
 class _Held(NamedTuple):
     """A test that has run, and what it would report.
@@ -121,12 +123,14 @@ class _Held(NamedTuple):
     Attributes:
         is_wanted: whether to see if it passes in company, too.
         number: how many tests had ended before it.
+        has_seen_all: whether it has failed, and nothing could have been left to it but what is looked at in memory.
     """
 
     item: pytest.Item
     reports: list[pytest.TestReport]
     is_wanted: bool
     number: int
+    has_seen_all: bool
 
 
 class Neighbours:
@@ -172,7 +176,8 @@ class Neighbours:
             return None
         self._logged = False
         reports = runtestprotocol(item, log=False, nextitem=nextitem)
-        held = _Held(item, reports, is_wanted, self._lineup.ends(item))
+        seen = _failed(reports) and self._records.has_seen_all(item)
+        held = _Held(item, reports, is_wanted, self._lineup.ends(item), seen)
         if self._logged or not (is_wanted or _failed(reports)):
             self._report(held)
         elif self._may_wait(held):
@@ -210,21 +215,22 @@ class Neighbours:
         for one in held:
             self._report(one)
 
-    def _neighbours_of(self, item: pytest.Item) -> tuple[list[pytest.Item], set[NodeId]]:
+    def _neighbours_of(self, item: pytest.Item, *, has_seen_all: bool = False) -> tuple[list[pytest.Item], set[NodeId]]:
         """Those of its file that may have left a test something, and of other files; none if they take too long."""
         others = set(filter(self._lineup.is_before(item), self._company.found(node_id(item))))
         left_s = MOST_S - sum(self._hits[node].duration_s for node in others)
-        before = self._lineup.neighbours(item, left_s, 0 if self._company.is_new(node_id(item)) else MOST)
+        are_nearest_in_vain = has_seen_all or self._company.is_new(node_id(item))
+        before = self._lineup.neighbours(item, left_s, 0 if are_nearest_in_vain else MOST)
         return (before, others) if before is not None else ([], set())
 
     def _try(self, held: _Held, nextitem: pytest.Item | None) -> None:
         """Find out whether a test needs its neighbours, and report it."""
-        item, reports, is_wanted, number = held
+        item, reports, is_wanted, number, has_seen_all = held
         self._logged = self._tried = False
         if self._lineup.is_overtaken(item, number):
             with self._records.recorded(item):
                 reports = self._attempt(item, nextitem)
-        before, others = self._neighbours_of(item)
+        before, others = self._neighbours_of(item, has_seen_all=has_seen_all)
         took_s = sum(report.duration for report in reports)
         if (before or others) and _failed(reports) and took_s <= MOST_S:
             if self._confirmed.isdisjoint(likenesses(item, reports)):
@@ -367,10 +373,8 @@ class Neighbours:
         return last
 
     def _needs(self, item: pytest.Item, why: str, reports: Sequence[pytest.TestReport]) -> None:
-        node = node_id(item)
-        problems = ((Reason.NEEDS_NEIGHBOURS.slug, why),)
-        took_s = sum(report.duration for report in reports)
-        self._found(Result(path_of(node), node, None, problems, took_s, clock.time()))
+        node, problems = node_id(item), ((Reason.NEEDS_NEIGHBOURS.slug, why),)
+        self._found(Result(path_of(node), node, None, problems, sum(one.duration for one in reports), clock.time()))
 
     def _attempt(self, item: pytest.Item, nextitem: pytest.Item | None) -> list[pytest.TestReport]:
         item._report_sections.clear()  # else the output of the attempt before would be shown again

@@ -25,6 +25,7 @@ from testcache.session import marker
 from testcache.session.bookkeeping import bookkeeping
 from testcache.session.charges import Charges
 from testcache.session.gates import Gates
+from testcache.session.hidden import is_all_seen
 from testcache.session.indexing import Collected
 from testcache.session.items import ItemInputs, bearers_of
 from testcache.session.locations import locate
@@ -142,6 +143,15 @@ class Recording:
             yield
         finally:
             self.tape.pop(context)
+
+    def has_seen_all(self, item: pytest.Item) -> bool:
+        """Whether nothing could have been left to a test that has just run but what is looked at in memory.
+
+        Cost: that of summing it up.
+        """
+        account = self.observer.ledger.account(self._contexts[node_id(item)])
+        inputs = (read.input for part in account.parts for read in part)
+        return not (account.problems or self.observer.leftovers.failure) and is_all_seen(inputs)
 
     def _begin(self, item: pytest.Item) -> Context:
         node = node_id(item)

@@ -57,8 +57,24 @@ def test_a_real_failure_stays_one(pair: Project, workers: tuple[str, ...]) -> No
     assert pair.run(*workers).executed >= {B}
 
 
+@pytest.mark.parametrize("keeps", ["json", "decimal"])
+def test_a_failure_stands_at_once_where_nothing_could_be_left_unseen(project: Project, keeps: str) -> None:
+    """Its neighbours only run for it if it uses something in which they might leave what nobody looks at."""
+    project.write("price.py", f"import {keeps}\ndef price(): return 3\n")
+    project.write(
+        "test_it.py",
+        "from price import price\ndef test_a(): assert price\ndef test_b(): assert price() == 3\ndef test_c(): pass\n",
+    )
+    assert project.run().exit == 0
+    project.edit("price.py", "return 3", "return 4")
+    for _ in range(2):
+        run = project.run()
+        beside = {"test_it.py::test_a"} if keeps == "decimal" else set()
+        assert (run.exit, run.executed) == (1, {"test_it.py::test_b"} | beside), run.text
+
+
 ONE_BUG = """
-import os, pytest
+import decimal, os, pytest
 from price import price
 def note(name):
     with open(os.environ["NOTES"], "a") as file: file.write(f"{name}\\n")
@@ -282,9 +298,9 @@ def test_a_registry_of_many_is_no_neighbour(project: Project) -> None:
 
 def test_of_a_new_test_nobody_knows_that_it_ever_passed(project: Project) -> None:
     """Its failure stands without those that stand nearest; the next time they really run, and that counts."""
-    project.write("test_a.py", "def test_old(): pass\n")
+    project.write("test_a.py", "import decimal\ndef test_old(): pass\n")
     project.run()
-    project.write("test_a.py", "def test_old(): pass\ndef test_new(): assert 0\n")
+    project.write("test_a.py", "import decimal\ndef test_old(): pass\ndef test_new(): assert 0\n")
     first, second = project.run(), project.run()
     assert first.executed == {"test_a.py::test_new"}
     assert second.executed == {"test_a.py::test_new", "test_a.py::test_old"}
