@@ -84,6 +84,11 @@ class Source(Struct, frozen=True):
         return self.blocks.get(WHOLE, self.body)
 
     @property
+    def classes(self) -> set[str]:
+        """The separable classes with methods: their statements run in an import, and count for their tests."""
+        return self.blocks.keys() & {name.rpartition(".")[0] for name in self.blocks}
+
+    @property
     def exported(self) -> Digest:
         """What another file takes over by `*`: which names there are, of which form, and where. What stands behind a
         name matters to whoever may reach that.

@@ -150,7 +150,8 @@ class Importing:
         elif self._remains.entries:
             source = self._tape.loaded[one.path].source
             values = (source.uses.get(name, frozenset()) for name in source.definitions)
-            body = source.mentions.get("", frozenset()).union(*values)
+            classes = (source.mentions.get(name, frozenset()) for name in source.classes)
+            body = source.mentions.get("", frozenset()).union(*values, *classes)
             yield from self._found(one.context, one.context.places - {(one.path, BODY_LINE)}, body)
 
     def _found(self, context: Context, places: Set[Place], names: Names = _NOTHING) -> Iterator[Found]:

@@ -24,7 +24,6 @@ from testcache.code.definitions import PROGRAM
 from testcache.inputs import files as fs
 from testcache.inputs.distributions import ALL, Distributions, canonical
 from testcache.inputs.modules import Modules, extended, search_names
-from testcache.inputs.sources import is_collected
 from testcache.model import ABSENT, EVERY, Kind
 from testcache.reasons import Reason
 from testcache.recording import anatomy
@@ -135,8 +134,10 @@ class Imports:
                 if module.__name__ == PROGRAM:  # what only a program runs counts for whoever has made one of it
                     self._tape.top.places.add((filename, BODY_LINE))
                 if type(loader) not in self._plain:  # it may make checks of annotations, as typeguard's does
-                    name = self._tape.roots.name(filename)
-                    self._tape.note(loaded.context, Kind.DEFINITIONS, f"{name}::{EVERY}", ABSENT)
+                    everything = f"{self._tape.roots.name(filename)}::{EVERY}"
+                    self._tape.note(loaded.context, Kind.DEFINITIONS, everything, ABSENT)
+                if self._origin.find()[1]:  # not for an import statement, nor for pytest
+                    self._tape.note_whole(self._tape.top, filename)
                 self._strangers.asked(self._tape.top, sys._getframe(1).f_globals, [module.__name__])
                 with self._tape.executing(filename, loaded, module):
                     original(loader, module)
@@ -200,8 +201,7 @@ class Imports:
         name, package, level, fromlist = key
         importer = globals.get("__file__") if globals else None
         own = isinstance(importer, str) and self._tape.roots.is_first_party(abspath(importer))
-        if not own:
-            own = importer is None and self._origin.find()[1]
+        own = own or (importer is None and self._origin.find()[1])
         stays = isinstance(importer, str) and not (own and importer.startswith("<"))  # as one for `python -` does not
         if stays and (known := name_of(globals)) is not None:  # a compiled template has a file alone
             self._foreign[known] = not own
@@ -266,22 +266,19 @@ class Imports:
                 spec = original(name, package)
             if self._origin.find()[1]:
                 full = importlib.util.resolve_name(name, package)
-                parent = full.rpartition(".")[0]
-                if parent:
-                    self._edge(context, parent)
+                if "." in full:
+                    self._edge(context, full.rpartition(".")[0])
                 self._note_location(context, full)
-                if spec is not None and isinstance(spec.origin, str):
-                    owner = self._distributions.owner(spec.origin)
-                    if owner is not None:
-                        self._need(context, owner)
+                origin = getattr(spec, "origin", None)
+                if isinstance(origin, str) and (owner := self._distributions.owner(origin)) is not None:
+                    self._need(context, owner)
             return spec
 
         return find_spec
 
     def _edge(self, context: Context, full: str) -> None:
         """Charge a module and each package above it."""
-        top = full.partition(".")[0]
-        if top in sys.builtin_module_names:
+        if full.partition(".")[0] in sys.builtin_module_names:
             return
         parts = full.split(".")
         for end in range(1, len(parts) + 1):
@@ -314,8 +311,7 @@ class Imports:
                 self._charge_file(context, file)
             elif loaded.context is not context:
                 context.links.add(loaded.context)
-                if is_collected(file) and not tape.is_made(file):
-                    tape.note(context, Kind.WHOLE, tape.roots.name(file), loaded.source.whole)
+                tape.note_whole(context, file)
             return True
         owner = self._distributions.owner(file)
         if owner is None:
@@ -352,12 +348,11 @@ class Imports:
         key = extended(name, self._tape.roots) or f"{name}@{self._search[1]}"
         file = getattr(sys.modules.get(name), "__file__", None)
         found = self._modules.places(key) if not isinstance(file, str) else (file,)
+        modules = self._modules
         if any(map(self._tape.is_made, found)):  # an output: it counts whether there is another one
             lasting = [folder for folder in sys.path if not self._tape.made_in(join(abspath(folder), name))]
-            value = Modules(self._tape.roots, lasting).location(key)
-            self._tape.note(context, Kind.MODULE, key, value)
-            return
-        self._tape.note(context, Kind.MODULE, key, self._modules.location(key))
+            modules = Modules(self._tape.roots, lasting)
+        self._tape.note(context, Kind.MODULE, key, modules.location(key))
 
     # -- metadata of distributions
 

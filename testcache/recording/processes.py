@@ -25,6 +25,7 @@ from testcache.recording.context import Context, Problem
 from testcache.recording.network import Network
 from testcache.recording.origin import Origin
 from testcache.recording.reads import Reads
+from testcache.recording.recorder import BODY_LINE
 from testcache.recording.spool import Epoch, Reader, Writer
 from testcache.recording.tape import Tape
 from testcache.recording.unseen import aside, unseen
@@ -373,6 +374,8 @@ class Processes:
             if rest[0] not in self._tape.loaded and os.path.isfile(rest[0]):
                 self._tape.load(rest[0])
             context.places.add((rest[0], rest[1]))
+            if rest[1] == BODY_LINE and rest[0] in self._tape.loaded:  # its tests may run there, which are none of ours
+                self._tape.note_whole(context, rest[0])
         elif sort == "read":
             name = self._lasting(rest[1])
             if name:

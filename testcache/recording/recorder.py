@@ -6,6 +6,7 @@ import contextlib
 import sys
 from _thread import get_ident
 from collections.abc import Callable
+from inspect import CO_OPTIMIZED
 from types import CodeType, FrameType
 from typing import Protocol
 
@@ -86,8 +87,14 @@ def pass_on(sink: Sink, place: Place) -> None:
 
 
 def place_of(code: CodeType) -> Place:
-    """Where a code object begins, as recorders report it."""
-    if code.co_name == "<module>":
+    """Where a code object begins, as recorders report it: code that runs with the statements of a module is its body.
+
+    Such is the body of a class, a comprehension there, and what makes the type variables of `def first[T]`. Each has
+    the line of a `class` or `def`, but it runs when that statement does, and not when a method or the function does.
+    """
+    name = code.co_name
+    runs_with_it = not code.co_flags & CO_OPTIMIZED or (name[0] == "<" and name != "<lambda>")
+    if runs_with_it and "<locals>" not in code.co_qualname:
         return code.co_filename, BODY_LINE
     return code.co_filename, code.co_firstlineno
 

@@ -12,7 +12,7 @@ from testcache.code.source import Source, parse
 from testcache.inputs import files as fs
 from testcache.inputs.files import Files
 from testcache.inputs.roots import Roots
-from testcache.inputs.sources import Sources
+from testcache.inputs.sources import Sources, is_collected
 from testcache.model import ABSENT, SHELF, Digest, Input, Kind
 from testcache.reasons import Reason
 from testcache.recording.context import Context, Problem
@@ -170,6 +170,11 @@ class Tape(Struct):
         before = context.reads.setdefault(key, value)
         if before != value:
             context.problems.append(Problem(Reason.INPUT_CHANGED_DURING_RUN, str(key)))
+
+    def note_whole(self, context: Context, file: str) -> None:
+        """Charge all of a test file for who has it as a module: what stands alone in there concerns him, too."""
+        if is_collected(file) and not self.is_made(file):
+            self.note(context, Kind.WHOLE, self.roots.name(file), self.loaded[file].source.whole)
 
     def problem(self, reason: Reason, evidence: str) -> None:
         """Keep whatever rests on the top context from being stored."""

@@ -10,12 +10,13 @@ import threading
 import weakref
 from collections.abc import Callable
 from pathlib import Path
+from types import CodeType
 
 import coverage
 import pytest
 from programs import ACTS, TECHNIQUES, Program, Session, start
 
-from testcache.recording.recorder import RecorderUnavailable, choose, running
+from testcache.recording.recorder import RecorderUnavailable, choose, place_of, running
 
 pytest_plugins = ["programs"]
 pytestmark = [
@@ -243,3 +244,29 @@ def test_an_unknown_technique_is_refused(tmp_path: Path) -> None:
     """A wrong name is an error with the name in it."""
     with pytest.raises(RecorderUnavailable, match="magic"):
         start("magic", Program(tmp_path / "program.py"))
+
+
+BODY = """
+class A:
+    x = [i for i in range(3)]
+    y = tuple(i for i in x)
+    z = lambda: 1
+    def f(self):
+        class In:
+            s = [i for i in range(3)]
+    class B:
+        pass
+"""
+
+
+def test_what_runs_with_the_statements_of_a_module_is_its_body() -> None:
+    """Bodies of classes and comprehensions there; what is in a function has its line, and so has a lambda."""
+    found = {}
+    pending = [compile(BODY, "m.py", "exec")]
+    while pending:
+        code = pending.pop()
+        found[code.co_qualname] = place_of(code)[1]
+        pending += [part for part in code.co_consts if isinstance(part, CodeType)]
+    lines = {name: line for name, line in found.items() if line and "comp" not in name}
+    assert lines == {"A.<lambda>": 5, "A.f": 6, "A.f.<locals>.In": 7}
+    assert {"<module>", "A", "A.B", "A.<genexpr>"} <= found.keys()
