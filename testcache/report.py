@@ -138,6 +138,9 @@ def _block_words(path: str, block: str) -> str:
         return f"{path}, outside its functions"
     if block == "__main__":
         return f"{path}, what it runs as a program"
+    block, _, row = block.partition("[")
+    if row:
+        return f"{path}, {'the rows' if '*' in row else 'a row'} of the parameters of {block}"
     name, _, number = block.partition("#")
     kind = "class" if name.rpartition(".")[2][:1].isupper() else "function"
     return f"{path}, {kind} {name}" + (f" (definition {number})" if number else "")

@@ -30,6 +30,9 @@ SET_CLASS = "__class__="
 ARGUMENTS = "sys.argv"
 """Stands for code that looks at the arguments of the process."""
 
+PARAMETRIZE = "'parametrize'"
+"""Stands for a text that says so: code that asks for marks of that name."""
+
 HELD = "&"
 """Before the name of a function: its docstring and its annotations, which nobody can see who only calls it."""
 

@@ -29,7 +29,7 @@ from typing import Any
 
 from testcache.code.bindings import own_names
 from testcache.code.flows import PARTS
-from testcache.code.looks import ANY, ANYWHERE, ARGUMENTS, OWN, SET_CLASS, SOME, TAKEN, Look
+from testcache.code.looks import ANY, ANYWHERE, ARGUMENTS, OWN, PARAMETRIZE, SET_CLASS, SOME, TAKEN, Look
 from testcache.code.lookups import ASKERS, attributes_taken, frame_parts, keeps_frame, look_up
 from testcache.code.nodes import FUNCTIONS, last_name, names_of_parameters, parameters, text_of
 from testcache.code.outline import Function
@@ -271,6 +271,7 @@ def _first(node: ast.expr) -> ast.expr:
 
 
 def _text(text: str, look: Look) -> None:
+    look.names.update([PARAMETRIZE] if text == "parametrize" else [])
     if "import " in text or ">>> " in text or (("[" in text or "|" in text) and _TYPE.match(text)):
         look.names.update(_WORD.findall(text))
     if "{" in text:  # to be filled in: "{app.tax.RATE}", "{{ app.tax.RATE }}"

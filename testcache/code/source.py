@@ -7,7 +7,7 @@ import warnings
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 
-from testcache.code import borrowed, definitions, effects, outline, reflection, separable, settled
+from testcache.code import borrowed, definitions, effects, outline, parameters, reflection, separable, settled
 from testcache.code.definitions import IDLE, IMPORT, PROGRAM, Split
 from testcache.code.looks import ANY, HELD, SOME, TAKEN, Imported, Look
 from testcache.code.nodes import last_name
@@ -61,6 +61,7 @@ class Source(Struct, frozen=True):
         ambiguous: names of its definitions that it mentions also in other ways than by a plain read: as an
             attribute or in a text it may be another file's that is meant.
         acts: for a collected file, whether importing it changes what other test files see.
+        tables: parameters of separable tests of which each row is a block: see `testcache.code.parameters`.
         borrowed: what its code sets or fills in other modules, as `testcache.code.borrowed` writes it.
     """
 
@@ -77,6 +78,7 @@ class Source(Struct, frozen=True):
     ambiguous: frozenset[str] = frozenset()
     acts: bool = False
     borrowed: frozenset[str] = frozenset()
+    tables: dict[str, parameters.Tables] = field(default_factory=dict)
 
     @property
     def whole(self) -> Digest:
@@ -137,7 +139,7 @@ def _source(tree: ast.Module, collected: bool) -> Source:
     parts = definitions.split(cut, reach.parts, reach.declared, alone, collected=collected)
     whole = _rest(cut, parts, without(cut.body, 0, len(cut.body), parts.ranges))
     blocks: dict[str, Digest] = {WHOLE: of_text("\n".join(whole))} if collected else {}
-    mentioned: dict[str, frozenset[str]] = {}
+    mentioned, tables = dict[str, frozenset[str]](), dict[str, parameters.Tables]()
     spans = [(item.first_line, item.last_line, item.block) for item in cut.functions]
     plain = {id(part.node) for part, *_ in parts.definitions if is_plain(part.node)}
     called = {id(item.node): Signature(item) for item in cut.functions if id(item.node) in plain}
@@ -159,7 +161,8 @@ def _source(tree: ast.Module, collected: bool) -> Source:
         # of what stays in the body, how much is before it
         place = item.start - sum(end - start for start, end in removed if end <= item.start)
         for definition, tokens in _separate(item, cut, alone, place, parts.above[item.start]):
-            blocks[definition.block] = of_text("\n".join(tokens))
+            counted, tables[definition.block] = parameters.divided(definition, tokens)
+            blocks.update(counted)
             mentioned[definition.block] = (
                 reach.of_block(definition, tokens) | reach.of_header(definition) | reach.of_statement(item)
             )
@@ -189,6 +192,7 @@ def _source(tree: ast.Module, collected: bool) -> Source:
         ambiguous=frozenset(found.keys() & reach.elsewhere),
         acts=collected and effects.find(cut, tree),
         borrowed=borrowed.find(cut),
+        tables={block: names for block, names in tables.items() if names},
     )
 
 

@@ -7,16 +7,24 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import pytest
 
+from testcache.code.looks import PARAMETRIZE
+from testcache.code.parameters import all_rows, row_of
 from testcache.inputs import files as fs
 from testcache.model import ABSENT, EVERY, Input, Kind, NodeId, Read
 from testcache.recording.context import Context
 from testcache.recording.observer import Observer
 from testcache.session import marker
 from testcache.settings import Settings
+
+_OF_MARKS = frozenset(
+    {"own_markers", "iter_markers", "iter_markers_with_node", "pytestmark", "param_index", "indices", PARAMETRIZE}
+)
+"""Names by which code comes upon the rows of other tests, or upon which row it is."""
 
 
 class ItemInputs:
@@ -32,6 +40,7 @@ class ItemInputs:
         self._around: dict[str, tuple[list[str], list[str]]] = {}
         self._links: dict[str, tuple[int, list[str], frozenset[Context]]] = {}
         self._group: tuple[object, type | None] = (None, None)
+        self._told = (0, False)
 
     def plugin_registered(self) -> None:
         """There is one more plugin, which may be one of the project's own."""
@@ -56,7 +65,7 @@ class ItemInputs:
         """
         own_file = str(item.path)
         common = self._by_name(own_file, frozenset((*getattr(item, "fixturenames", ()), *asked)))
-        return common.union(self._special(item, own_file), self._declared(node, marks))
+        return common.union(self._special(item, own_file), self._rows(item), self._declared(node, marks))
 
     def _special(self, item: pytest.Item, own_file: str) -> Iterator[Read]:
         """What a test rests on that is no plain function."""
@@ -77,6 +86,32 @@ class ItemInputs:
                         yield Read(Input(Kind.BLOCK, f"{path}::{block}"), source.blocks.get(block, ABSENT))
                     if name in source.definitions:  # pytest has found it: what runs may all be that of a base
                         yield Read(Input(Kind.DEFINITIONS, f"{path}::{name}"), ABSENT)
+
+    def _rows(self, item: pytest.Item) -> Iterator[Read]:
+        """The rows of parameters that a test is made of; all rows, for who may look at them, or has others."""
+        callspec = getattr(item, "callspec", None)
+        params, name = getattr(callspec, "params", {}), getattr(callspec, "id", "")
+        for function in _wrapped(getattr(item, "obj", None)):
+            code = getattr(function, "__code__", None)
+            loaded = self._observer.tape.loaded.get(code.co_filename) if code is not None else None
+            if code is None or loaded is None:
+                continue
+            source, path = loaded.source, self._observer.tape.roots.name(code.co_filename)
+            block = source.block_at(code.co_firstlineno)
+            for number, names in enumerate(source.tables.get(block, ())):
+                read = all_rows(block, number)
+                if params.keys() >= {*names} and not self._are_rows_told():
+                    read = row_of(source.blocks, block, number, [params[one] for one in names], name)
+                yield Read(Input(Kind.BLOCK, f"{path}::{read}"), source.blocks[read])
+
+    def _are_rows_told(self) -> bool:
+        """Whether loaded code of the project goes through marks, which hold all rows, or names tests by itself."""
+        loaded = self._observer.tape.loaded
+        if len(loaded) != self._told[0]:
+            mentions = chain.from_iterable(module.source.mentions.values() for module in loaded.values())
+            named = len(self._config.hook.pytest_make_parametrize_id.get_hookimpls()) > 1
+            self._told = (len(loaded), named or any(not _OF_MARKS.isdisjoint(names) for names in mentions))
+        return self._told[1]
 
     def _files_of(self, own_file: str) -> list[str]:
         """The files in which a test of this file may find its fixtures."""
