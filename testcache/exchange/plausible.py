@@ -80,10 +80,10 @@ def _are_lines(lines: bytes) -> bool:
     if not lines:
         return True
     try:
-        how, by_path = decode_value(lines, tuple[bytes, dict[str, list[Any]]])  # as the session packs them
+        how, files = decode_value(lines, tuple[bytes, dict[str, tuple[bytes, list[Any]]]])  # as the session packs them
     except BadRecord:
         return False
-    return bool(how) and all(_is_line(line) for found in by_path.values() for line in found)
+    return bool(how) and all(_is_line(line) for _, found in files.values() for line in found)
 
 
 def _is_line(line: object) -> bool:

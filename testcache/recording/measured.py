@@ -163,7 +163,7 @@ class LineTape:
         data.set_query_contexts(None)
         return found
 
-    def add(self, lines: Mapping[str, Lines]) -> None:
+    def add(self, lines: Mapping[str, Lines | Sequence[int | tuple[int, int]]]) -> None:
         """Add replayed lines (or arcs, as `branch` says) to what was measured, under no context.
 
         Raises `RecorderUnavailable` if they are not of the same sort as the data.

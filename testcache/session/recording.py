@@ -93,7 +93,7 @@ class Recording:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionstart(self) -> None:
         """Under xdist pytest-cov begins, or begins anew, to measure only when the session starts."""
-        self.totals = Totals.begin(self.config, self.tape)
+        self.totals = Totals.begin(self.config, self.tape, self.world)
 
     def pytest_plugin_registered(self) -> None:
         self.inputs.plugin_registered()

@@ -196,7 +196,7 @@ class Runner:
     @cached_property
     def _reach(self) -> Refine:
         assert self.store is not None
-        # Recorded lines are numbers: a definition that comes or goes moves those below it.
+        # Recorded lines are also those of imports, and any definition may decide which these are.
         exact = self.recording.totals is not None
         return all_matter if exact else Reach(self.world.source, load_definitions(self.store), self.world.words)
 
@@ -217,6 +217,8 @@ class Runner:
         if self.store is None:
             return
         self.cache = self._new_cache(shared=True)
+        if self.recording.totals is not None:
+            self.recording.totals.store = self.store
         self._recovered = self.cache.recover()
         self.cache.load([*self._acting(), *(node_id(item) for item in items if not isinstance(item, CachedItem))])
         self._decide_imports()
@@ -340,6 +342,8 @@ class Runner:
                 self.cache.distrust(self.proof.untrue(self.results))
                 self.rounds.save(done=self._done(session))  # first: a run killed here is recovered from its journal
                 self.cache.commit(self.world.sources.new(), self.world.source)
+                if self.recording.totals is not None:
+                    self.recording.totals.save_layouts(self.results.values())
                 self.proof.save(self.results)
                 self.cache.share(self._may_trust)
                 if not self.config.option.collectonly:

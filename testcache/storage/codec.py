@@ -20,7 +20,7 @@ are taken out of the template.
 Decoding is typed and bounded: bytes from anywhere give a value or BadRecord, in bounded memory, and run
 no code.
 
-Format history: 1 (first); manifests 2: leftovers; 3: access, since; 4: late; 5: at;
+Format history: 1 (first); manifests 2: leftovers; 3: access, since; 4: late; 5: at; 6: files of lines;
 sources 2: definitions; 3: docstrings.
 """
 
@@ -41,7 +41,7 @@ from testcache.storage.fold import MAX_EXPANDED_BYTES, Names, fold, unfold
 if TYPE_CHECKING:
     from testcache.code.source import Source
 
-MANIFEST_FORMAT = 5
+MANIFEST_FORMAT = 6
 SOURCE_FORMAT = 17
 MAX_RECORD_BYTES = 64 << 20
 
