@@ -84,8 +84,8 @@ ADVICE = {
         "the code of the other one names: without it that one would fill the place, and all who use it had to run."
     ),
     Reason.NO_COVERAGE: (
-        "This run measures coverage, and the result was recorded without executed lines. "
-        "The test runs once under coverage; from then on its lines "
+        "This run measures coverage, and the result was recorded without executed lines, or where other files were "
+        "measured (`source`, `include`, `omit`, branches). The test runs once under coverage; from then on its lines "
         "are replayed with it, and move with their code where an edit does not concern the test. It runs again where "
         "nobody knows which lines these are now: `if a: b` was broken into two lines, a measured file is not there, "
         "or the result came from another machine, and the file has changed since."

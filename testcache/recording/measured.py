@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import coverage
 
@@ -116,6 +117,7 @@ class LineTape:
         self._context = ""
         self.branch = bool(measurement.get_option("run:branch"))
         self.conflict = ""
+        self._folder = os.getcwd()
 
     @classmethod
     def current(cls) -> LineTape | None:
@@ -134,6 +136,20 @@ class LineTape:
             cls.unavailable = "coverage's dynamic_context is set"
         return None if cls.unavailable else cls(measurement)
 
+    def measures(self, name: Callable[[str], str]) -> Iterator[str]:
+        """What decides of which files and as what lines are measured; `name` gives paths another checkout's form.
+
+        What it is not: what only reports look at, such as excluded lines.
+        """
+        yield str(self.branch)
+        for option in ("source", "source_pkgs", "source_dirs", "include", "omit", "plugins", "concurrency"):
+            values = self._measurement.get_option(f"run:{option}")
+            for value in values if isinstance(values, (list, tuple)) else ():
+                path = os.path.join(self._folder, value)
+                is_path = option in ("source_dirs", "include", "omit") or (option == "source" and os.path.isdir(path))
+                is_path = is_path and not value.startswith(("*", "?"))  # those match anywhere
+                yield f"{option} {name(os.path.normpath(path)) if is_path else value}"
+
     def switch(self, context: str) -> None:
         """From now on lines go to this context. Cost: 0.5 ms, more with many lines since the last."""
         before = self._measurement.switch_context(PREFIX + context) or ""
@@ -142,14 +158,14 @@ class LineTape:
         self._context = PREFIX + context
 
     def taken(self) -> dict[str, dict[str, Lines]]:
-        """Context -> file name as in the data -> lines, or arcs if `branch`. Call it once, at the end.
+        """Context -> absolute file name -> lines, or arcs if `branch`. Call it once, at the end.
 
-        File names are absolute unless relative_files is set. Cost: one query for each file, one
-        more for each pair of file and context.
+        Cost: one query for each file, one more for each pair of file and context.
         """
         data = self._measurement.get_data()
         found: dict[str, dict[str, Lines]] = {}
         for filename in sorted(data.measured_files()):
+            path = os.path.join(self._folder, filename)  # relative_files may be set
             data.set_query_contexts(None)
             contexts = {name for names in data.contexts_by_lineno(filename).values() for name in names}
             for context in sorted(contexts):
@@ -159,7 +175,7 @@ class LineTape:
                 data.set_query_context(context)
                 lines: Lines = (data.arcs(filename) if self.branch else data.lines(filename)) or []
                 files = found.setdefault(name.partition(TAKE)[0], {})
-                files[filename] = sorted({*files.get(filename, ()), *lines})
+                files[path] = sorted({*files.get(path, ()), *lines})
         data.set_query_contexts(None)
         return found
 
@@ -170,7 +186,9 @@ class LineTape:
         """
         arcs: dict[str, list[tuple[int, int]]] = {}
         plain: dict[str, list[int]] = {}
-        for filename, found in lines.items():
+        folder = self._folder + os.sep if self._measurement.get_option("run:relative_files") else ""
+        for path, found in lines.items():
+            filename = path.removeprefix(folder)
             plain[filename] = [line for line in found if isinstance(line, int)]
             arcs[filename] = [arc for arc in found if not isinstance(arc, int)]
             if len(arcs[filename] if self.branch else plain[filename]) < len(found):

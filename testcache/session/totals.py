@@ -44,12 +44,12 @@ class Totals:
         store: where layouts are kept, in the process that decides.
     """
 
-    def __init__(self, lines: LineTape, tape: Tape, world: World, how: Digest) -> None:
+    def __init__(self, lines: LineTape, tape: Tape, world: World) -> None:
         self.store: Store | None = None
         self._lines = lines
         self._tape = tape
         self._world = world
-        self._how = how
+        self._how = digest.of_fields("measured", *lines.measures(tape.roots.name))
         self._taken: dict[str, dict[str, Any]] = {}
         self._shifts: dict[tuple[str, bytes], Shift | None] = {}
         self._replayed: dict[str, set[Line]] = {}
@@ -64,7 +64,7 @@ class Totals:
         lines = LineTape.current()
         if lines is None:
             return None
-        totals = cls(lines, tape, world, how_measured(config, lines))
+        totals = cls(lines, tape, world)
         if getattr(config.option, "tx", None) and not hasattr(config, "workerinput"):
             return totals  # xdist's controller measures no test, and its data file must not appear yet
         tape.switched = totals._switch
@@ -159,10 +159,3 @@ class Totals:
         """Add all replayed lines to the measurement, before anybody reports its totals."""
         if self._replayed:
             self._lines.add({path: [*lines] for path, lines in self._replayed.items()})
-
-
-def how_measured(config: pytest.Config, lines: LineTape) -> Digest:
-    """What must be equal for lines of one run to stand in for lines of another."""
-    option = config.option
-    fields = [str(getattr(option, name, None)) for name in ("cov_source", "cov_branch", "cov_config")]
-    return digest.of_fields("measured", lines.branch, *fields)

@@ -212,6 +212,29 @@ def test_lines_without_a_layout_are_measured_again(calc: Project) -> None:
     same_as_plain(calc, executed={"test_lazy"})
 
 
+def test_what_is_measured_counts(calc: Project) -> None:
+    """An `omit` that goes or comes has tests measured again; so does another `--cov=`; what reports leave out, not."""
+    calc.write(".coveragerc", "[run]\nomit = lazy.py\n")
+    measured(calc)
+    calc.write(".coveragerc", "[run]\n")
+    same_as_plain(calc)
+    calc.write(".coveragerc", "[run]\nomit = calc.py\n")
+    same_as_plain(calc)
+    calc.write(".coveragerc", "[run]\nomit = calc.py\n[report]\nexclude_lines =\n    return 0\n")
+    same_as_plain(calc, executed=set())
+    calc.write(".coveragerc", "[run]\nsource = lazy\n")
+    same_as_plain(calc, "--cov")
+
+
+def test_relative_names_are_the_same_files(calc: Project) -> None:
+    """With `relative_files` lines are kept, moved and given back all the same."""
+    calc.write(".coveragerc", "[run]\nrelative_files = True\n")
+    measured(calc)
+    same_as_plain(calc, executed=set())
+    calc.write("lazy.py", "# one\n" + LAZY)
+    same_as_plain(calc, executed=set())
+
+
 def test_a_generated_module_is_measured_again(project: Project) -> None:
     """The lines of a file that is not there now cannot be reported: the test that writes it runs."""
     project.write(
