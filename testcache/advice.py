@@ -133,9 +133,14 @@ ADVICE = {
         "Nothing is replayed and nothing is stored in such a run. The message says what was raised, and where."
     ),
     Reason.STORE_UNREADABLE: (
-        "The store is damaged, belongs to somebody else, lies on a network file system, or cannot be "
-        "written. The message says which. `testcache clear` makes a damaged store anew; the `store` setting "
-        "puts it elsewhere."
+        "The store belongs to somebody else, holds what testcache has not written, lies on a network file system, "
+        "or cannot be written. The message says which. `testcache clear` makes it anew; the `store` setting puts "
+        "it elsewhere."
+    ),
+    Reason.STORE_DAMAGED: (
+        "SQLite finds the bytes of the store to be wrong. A run that may write renames its database to "
+        "`cache.db.damaged`, in the same folder, begins a new one and records in it; the last such file is kept, "
+        "and nothing reads it. A run with `--cached=read`, and one that may not write there, leaves it as it is."
     ),
     Reason.STORE_LOCKED: "Another process kept the store locked for too long. Try again when it has ended.",
     Reason.STORE_NEWER: (

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
 
 class TestcacheError(Exception):
     """A problem that testcache can name; the first line of its text stands alone.
@@ -27,6 +32,23 @@ class StoreError(TestcacheError):
     """The store cannot be used; the run goes on without it."""
 
     slug = "store-unreadable"
+
+
+class StoreDamaged(StoreError):
+    """SQLite finds the bytes of the store's database to be wrong; no other fault is this one.
+
+    Attributes:
+        why: SQLite's words.
+    """
+
+    slug = "store-damaged"
+
+    def __init__(self, path: Path, why: object) -> None:
+        super().__init__(
+            f"the store {path} is damaged ({why});"
+            " the next `pytest --cached` sets it aside, `testcache clear` removes it"
+        )
+        self.why = why
 
 
 class StoreNewer(StoreError):

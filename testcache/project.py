@@ -77,10 +77,12 @@ class Project(Struct, frozen=True):
 
 
 def open_store(rootdir: Path, settings: Settings, mode: str) -> tuple[Store | None, str]:
-    """The store, or None and why: a broken cache never breaks a run."""
+    """The store, or None; and what is to be said of it, or "": a broken cache never breaks a run."""
     try:
         folder = rootdir / settings.store
-        return Store.open(folder, readonly=mode == "read", size_limit_bytes=settings.max_size), ""
+        if mode == "read":
+            return Store.open(folder, readonly=True, size_limit_bytes=settings.max_size), ""
+        return Store.open_or_renew(folder, size_limit_bytes=settings.max_size)
     except StoreError as problem:
         return None, f"testcache: {problem} [{problem.slug}]"
 

@@ -119,6 +119,7 @@ class Reason(enum.Enum):
 
     NOT_WATCHED = ("not-watched", Group.ERROR, "error", "the run could not be watched")
     STORE_UNREADABLE = ("store-unreadable", Group.ERROR, "error", "the store cannot be read")
+    STORE_DAMAGED = ("store-damaged", Group.ERROR, "error", "the store was damaged")
     STORE_LOCKED = ("store-locked", Group.ERROR, "error", "the store is locked by another process")
     STORE_NEWER = ("store-newer", Group.ERROR, "error", "the store was written by a newer testcache")
     ENTRY_CORRUPT = ("entry-corrupt", Group.ERROR, "error", "a stored entry does not decode")

@@ -20,7 +20,10 @@ def run(project: Project, files: list[str], *, unverified: bool) -> int:
     keyring = Keyring.from_environment()
     limits = Limits(unpacked_bytes=project.settings.max_size)
     refused = False
-    with Store.open(project.store_folder, size_limit_bytes=project.settings.max_size) as store:
+    store, renewed = Store.open_or_renew(project.store_folder, size_limit_bytes=project.settings.max_size)
+    if renewed:
+        say(renewed)
+    with store:
         for file in files:
             arrival = receive(
                 store, Path(file), project=project.name, keyring=keyring, limits=limits, unverified=unverified

@@ -21,6 +21,7 @@ from testcache.project import Project
 from testcache.recording.recorder import RecorderUnavailable, choose
 from testcache.report import moment, number, size
 from testcache.settings import OWN_FILE, SHARED_FILE
+from testcache.storage.database import aside_in
 from testcache.storage.folder import JOURNALS, MOUNTS, file_system
 from testcache.storage.gate import FORMAT
 from testcache.storage.history import facts_of, runs
@@ -112,12 +113,16 @@ def _recorder(project: Project) -> _Finding:
 def _store(project: Project) -> Iterator[_Finding]:
     folder = project.store_folder
     kind = file_system(folder, MOUNTS.read_text(encoding="utf-8", errors="surrogateescape")) if MOUNTS.exists() else ""
+    aside = aside_in(folder)
+    if aside.exists():
+        words = f"a damaged database, {moment(aside.stat().st_mtime)}, {size(aside.stat().st_size)}: {aside}"
+        yield _Finding("set aside", f"{words}; nothing reads it")
     place = f"{project.store_name}" + (f" on {kind}" if kind else "")
     try:
         store = project.store()
         writable = store is None or os.access(folder, os.W_OK)
     except StoreError as problem:
-        yield _Finding("store", f"{place}: {problem} [{problem.slug}]", "testcache clear makes a damaged store anew")
+        yield _Finding("store", f"{place}: {problem} [{problem.slug}]", "testcache clear makes it anew")
         return
     if store is None:
         yield _Finding("store", f"{place}: none yet; the first pytest --cached makes it")

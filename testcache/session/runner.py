@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from testcache.environments import Difference, recorded_elsewhere
-from testcache.errors import BadRecord, StoreError
+from testcache.errors import BadRecord, StoreDamaged, StoreError
 from testcache.inputs.world import World
 from testcache.model import Decision, EnvironmentKey, Hit, Miss, NodeId, Result, Trace
 from testcache.quantities import Audit
@@ -21,33 +21,29 @@ from testcache.reasons import Reason
 from testcache.recording.observer import Observer
 from testcache.report import cached_status
 from testcache.session import environment
+from testcache.session.account import save_account, save_index
 from testcache.session.acting import acting, lacks
 from testcache.session.cache import Cache
 from testcache.session.crew import Crew
 from testcache.session.deselected import put_back, tell
 from testcache.session.distribution import Distribution
 from testcache.session.imported import Imported
-from testcache.session.indexing import Indexer
 from testcache.session.names import node_id, path_of
 from testcache.session.notes import Notes
 from testcache.session.proof import Proof
 from testcache.session.recording import Recording
 from testcache.session.remote import Remote
 from testcache.session.rounds import Rounds
-from testcache.session.setups import longest
 from testcache.session.shown import show
 from testcache.session.summary import Summary
-from testcache.session.warm import CachedItem, CachedModule, Warm, all_imported, held_file, may_skip
+from testcache.session.warm import CachedItem, CachedModule, Warm, all_imported, may_skip
 from testcache.session.warned import Warned
 from testcache.session.workforce import Work, Workforce
 from testcache.settings import Settings
 from testcache.storage.definitions import load_definitions
-from testcache.storage.history import save_collected, save_run
-from testcache.storage.index import SPACE, IndexedTest, encode_index
+from testcache.storage.index import IndexedTest
 from testcache.storage.leaks import load_leaks, load_taken
 from testcache.storage.store import Store
-from testcache.storage.timings import save_timings
-from testcache.structs import replace
 from testcache.trace import NEW, Refine, all_matter
 
 
@@ -95,7 +91,7 @@ class Runner:
         config.pluginmanager.register(self.summary, "testcache-summary")
         self._invocation = invocation
         self.collected: list[pytest.Item] = []
-        self._left_out: list[CachedModule] = []
+        self.left_out: list[CachedModule] = []
         self.rounds = Rounds(self)
         self._recovered: list[Result] = []
 
@@ -106,7 +102,7 @@ class Runner:
         self.recording.configure()
         option = environment.uncacheable_option(config)
         if option is not None:
-            self.complaint = (
+            self._complain(
                 f"testcache: this run: not cached: option {option} cannot be combined with the cache "
                 f"[{Reason.OPTION_NOT_CACHEABLE.slug}]"
             )
@@ -132,7 +128,7 @@ class Runner:
             return None
         show(self.config, file.shown, self.world.roots)
         module = CachedModule.from_parent(parent, path=module_path, file=file)
-        self._left_out.append(module)
+        self.left_out.append(module)
         return module
 
     def _may_skip(self) -> bool:
@@ -145,34 +141,38 @@ class Runner:
         self, session: pytest.Session, items: list[pytest.Item]
     ) -> Generator[None, None, None]:
         # A conftest file in a folder may want to see all of them, or an import has left what they do not know of.
-        if self._left_out and not (self._may_skip() and self._are_as_indexed()):
-            items[:] = all_imported(items, self._left_out)
-            self._left_out.clear()
+        if self.left_out and not (self._may_skip() and self._are_as_indexed()):
+            items[:] = all_imported(items, self.left_out)
+            self.left_out.clear()
         before = list(items)  # of those that are not imported it is known that they are selected
         items[:] = [item for item in items if not isinstance(item, CachedItem)]
         yield
         items[:] = put_back(before, items, CachedItem)
-        tell(session, [module.file for module in self._left_out])
+        tell(session, [module.file for module in self.left_out])
         self.recording.check(items)
         self.recording.tape.settle()
         self.total, self.collected = len(items), list(items)
         self.environment = environment.key(self.recording)
         if self.store is not None:
             self.notes.collected(items, self.recording, self.store.salt)
+        self._prepare(items)
+        self.recording.hits = self.hits
+
+    def _prepare(self, items: list[pytest.Item], *, again: bool = True) -> None:
         try:
             self._decide(items)
-            self._share(items)
             known = load_leaks(self.store, self.environment) if self.store is not None else []
             taken = load_taken(self.store, self.environment) if self.store is not None else set()
             taken |= self.cache.taken if self.cache is not None else set()
+            self._share(items)  # once: a damaged store has been noticed by now
             self.rounds = Rounds(self, self.collected, known, self._recovered, taken)
             self.rounds.sort(items)
         except StoreError as problem:
-            self.give_up(problem)
+            if self.give_up(problem, renew=again):
+                return self._prepare(items, again=False)
             self.rounds = Rounds(self, self.collected)
             self.rounds.run_all(items)
             self.rounds.sort(items)
-        self.recording.hits = self.hits
 
     def _are_as_indexed(self) -> bool:
         """Whether nothing has been imported that files which are not imported were recorded without."""
@@ -180,7 +180,7 @@ class Runner:
         if self.store is None:
             return True
         index, required = self.warm.index, acting(self.recording.tape, self.world.roots)
-        if any(lacks(module.file, index, required) for module in self._left_out):
+        if any(lacks(module.file, index, required) for module in self.left_out):
             return False
         try:
             self.recording.tape.settle()
@@ -224,7 +224,7 @@ class Runner:
         self._decide_imports()
         corrupt = self.cache.corrupt + self.store.corrupt
         if corrupt:
-            self.complaint = (
+            self._complain(
                 f"testcache: {corrupt} stored entries do not decode; their tests run [{Reason.ENTRY_CORRUPT.slug}]"
             )
         self.proof.begin(self.store, self.environment, self.world.digest_of, self._reach)
@@ -283,10 +283,20 @@ class Runner:
             self.config.hook.pytest_deselected(items=left_out)
             self.total = len(items)
 
-    def give_up(self, problem: StoreError | BadRecord) -> None:
-        """Go on without a store; what is not yet replayed runs."""
-        self.complaint = f"testcache: {problem} [{problem.slug}]"
+    def give_up(self, problem: StoreError | BadRecord, *, renew: bool = True) -> bool:
+        """Go on without a store, or with a new one in place of one that is damaged; what is not yet replayed runs."""
+        if renew and self.mode != "read" and self.store is not None and isinstance(problem, StoreDamaged):
+            try:
+                self._complain(self.store.renew(problem))
+                return True
+            except StoreError as other:
+                problem = other
+        self._complain(f"testcache: {problem} [{problem.slug}]")
         self._close_store()
+        return False
+
+    def _complain(self, words: str) -> None:
+        self.complaint = f"{self.complaint}\n{words}" if self.complaint else words
 
     def _close_store(self) -> None:
         if self.store is not None:
@@ -337,30 +347,32 @@ class Runner:
             self.hits = {node: hit for node, hit in self.hits.items() if node in self.rounds.replayed}
         finals = [*self.recording.finish(), *self.distribution.finals()]
         self.take(finals, journal=False)
-        if self.cache is not None and self.store is not None and self.mode != "read":
-            try:
-                self.cache.distrust(self.proof.untrue(self.results))
-                self.rounds.save(done=self._done(session))  # first: a run killed here is recovered from its journal
-                self.cache.commit(self.world.sources.new(), self.world.source)
-                if self.recording.totals is not None:
-                    self.recording.totals.save_layouts(self.results.values())
-                self.proof.save(self.results)
-                self.cache.share(self._may_trust)
-                if not self.config.option.collectonly:
-                    save_run(self.store, self.summary.facts(), self.notes.facts, self.results.values())
-                    save_collected(self.store, self.environment, self.notes.files)
-                    took = {r.node_id: r.duration_s for r in self.results.values() if r.duration_s}
-                    setups = longest(self.distribution.setups, self.recording.charges.setups.seconds())
-                    save_timings(self.store, took, setups, self.distribution.crashed)
-                    self._write_index(session)
-            except (StoreError, BadRecord) as problem:
-                self.give_up(problem)
+        self._save(session)
         if self.summary.wrong() and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         elsewhere = self.workforce.shard is not None and bool(self.collected)
         if elsewhere and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
             session.exitstatus = pytest.ExitCode.OK
         self._close_store()
+
+    def _save(self, session: pytest.Session, *, again: bool = True) -> None:
+        if self.cache is None or self.store is None or self.mode == "read":
+            return
+        try:
+            self.cache.distrust(self.proof.untrue(self.results))
+            self.rounds.save(done=self._done(session))  # first: a run killed here is recovered from its journal
+            self.cache.commit(self.world.sources.new(), self.world.source)
+            if self.recording.totals is not None:
+                self.recording.totals.save_layouts(self.results.values())
+            self.proof.save(self.results)
+            self.cache.share(self._may_trust)
+            if not self.config.option.collectonly:
+                save_account(self, self.store)
+                if self._invocation is not None and self._done(session) and self.recording.totals is None:
+                    save_index(self, self.store, self._invocation)
+        except (StoreError, BadRecord) as problem:
+            if self.give_up(problem, renew=again):
+                self._save(session, again=False)
 
     def _done(self, session: pytest.Session) -> bool:
         """Whether all tests of the run have a result."""
@@ -370,29 +382,3 @@ class Runner:
     def _may_trust(self, node: NodeId, trace: Trace) -> bool:
         """Whether somebody may replay a test who knows neither of its lies nor of leaks."""
         return self.proof.may_index(node, trace) and self.rounds.may_index(node)
-
-    def _write_index(self, session: pytest.Session) -> None:
-        """Keep what a run like this one need not find out again; only after a complete run."""
-        assert self.store is not None
-        if self._invocation is None or not self._done(session) or self.recording.totals is not None:
-            return
-        traces = {node: hit for node, hit in self.hits.items() if isinstance(hit, Trace)}
-        assert self.cache is not None
-        indexer = Indexer(self.world, self.environment, self.cache.fillers, traces.values())
-        traces |= {node: result.trace for node, result in self.results.items() if result.trace is not None}
-        traces = {
-            n: trace for n, trace in traces.items() if self.proof.may_index(n, trace) and self.rounds.may_index(n)
-        }
-        empty = (module.file for module in self._left_out if not module.file.tests)
-        left_out = [*map(held_file, self.collected), *empty]
-        held = {file.path: file for file in left_out if file is not None}
-        for file in self.recording.collected(self.collected, traces):
-            if file.path not in held:
-                indexer.add(replace(file, deselected=self.notes.deselected[file.path]))
-        shown = self.recording.shown.by_folders(self.recording.charges.files())
-        if self.warm is not None:
-            for kept in held.values():
-                indexer.keep(kept, self.warm.index)
-        self.store.put_many(
-            [(SPACE, self._invocation, encode_index(indexer.index(shown, derives=self.importing.derives)))]
-        )

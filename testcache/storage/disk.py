@@ -93,6 +93,10 @@ class Writer:
             if not isinstance(cause, sqlite3.Error):
                 cause = sqlite3.OperationalError("no transaction could be started")
             raise cause from error
+        except sqlite3.OperationalError as error:
+            # After some faults SQLite rolls back by itself: that diskcache cannot do so again hides which it was.
+            cause = error.__context__
+            raise cause if "no transaction" in str(error) and isinstance(cause, sqlite3.Error) else error from None
 
     def get(self, key: bytes) -> bytes | None:
         """Return a whole value; a damaged row is None and counted in `corrupt`."""

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from testcache.errors import StoreError, StoreLocked
+from testcache.errors import StoreDamaged, StoreError, StoreLocked
 
 REMEDY = "`testcache clear` removes it"
 
@@ -59,7 +59,7 @@ def store_error(path: Path, error: sqlite3.Error) -> StoreError:
     if is_busy(error):
         return locked(path)
     if is_damage(error):
-        return StoreError(f"the store {path} is damaged ({error}); {REMEDY}")
+        return StoreDamaged(path, error)
     return StoreError(f"the store {path} cannot be used: {error}")
 
 

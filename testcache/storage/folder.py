@@ -1,7 +1,7 @@
 """The store's folder: whose it is, what is in it, and where it may not be.
 
 <folder>/            0700; .gitignore, CACHEDIR.TAG, README.md
-<folder>/v1/         cache.db (with SQLite's -wal and -shm), lock
+<folder>/v1/         cache.db (with SQLite's -wal and -shm), lock, cache.db.damaged (what was set aside last)
 <folder>/journals/   one file for each living writer
 <folder>/tally       runs in which nothing changed
 <folder>/outage      when a remote was of no use last
@@ -21,6 +21,7 @@ from testcache.storage import outage, tally
 
 VERSION_FOLDER = "v1"
 DATABASE = "cache.db"
+DAMAGED = "cache.db.damaged"
 LOCK = "lock"
 JOURNALS = "journals"
 

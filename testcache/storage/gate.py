@@ -13,7 +13,7 @@ import hashlib
 import sqlite3
 from pathlib import Path
 
-from testcache.errors import StoreError, StoreNewer
+from testcache.errors import StoreDamaged, StoreError, StoreNewer
 from testcache.storage.faults import REMEDY
 
 FORMAT = 1
@@ -48,6 +48,9 @@ def examine(connection: sqlite3.Connection, path: Path) -> None:
     The connection must be read-only and have `text_factory = bytes`. sqlite3.Error passes through.
     Cost: about 0.2 ms.
     """
+    ((pages,),) = connection.execute("PRAGMA page_count").fetchall()
+    if not pages:  # a full disk cuts files to nothing; ours are moved into place when they are complete
+        raise StoreDamaged(path, "it is empty")
     ((application,),) = connection.execute("PRAGMA application_id").fetchall()
     ((version,),) = connection.execute("PRAGMA user_version").fetchall()
     if application != APPLICATION_ID:

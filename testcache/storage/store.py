@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from testcache.errors import StoreError, StoreLocked
+from testcache.errors import StoreDamaged, StoreError, StoreLocked
 from testcache.storage import database, faults, journal
 from testcache.storage import folder as layout
 from testcache.storage.rows import MAX_VALUE_BYTES, Rows
@@ -53,6 +54,7 @@ class Store:
         self.size_limit_bytes = size_limit_bytes
         self._path = database.path_in(folder)
         self._wait_s = wait_s
+        self._file = database.identity(self._path)  # first: of another one that comes now, nothing is set aside
         self._rows: Rows | None = self._open_rows()
         self._writer: Writer | None = None
         self._writer_corrupt = 0
@@ -77,7 +79,8 @@ class Store:
         store readonly. `wait_s` bounds how long a write waits for other processes.
 
         Raises:
-            StoreError: there is none to read, or it is damaged, foreign or not ours to use.
+            StoreError: there is none to read, or it is foreign or not ours to use.
+            StoreDamaged: its bytes are wrong.
             StoreNewer: a newer testcache wrote it.
             StoreLocked: another process locked it.
         """
@@ -94,6 +97,38 @@ class Store:
             layout.check(path.parent)
             layout.check(path)
             return cls(folder, readonly=readonly, size_limit_bytes=size_limit_bytes, wait_s=wait_s)
+
+    @classmethod
+    def open_or_renew(
+        cls, folder: Path, *, size_limit_bytes: int = SIZE_LIMIT_BYTES, wait_s: float = _WAIT_S
+    ) -> tuple[Self, str]:
+        """`open` for writing; a damaged database is set aside first. Also what is to be said of that, or ""."""
+        folder = folder.absolute()
+        path = database.path_in(folder)
+        with faults.named(path):
+            file = database.identity(path)
+        try:
+            return cls.open(folder, size_limit_bytes=size_limit_bytes, wait_s=wait_s), ""
+        except StoreDamaged as damage:
+            if file is None or not database.is_writable(path):
+                raise
+            moved = _begin_anew(folder, os.urandom(_SALT_BYTES), file, wait_s)
+            store = cls.open(folder, size_limit_bytes=size_limit_bytes, wait_s=wait_s)
+            return store, _renewed(folder, damage) if moved else ""
+
+    def renew(self, damage: StoreDamaged) -> str:
+        """Set the damaged database aside and go on with a new one of the same salt. Returns what is to be said.
+
+        Another process may have done so before: then this one goes on with what that has made.
+
+        Raises StoreError: it is open for reading only, or no new one can be made.
+        """
+        if self.readonly or self._file is None:
+            raise damage
+        self.close()
+        _begin_anew(self.folder, self.salt, self._file, self._wait_s)
+        self._take_over()
+        return _renewed(self.folder, damage)
 
     @property
     def corrupt(self) -> int:
@@ -174,9 +209,9 @@ class Store:
     def clear(self) -> None:
         """Remove every entry and every journal of a dead process; the store stays usable.
 
-        A store that is damaged is removed and made anew, with a new salt. Only files that a store
-        made are removed. Who still has a removed database open goes on with the removed files and
-        loses what it writes.
+        A store that is damaged is removed and made anew, with a new salt; so is what was set aside. Only
+        files that a store made are removed. Who still has a removed database open reads on in it, and
+        writes into the new one.
         """
         try:
             with self._writing() as writer, self._reading() as rows:
@@ -192,6 +227,7 @@ class Store:
         if not whole:
             self._remake()
         journal.discard(self.folder)
+        database.forget_aside(self.folder, self._wait_s)
 
     @classmethod
     def clear_folder(cls, folder: Path, *, wait_s: float = _WAIT_S) -> None:
@@ -258,8 +294,13 @@ class Store:
             raise StoreError(f"the store {self._path} is open for reading only")
         self.close()
         database.remove(self.folder, self._wait_s)
+        self.salt = self._take_over()
+
+    def _take_over(self) -> bytes:
+        """Go on with the database that is there now; returns its salt."""
         fresh = type(self).open(self.folder, size_limit_bytes=self.size_limit_bytes, wait_s=self._wait_s)
-        self._rows, self.salt = fresh._rows, fresh.salt
+        self._rows, self._file, self._writer_corrupt = fresh._rows, fresh._file, 0
+        return fresh.salt
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[Rows]:
@@ -278,13 +319,27 @@ class Store:
                 with writer.transaction():
                     yield writer
                 self._writer_corrupt, writer.corrupt = self._writer_corrupt + writer.corrupt, 0
-            except BaseException:
+            except BaseException as error:
                 self._drop_writer()  # it may be left inside a transaction that could not be ended
+                if isinstance(error, sqlite3.Error) and self._is_damage(error):
+                    raise StoreDamaged(self._path, error) from error
                 raise
+
+    def _is_damage(self, error: sqlite3.Error) -> bool:
+        """Whether the stored bytes are wrong; damaged pages can make SQLite say that the disk is full."""
+        if faults.is_damage(error) or faults.is_busy(error) or self._rows is None:
+            return faults.is_damage(error)
+        with contextlib.suppress(sqlite3.Error):
+            return not self._rows.is_whole()
+        return False
 
     def _open_writer(self) -> Writer:
         from testcache.storage.disk import Writer, wait_for_lock  # 43 ms, needed by the first write only
 
+        now = database.identity(self._path)
+        if now != self._file:  # another process set ours aside or cleared it: what is written there is lost
+            self.close()
+            self._file, self._rows = now, self._open_rows()
         if self._writer is None:
             with self._reading() as rows:
                 rows.examine()
@@ -298,6 +353,19 @@ class Store:
         if writer is not None:
             self._writer_corrupt += writer.corrupt
             writer.close()
+
+
+def _begin_anew(folder: Path, salt: bytes, damaged: database.Identity, wait_s: float) -> bool:
+    with faults.named(database.path_in(folder)):
+        return database.make(folder, [(_SALT_KEY, salt)], wait_s, damaged=damaged)
+
+
+def _renewed(folder: Path, damage: StoreDamaged) -> str:
+    return (
+        f"testcache: the store {database.path_in(folder)} was damaged ({damage.why}); it is set aside, and "
+        f"a new one is begun [{damage.slug}]\n"
+        f"    the damaged one is {database.aside_in(folder)} now: nothing reads it, and the next one takes its place"
+    )
 
 
 def _database_key(space: str, key: bytes) -> bytes:

@@ -30,6 +30,11 @@ def database(project: Project) -> Path:
     return project.path / ".testcache" / "v1" / "cache.db"
 
 
+def aside(project: Project) -> Path:
+    """Where a damaged database is kept."""
+    return database(project).with_name("cache.db.damaged")
+
+
 def warnings(run: Run) -> list[str]:
     """The lines that testcache wrote apart from its heading and its summary."""
     lines = [line for line in run.text.splitlines() if line.startswith(("testcache: ", "the store"))]
@@ -54,6 +59,13 @@ def garbage(path: Path) -> None:
 
 def half(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def flipped(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    for place in range(200, 4096, 97):  # in the first page: the schema
+        data[place] ^= 0xFF
+    path.write_bytes(data)
 
 
 def empty(path: Path) -> None:
@@ -81,20 +93,66 @@ def a_folder(path: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (garbage, "testcache clear"),
-        (half, "testcache clear"),
-        (empty, "testcache clear"),
         (foreign, "testcache clear"),
         (newer, "newer testcache"),
         (a_folder, "cache.db"),
     ],
 )
-def test_a_damaged_database_is_one_warning(recorded: Project, damage: Callable[[Path], None], said: str) -> None:
-    """Whatever stands in the place of the database is named once, left as it is, and nothing is replayed."""
-    for name in ("cache.db-wal", "cache.db-shm"):
-        database(recorded).with_name(name).unlink(missing_ok=True)
+def test_another_database_is_one_warning(recorded: Project, damage: Callable[[Path], None], said: str) -> None:
+    """Whatever else stands in the place of the database is named once, left as it is, and nothing is replayed."""
     damage(database(recorded))
     check(recorded.run(), said)
+    check(recorded.run(), said)
+    assert not aside(recorded).exists()
+
+
+@pytest.mark.parametrize("damage", [garbage, half, empty, flipped])
+def test_a_damaged_database_is_set_aside(recorded: Project, damage: Callable[[Path], None]) -> None:
+    """It is kept as it is, everything runs, and is recorded in a new store by the same run."""
+    damage(database(recorded))
+    before = database(recorded).read_bytes()
+    run = recorded.run()
+    check(run, "[store-damaged]")
+    assert aside(recorded).read_bytes() == before
+    assert str(aside(recorded)) in run.text
+    assert recorded.run().executed == {BAD}
+
+
+def test_the_last_damaged_database_is_kept(recorded: Project) -> None:
+    """One set-aside file, however often it happens; `clear` removes it."""
+    for number in range(3):
+        database(recorded).write_bytes(b"%d" % number * 9000)
+        check(recorded.run(), "[store-damaged]")
+    names = {path.name for path in database(recorded).parent.iterdir()}
+    assert names - {"cache.db-wal", "cache.db-shm"} == {"cache.db", "cache.db.damaged", "lock"}
+    assert aside(recorded).read_bytes() == b"2" * 9000
+    assert "set aside" in recorded.cli("doctor").stdout
+    assert recorded.cli("clear").returncode == 0
+    assert not aside(recorded).exists()
+
+
+def test_reading_leaves_a_damaged_database(recorded: Project) -> None:
+    """A run that may not record changes nothing, and names what would."""
+    garbage(database(recorded))
+    before = database(recorded).read_bytes()
+    run = recorded.run("--cached=read")
+    check(run, "pytest --cached` sets it aside")
+    assert (database(recorded).read_bytes(), aside(recorded).exists()) == (before, False)
+
+
+@pytest.mark.parametrize("options", [(), ("-n2",), ("--cached=refresh",)])
+def test_damage_that_is_found_late_is_set_aside(recorded: Project, options: tuple[str, ...]) -> None:
+    """Pages that are only read when tests are decided, or when results are stored: recorded all the same."""
+    connection = sqlite3.connect(database(recorded))
+    ((root,),) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'Cache'").fetchall()
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    with database(recorded).open("r+b") as stream:
+        stream.seek((root - 1) * 4096)
+        stream.write(b"\xff" * 4096)
+    run = recorded.run(*options)
+    check(run, "[store-damaged]")
+    assert recorded.run().executed == {BAD}
 
 
 def test_a_damaged_store_can_be_cleared(recorded: Project) -> None:
@@ -189,3 +247,18 @@ def test_a_store_that_breaks_while_tests_run(project: Project, breaks: str) -> N
     assert "INTERNALERROR" not in run.text
     assert len(run.outcomes) == 4, run.text
     assert {test for test, outcome in run.outcomes.items() if outcome == "failed"} == {"test_2.py::test_a"}
+
+
+def test_a_database_that_breaks_while_tests_run(recorded: Project) -> None:
+    """What has run by then is recorded in a new one, with the variables that it has read."""
+    recorded.write(
+        "test_new.py",
+        "import os\nfrom pathlib import Path\n"
+        "def test_breaks(): Path('.testcache/v1/cache.db').write_bytes(b'x' * 9000)\n"
+        "def test_reads(): assert os.environ['SHOP_NAME'] == 'a'\n",
+    )
+    run = recorded.run(env={"SHOP_NAME": "a"})
+    assert warnings(run) == [warnings(run)[0]]
+    assert "[store-damaged]" in run.text
+    recorded.edit("test_new.py", "Path('.testcache/v1/cache.db').write_bytes(b'x' * 9000)", "pass")
+    assert recorded.run(env={"SHOP_NAME": "a"}).executed == {BAD, "test_new.py::test_breaks"}

@@ -116,7 +116,7 @@ def test_doctor_finds_a_damaged_store(recorded: Project) -> None:
     done = recorded.cli("doctor")
     assert done.returncode == 1
     assert "store       !! " in done.stdout
-    assert "testcache clear makes a damaged store anew" in done.stdout
+    assert "testcache clear makes it anew" in done.stdout
 
 
 def test_doctor_works_before_the_first_run(project: Project) -> None:

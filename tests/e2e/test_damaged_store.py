@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from testcache.errors import StoreError
+from testcache.errors import StoreDamaged, StoreError
 from testcache.storage.store import Store
 
 CASES = int(os.environ.get("TESTCACHE_FUZZ", "60"))
@@ -169,3 +169,29 @@ def test_a_damaged_store_gives_its_values_or_nothing(whole: Path, tmp_path: Path
             error.add_note(f"case {case}: {what}")
             raise
         shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("first", range(0, CASES, BATCH))
+def test_a_damaged_store_is_set_aside_by_who_writes(whole: Path, tmp_path: Path, first: int) -> None:
+    """Whenever the damage is found, what is stored then is there; only what looks foreign is refused."""
+    refused = []
+    for case in range(first, min(first + BATCH, CASES)):
+        chance = random.Random(case)  # noqa: S311
+        folder = tmp_path / str(case)
+        shutil.copytree(whole / chance.choice(["at_rest", "copied_while_open"]), folder)
+        what = damage(folder, chance)
+        try:
+            store, _ = Store.open_or_renew(folder, wait_s=0.5)
+        except StoreError as error:
+            refused.append((str(error), case, what))
+            continue
+        with store:
+            try:
+                store.put_many((SPACE, key, value) for key, value in NEW.items())
+            except StoreDamaged as problem:
+                store.renew(problem)
+                store.put_many((SPACE, key, value) for key, value in NEW.items())
+                assert store.get_many(SPACE, NEW) == NEW, (case, what)
+            assert all(value == NEW[key] for key, value in store.get_many(SPACE, NEW).items()), (case, what)
+        shutil.rmtree(folder)
+    assert [one for one in refused if "holds" not in one[0] and "not made by testcache" not in one[0]] == []

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from testcache.errors import StoreError, StoreLocked, StoreNewer
+from testcache.errors import StoreDamaged, StoreError, StoreLocked, StoreNewer
 from testcache.storage import folder as layout
 from testcache.storage import gate
 from testcache.storage.disk import BytesDisk, NotBytes
@@ -602,6 +602,144 @@ class TestOthersAtWork:
             assert len(listed) == len(expected)
             assert set(listed) == expected
             assert store.corrupt == 0
+
+
+def aside(folder: Path) -> Path:
+    return folder / "v1" / "cache.db.damaged"
+
+
+class TestSettingAside:
+    """A damaged database makes room for a new one, and nothing else does."""
+
+    def test_its_log_goes_with_it(self, folder: Path) -> None:
+        """SQLite's files beside it are of no other database, and all bytes are kept."""
+        database(made(folder)).write_bytes(b"garbage" * 1000)
+        database(folder).with_name("cache.db-wal").write_bytes(b"log")
+        store, words = Store.open_or_renew(folder)
+        store.put_many([("t", b"k", b"v")])
+        assert store.get("t", b"k") == b"v"
+        store.close()
+        assert aside(folder).read_bytes() == b"garbage" * 1000
+        assert aside(folder).with_name("cache.db.damaged-wal").read_bytes() == b"log"
+        assert str(aside(folder)) in words
+        assert words.splitlines()[0].endswith("[store-damaged]")
+
+    def test_a_store_that_is_whole_is_just_opened(self, folder: Path) -> None:
+        """Nothing is said, nothing is moved."""
+        store, words = Store.open_or_renew(made(folder, k=b"v"))
+        assert (store.get("t", b"k"), words, aside(folder).exists()) == (b"v", "", False)
+        store.close()
+
+    @pytest.mark.parametrize(
+        "statement", ["PRAGMA application_id = 0", "PRAGMA user_version = 99", "CREATE TABLE x (y)"]
+    )
+    def test_what_others_wrote_stays(self, folder: Path, statement: str) -> None:
+        """A foreign or a newer database is refused and left where it is."""
+        sql(made(folder), statement)
+        before = database(folder).read_bytes()
+        with pytest.raises(StoreError):
+            Store.open_or_renew(folder)
+        assert (database(folder).read_bytes(), aside(folder).exists()) == (before, False)
+
+    def test_a_lock_is_no_damage(self, folder: Path) -> None:
+        """Another program that keeps everybody out moves nothing."""
+        made(folder, k=b"v")
+        holder = python(HOLD, database(folder), "PRAGMA locking_mode = EXCLUSIVE", "BEGIN EXCLUSIVE", "COMMIT")
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        with pytest.raises(StoreLocked):
+            Store.open_or_renew(folder, wait_s=0.5)
+        holder.communicate("\n", timeout=60)
+        assert not aside(folder).exists()
+
+    @pytest.mark.parametrize("damaged", [False, True])
+    def test_a_full_disk_moves_nothing(self, folder: Path, damaged: bool) -> None:
+        """A store that cannot grow is not damaged; a damaged one stays until there is room for another."""
+        made(folder, k=b"v")
+        if damaged:
+            database(folder).write_bytes(b"garbage" * 1000)
+        script = (
+            "import pathlib, resource, signal, sys\n"
+            "from testcache.errors import StoreDamaged, StoreError\n"
+            "from testcache.storage.store import Store\n"
+            "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+            "resource.setrlimit(resource.RLIMIT_FSIZE, (8000, 8000))\n"
+            "try:\n"
+            "    store, words = Store.open_or_renew(pathlib.Path(sys.argv[1]))\n"
+            "    store.put_many([('t', b'%d' % number, bytes(3000)) for number in range(100)])\n"
+            "except StoreDamaged: print('damaged')\n"
+            "except StoreError: print('refused')"
+        )
+        before = database(folder).read_bytes()
+        assert output(python(script, folder)) == "refused"
+        assert (database(folder).read_bytes(), aside(folder).exists()) == (before, False)
+
+    def test_damage_that_looks_like_a_full_disk(self, folder: Path) -> None:
+        """Wrong page numbers make SQLite say that: the file as a whole tells."""
+        made(folder, **{f"k{number}": b"v" * 9000 for number in range(200)})
+        with database(folder).open("r+b") as stream:
+            stream.seek(4096 * 30)
+            stream.write(b"\x81" * 4096 * 120)
+        store, _ = Store.open_or_renew(folder)
+        items = [("t", b"k%d" % number, b"w" * 9000) for number in range(200)]
+        with pytest.raises(StoreDamaged) as caught:
+            store.put_many(items)
+        salt = store.salt
+        store.renew(caught.value)
+        store.put_many(items)
+        assert store.get_many("t", [key for _, key, _ in items]) == {key: value for _, key, value in items}
+        store.close()
+        with Store.open(folder) as store:
+            assert store.salt == salt  # what the run has recorded is keyed with it
+
+    def test_who_has_the_damaged_one_open_writes_into_the_new_one(self, folder: Path) -> None:
+        """A process that wrote before goes on where the others are; the file that was set aside stays as it was."""
+        with Store.open(made(folder, k=b"v")) as store:
+            store.put_many([("t", b"a", b"1")])
+            database(folder).write_bytes(b"garbage" * 1000)
+            other, words = Store.open_or_renew(folder)
+            assert words
+            before = aside(folder).read_bytes()
+            store.put_many([("t", b"b", b"2")])
+            assert other.get("t", b"b") == b"2"
+            assert store.get("t", b"b") == b"2"
+            other.put_many([("t", b"c", b"3")])
+            assert store.get("t", b"c") == b"3"
+            other.close()
+        assert aside(folder).read_bytes() == before
+
+    def test_two_that_find_it_damaged_while_open(self, folder: Path) -> None:
+        """The second goes on with what the first has made, and sets nothing aside."""
+        damage = StoreDamaged(database(folder), "seen by both")
+        with Store.open(made(folder, k=b"v")) as one, Store.open(folder) as two:
+            one.renew(damage)
+            one.put_many([("t", b"a", b"1")])
+            two.renew(damage)
+            assert two.get("t", b"a") == b"1"
+            two.put_many([("t", b"b", b"2")])
+            assert one.get("t", b"b") == b"2"
+
+    def test_many_processes_that_find_it_at_once(self, folder: Path) -> None:
+        """One of them sets it aside, and what each of them records is there."""
+        database(made(folder)).write_bytes(b"garbage" * 1000)
+        script = (
+            "import sys, pathlib; from testcache.storage.store import Store\n"
+            "sys.stdin.readline()\n"
+            "store, words = Store.open_or_renew(pathlib.Path(sys.argv[1]), wait_s=60)\n"
+            "store.put_many([('t', sys.argv[2].encode(), b'v')])\n"
+            "print(store.salt.hex(), len(words) > 0)"
+        )
+        processes = [python(script, folder, f"p{number}") for number in range(6)]
+        for process in processes:
+            assert process.stdin is not None
+            process.stdin.write("\n")
+            process.stdin.flush()
+        told = [output(process).split() for process in processes]
+        assert len({salt for salt, _ in told}) == 1
+        assert sorted(said for _, said in told) == ["False"] * 5 + ["True"]
+        with Store.open(folder) as store:
+            assert set(store.keys("t")) == {b"p%d" % number for number in range(6)}
+        assert aside(folder).read_bytes() == b"garbage" * 1000
 
 
 class TestHousekeeping:

@@ -38,7 +38,10 @@ def run(project: Project, folder: str, *, unverified: bool, mode: str) -> int:
     files = bundles(folder)
     taken = 0
     try:
-        with Store.open(project.store_folder, size_limit_bytes=project.settings.max_size) as store:
+        store, renewed = Store.open_or_renew(project.store_folder, size_limit_bytes=project.settings.max_size)
+        if renewed:
+            say(outputs.warning(renewed))
+        with store:
             for file in files:
                 arrival = receive(
                     store,
