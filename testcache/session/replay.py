@@ -23,6 +23,9 @@ _PLAIN = frozenset({"$report_type", "when", "duration"})
 _CALLS_ALONE = frozenset("terminal terminalreporter runner skipping subtests lfplugin logging-plugin session".split())  # noqa: SIM905
 """Plugins of pytest that are told of reports, and of a set-up or teardown that passed show and keep nothing."""
 
+_CONTEXT = "_subtest.context"
+"""In a report of a sub-test: its message and its values."""
+
 PHASES: tuple[Literal["setup", "call", "teardown"], ...] = ("setup", "call", "teardown")
 _ATTRIBUTES = frozenset(
     {"nodeid", "_id", "location", "keywords", "outcome", "longrepr", "when", "user_properties", "sections", "duration",
@@ -142,6 +145,9 @@ class Replayer:
         if isinstance(longrepr, list) and len(longrepr) == 3:
             data["longrepr"] = (self._roots.path(longrepr[0]), longrepr[1], longrepr[2])
         report: pytest.TestReport = self._config.hook.pytest_report_from_serializable(config=self._config, data=data)
+        context = data.get(_CONTEXT)
+        if context is not None:  # since 9.1 pytest keeps the text of each value, and makes one of the text once more
+            object.__setattr__(report.context, "kwargs", dict(context["kwargs"]))
         setattr(report, HIT, True)
         if report.when == "teardown":
             report.user_properties.append(HIT_PROPERTY)

@@ -67,6 +67,36 @@ def without_times(text: str) -> list[str]:
     return [re.sub(r"\d+\.\d+s", "_s", line) for line in kept]
 
 
+@pytest.mark.parametrize("mode", ["--cached", "--cached=on"])
+def test_sub_tests_are_named_as_in_a_real_run(project: Project, mode: str) -> None:
+    """Numbers, texts, None and objects: the lines and the XML of a replayed sub-test are those of one that ran."""
+    project.write(
+        "test_parts.py",
+        "import pytest, unittest\n"
+        "class Shop:\n    def __repr__(self): return '<a shop>'\n"
+        "VALUES = 0, 1.5, None, True, 'a', \"it's\", b'x', (1, 'b'), Shop(), 'x' * 500\n"
+        "def test_parts(subtests):\n"
+        "    for number, value in enumerate(VALUES):\n"
+        "        with subtests.test('row', n=number, value=value): pass\n"
+        "    with subtests.test(n=7): pytest.skip('not here')\n"
+        "    with subtests.test(n=8): pytest.xfail('known')\n"
+        "class TestUnit(unittest.TestCase):\n"
+        "    def test_sub(self):\n"
+        "        for value in VALUES:\n"
+        "            with self.subTest('unit', value=value): pass\n"
+        "        with self.subTest(n=7): self.skipTest('not here')\n",
+    )
+    file = project.path.parent / "junit.xml"
+    seen = []
+    for cached in ("--cached=off", "--cached", mode):
+        text = project.run(cached, "-vv", "-s", f"--junitxml={file}").text
+        lines = (re.sub(r" +\[ *\d+%\]$", "", line) for line in text.splitlines() if re.search("SUB[A-Z]+", line))
+        cases = [(one.get("name"), len(one.findall("skipped"))) for one in ET.parse(file).iter("testcase")]  # noqa: S314
+        seen.append((list(lines), cases))
+    assert len(seen[0][0]) > 20
+    assert seen[0] == seen[1] == seen[2]
+
+
 @pytest.mark.parametrize("mode", ["--cached", "--cached=on"])  # the latter imports each file
 @pytest.mark.parametrize("family", ["xunit1", "xunit2"])
 def test_junit_tells_the_same_with_recorded_times(recorded: Project, family: str, mode: str) -> None:
