@@ -39,11 +39,11 @@ from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
 
 import pytest
-from _pytest.runner import runtestprotocol
 
 from testcache.clock import clock
 from testcache.model import Leftover, Miss, NodeId, Result, Trace
 from testcache.reasons import Reason
+from testcache.session import unheard
 from testcache.session.company import MOST, MOST_S
 from testcache.session.likeness import Likeness, likenesses
 from testcache.session.lineup import Lineup
@@ -154,17 +154,14 @@ class Neighbours:
         self._records = records
         self._found = found
         self._alive: dict[NodeId, dict[pytest.FixtureDef[Any], object]] = {}
-        self._logged = self._tried = False
+        self._tried = False
+        self._unheard = unheard.Unheard(config)
         self._held: list[_Held] = []
         self._confirmed: set[Likeness] = set()
         self.take = self._lineup.take
         others = config.hook.pytest_runtest_protocol.get_hookimpls()
         if all(found.wrapper or found.hookwrapper or found.plugin_name.startswith(_OURS) for found in others):
             config.pluginmanager.register(self, "testcache-neighbours")
-
-    def pytest_runtest_logreport(self) -> None:
-        """A sub-test reports while its test runs; what was reported cannot be held back."""
-        self._logged = True
 
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> object:
         node = node_id(item)
@@ -174,11 +171,14 @@ class Neighbours:
         is_wanted = self._company.is_wanted(node) and not self._is_in_company(item)
         if not before and not others and not is_wanted:
             return None
-        self._logged = False
-        reports = runtestprotocol(item, log=False, nextitem=nextitem)
+        was_told = False
+        if item.config.getoption("maxfail"):  # a sub-test that fails may end its test as soon as it is reported
+            reports, was_told = self._unheard.run_aloud(item, nextitem)
+        else:
+            reports = self._unheard.run(item, nextitem)
         seen = _failed(reports) and self._records.has_seen_all(item)
         held = _Held(item, reports, is_wanted, self._lineup.ends(item), seen)
-        if self._logged or not (is_wanted or _failed(reports)):
+        if was_told or not (is_wanted or _failed(reports)):
             self._report(held)
         elif self._may_wait(held):
             self._held.append(held)
@@ -226,27 +226,22 @@ class Neighbours:
     def _try(self, held: _Held, nextitem: pytest.Item | None) -> None:
         """Find out whether a test needs its neighbours, and report it."""
         item, reports, is_wanted, number, has_seen_all = held
-        self._logged = self._tried = False
+        self._tried = False
         if self._lineup.is_overtaken(item, number):
             with self._records.recorded(item):
                 reports = self._attempt(item, nextitem)
         before, others = self._neighbours_of(item, has_seen_all=has_seen_all)
-        took_s = sum(report.duration for report in reports)
-        if (before or others) and _failed(reports) and took_s <= MOST_S:
+        if (before or others) and _failed(reports) and unheard.took_s(reports) <= MOST_S:
             if self._confirmed.isdisjoint(likenesses(item, reports)):
                 reports = self._again(item, nextitem, before, others, reports)
         elif is_wanted and all(report.passed for report in reports):
             reports = self._in_company(item, nextitem, reports)
-        if is_wanted and _failed(reports) and not self._logged and not self._tried:
+        if is_wanted and _failed(reports) and not self._tried:
             reports = self._in_company(item, nextitem, reports)
         self._report(held._replace(reports=reports))
 
     def _report(self, held: _Held) -> None:
-        hook = held.item.ihook
-        hook.pytest_runtest_logstart(nodeid=held.item.nodeid, location=held.item.location)
-        for report in held.reports:
-            hook.pytest_runtest_logreport(report=report)
-        hook.pytest_runtest_logfinish(nodeid=held.item.nodeid, location=held.item.location)
+        self._unheard.tell(held.item, held.reports)
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         """A test has run; some of its fixtures stay for the next one."""
@@ -286,7 +281,7 @@ class Neighbours:
         counting = self._company.others_counting(node_id(item))
         if counting is not None:
             last = self._behind(self._lineup.sorted(counting), item, nextitem, common)
-            if any(report.failed for report in last) or self._logged:
+            if any(report.failed for report in last):
                 self._confirmed.update(likenesses(item, first))
                 return first
             self._needs(item, "those that count before it were replayed", last)
@@ -304,7 +299,7 @@ class Neighbours:
                 self._company.keep(result)
                 return first
             last = self._behind(before, item, nextitem, common)
-            if not any(report.failed for report in last) and not self._logged:
+            if not any(report.failed for report in last):
                 self._needs(item, f"the {len(before)} before it in its file were replayed", last)
                 return last
         if fillers:
@@ -313,7 +308,7 @@ class Neighbours:
                 self._attempt(one, common)
             with self._records.recorded(item):  # in the place of its own run: it may be stored
                 last = self._attempt(item, nextitem)
-        if any(report.failed for report in last) or self._logged:
+        if any(report.failed for report in last):
             self._company.keep(result)
             self._confirmed.update(likenesses(item, first))
             return first
@@ -354,7 +349,7 @@ class Neighbours:
         result = self._company.result(node_id(item))
         if _failed(alone):
             last = self._behind(company, item, nextitem, common)
-            if _failed(last) or self._logged:
+            if _failed(last):
                 return alone
             if not any(report.failed for report in last):  # not what it shares with them either, as that ended
                 self._needs(item, f"{len(company)} before it have left it something", last)
@@ -366,21 +361,17 @@ class Neighbours:
             self._lineup.ran.add(node_id(one))
             self._attempt(one, common)
         with self._records.recorded(item):  # in the place of its own run: it may be stored
-            last = self._attempt(item, nextitem)
-        if self._logged:
-            self._company.keep(result)
-            return alone
-        return last
+            return self._attempt(item, nextitem)
 
     def _needs(self, item: pytest.Item, why: str, reports: Sequence[pytest.TestReport]) -> None:
         node, problems = node_id(item), ((Reason.NEEDS_NEIGHBOURS.slug, why),)
-        self._found(Result(path_of(node), node, None, problems, sum(one.duration for one in reports), clock.time()))
+        self._found(Result(path_of(node), node, None, problems, unheard.took_s(reports), clock.time()))
 
     def _attempt(self, item: pytest.Item, nextitem: pytest.Item | None) -> list[pytest.TestReport]:
         item._report_sections.clear()  # else the output of the attempt before would be shown again
         del item.user_properties[:]
         with self._records.watched(node_id(item), self._company.left):
-            reports = runtestprotocol(item, log=False, nextitem=nextitem)
+            reports = self._unheard.run(item, nextitem)
         self._note(item)
         return reports
 
