@@ -15,14 +15,15 @@ from collections.abc import Generator, Iterator
 from typing import Any, NoReturn
 
 import pytest
-from _pytest.runner import runtestprotocol
 
 from testcache.model import Hit, NodeId
 from testcache.reasons import Reason
 from testcache.report import number
 from testcache.session.names import node_id
 from testcache.session.outcome import Attempt
+from testcache.session.replay import as_shown
 from testcache.session.runner import Runner
+from testcache.session.unheard import Unheard
 
 _GOOD = ("passed", "skipped", "xfailed")
 
@@ -43,13 +44,13 @@ class Isolated(Runner):
             return None
         self.hits.clear()
         self._recorded = dict(self._in_company())
+        unheard = Unheard(self.config)
         for item in session.items:
-            item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
             attempt = Attempt()
-            for report in _alone(item):
+            reports = _alone(item, unheard)
+            for report in reports:
                 attempt.made(report)
-                item.ihook.pytest_runtest_logreport(report=report)
-            item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+            unheard.tell(item, reports)
             outcome = "failed" if attempt.failed else attempt.outcome() or attempt.summary
             self._alone[node_id(item)] = outcome
             if session.shouldfail or session.shouldstop:
@@ -100,13 +101,13 @@ class Isolated(Runner):
         )
 
 
-def _alone(item: pytest.Item) -> list[pytest.TestReport]:
+def _alone(item: pytest.Item, unheard: Unheard) -> list[pytest.TestReport]:
     """Run one test in a forked child; its reports, or one failure if the child died."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reading)
-        _run_and_exit(item, writing)
+        _run_and_exit(item, unheard, writing)
     os.close(writing)
     with open(reading, "rb") as stream:
         sent = stream.read()
@@ -117,14 +118,14 @@ def _alone(item: pytest.Item) -> list[pytest.TestReport]:
         text = f"the child that ran this test alone ended with {what}"
         return [pytest.TestReport(item.nodeid, item.location, {}, "failed", text, "call")]
     restore = item.config.hook.pytest_report_from_serializable
-    return [restore(config=item.config, data=data) for data in json.loads(sent)]
+    return [as_shown(restore(config=item.config, data=data), data) for data in json.loads(sent)]
 
 
-def _run_and_exit(item: pytest.Item, writing: int) -> NoReturn:
+def _run_and_exit(item: pytest.Item, unheard: Unheard, writing: int) -> NoReturn:
     """In the child: nothing of it may get back into the parent's session, whatever happens."""
     code = 1
     try:
-        reports = runtestprotocol(item, log=False, nextitem=None)
+        reports = unheard.run(item, None)
         convert = item.config.hook.pytest_report_to_serializable
         data = [convert(config=item.config, report=report) for report in reports]
         with open(writing, "wb") as stream:

@@ -144,14 +144,21 @@ class Replayer:
             data["longrepr"] = copy.deepcopy(longrepr)  # pytest rebuilds it in place, and the index keeps it
         if isinstance(longrepr, list) and len(longrepr) == 3:
             data["longrepr"] = (self._roots.path(longrepr[0]), longrepr[1], longrepr[2])
-        report: pytest.TestReport = self._config.hook.pytest_report_from_serializable(config=self._config, data=data)
-        context = data.get(_CONTEXT)
-        if context is not None:  # since 9.1 pytest keeps the text of each value, and makes one of the text once more
-            object.__setattr__(report.context, "kwargs", dict(context["kwargs"]))
+        made = self._config.hook.pytest_report_from_serializable(config=self._config, data=data)
+        report = as_shown(made, data)
         setattr(report, HIT, True)
         if report.when == "teardown":
             report.user_properties.append(HIT_PROPERTY)
         return report
+
+
+def as_shown(report: Any, data: Mapping[str, Any]) -> pytest.TestReport:
+    """A report made of plain data, with the values of a sub-test as they were shown."""
+    context = data.get(_CONTEXT)
+    if context is not None:  # since 9.1 pytest keeps the text of each value, and makes one of the text once more
+        object.__setattr__(report.context, "kwargs", dict(context["kwargs"]))
+    shown: pytest.TestReport = report
+    return shown
 
 
 def are_plain(reports: Sequence[Mapping[str, Any]]) -> bool:

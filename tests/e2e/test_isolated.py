@@ -49,3 +49,19 @@ def test_fine_tests_pass_and_a_crash_is_one_failure(project: Project) -> None:
     died = project.run("--cached-isolated")
     assert (died.exit, sorted(died.outcomes.values())) == (1, ["failed", "passed"])
     assert "ended with signal 6" in died.text
+
+
+def test_a_sub_test_that_fails_alone(project: Project) -> None:
+    """Its test fails, and each of its sub-tests is told once."""
+    project.write(
+        "test_it.py",
+        "SEEN = []\ndef test_first(): SEEN.append(1)\n"
+        "def test_parts(subtests):\n"
+        "    with subtests.test('good', n=1): pass\n"
+        "    with subtests.test('seen'): assert SEEN\n",
+    )
+    project.run()
+    run = project.run("--cached-isolated", "-v")
+    assert "test_parts: passes only in company: recorded as passed, failed when run alone" in run.text
+    assert run.text.count("SUBPASSED[good] (n=1)") == 1, run.text
+    assert run.text.splitlines()[-1].strip("= ").startswith("2 failed, 1 passed, 1 subtests passed in")
