@@ -29,7 +29,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from testcache.code.looks import ANY, ANYTHING, HELD, OWN, TAKEN
+from testcache.code.looks import ANY, ANYTHING, HELD, LOCALS, OWN, TAKEN
 from testcache.code.openness import Openness
 from testcache.model import ABSENT, EVERY, LISTED, Defined, Digest, Input, Kind, Read, Trace
 from testcache.structs import Struct
@@ -235,7 +235,7 @@ class Reach:
             leading: dict[str, set[str]] = {}
             for name, path in names:
                 self._walk(_ways_to(name, path), {name}, files, leading)
-            self._walk([ANY], {name for name, _ in names}, files, leading)
+            self._walk([ANY], {name for name, _ in names} - {LOCALS}, files, leading)
             self._leading[key] = {name: frozenset(found) for name, found in leading.items()}
         return self._leading[key]
 
@@ -276,6 +276,8 @@ def _meant(names: Iterable[str], path: str, source: Source) -> Iterator[str]:
 
 def _ways_to(name: str, path: str) -> list[str]:
     """The mentions by which one comes to a name of a file."""
+    if name == LOCALS:  # which who has the module does not come upon
+        return [_own(name, path)]
     plain = name.removeprefix(HELD)
     beginnings = (_own(OWN + plain[:end], path) for end in range(1, len(plain) + 1))
     return [name, _own(name, path), *_modules(path), *beginnings]

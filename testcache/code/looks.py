@@ -37,6 +37,10 @@ HELD = "&"
 """Before the name of a function: its docstring and its annotations, which nobody can see who only calls it."""
 
 
+LOCALS = "annotations of local variables"
+"""The definition that these are, of all functions of a file: it matters to a loader that makes checks of them alone."""
+
+
 class _Anything:
     def __contains__(self, name: object) -> bool:
         return True

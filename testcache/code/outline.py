@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from typing import TypeAlias
 
+from testcache.code import variables
 from testcache.code.nodes import first_line
 from testcache.code.syntax import header, write
 from testcache.structs import Struct, field
@@ -35,6 +37,7 @@ class Definition(Struct, eq=False):
         tokens: the statements of a function; empty for a class.
         members: what a class defines directly, not inside an `if` or a `try`.
         generates: whether a function is a generator, or has one inside.
+        told: what its variables are annotated with, which is not among `tokens`.
     """
 
     node: Function | ast.ClassDef
@@ -45,6 +48,7 @@ class Definition(Struct, eq=False):
     tokens: list[str] = field(default_factory=list)
     members: list[Definition] = field(default_factory=list)
     generates: bool = False
+    told: list[str] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -137,7 +141,12 @@ class _Cutter:
         text = ast.get_docstring(node, clean=False)
         if text is not None:  # who never calls it may read that: a decorator that makes a command of it, say
             self.outline.body.append(f"{DOCSTRING}{text!r}")
-        write([node.body if text is None else node.body[1:]], found.tokens)
+        statements = node.body if text is None else node.body[1:]
+        write([statements], found.tokens)
+        if variables.ANNOTATED in found.tokens:
+            plain = variables.strip(found.block, statements, [*_around(found)])
+            found.told, found.tokens = plain.told, []
+            write([plain.statements], found.tokens)
         found.generates = any(token in found.tokens for token in _YIELDS)
         if found.generates:  # of a function inside, perhaps: that only costs a run
             self.outline.body.append(GENERATOR)
@@ -190,6 +199,12 @@ class _Cutter:
             elif value:
                 body.append("|" + name)
                 write([value], body)
+
+
+def _around(item: Definition | None) -> Iterator[variables.Owner]:
+    while item is not None:
+        yield item.node
+        item = item.owner
 
 
 _COMPOUND = {

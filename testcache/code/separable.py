@@ -233,7 +233,7 @@ def _mentioned(outline: Outline, rest: list[str], candidates: list[Definition]) 
         for member in item.members:
             note(outline.body[member.start : member.end], member, set())
     for function in outline.functions:
-        note(function.tokens, function, _parameters(function.node))
+        note([*function.tokens, *function.told], function, _parameters(function.node))
     return found
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from testcache.code import borrowed, definitions, effects, outline, parameters, reflection, separable, settled
 from testcache.code.definitions import IDLE, IMPORT, PROGRAM, Split
-from testcache.code.looks import ANY, HELD, SOME, TAKEN, Imported, Look
+from testcache.code.looks import ANY, HELD, LOCALS, SOME, TAKEN, Imported, Look
 from testcache.code.nodes import last_name
 from testcache.code.outline import DOCSTRING, Definition, Function, Outline, Part
 from testcache.code.separable import without
@@ -96,7 +96,7 @@ class Source(Struct, frozen=True):
         name matters to whoever may reach that.
         """
         listed = self.definitions.get("__all__")
-        forms = (f"{name} {one.form} {one.place}" for name, one in sorted(self.definitions.items()))
+        forms = (f"{name} {one.form} {one.place}" for name, one in sorted(self.definitions.items()) if name != LOCALS)
         return of_fields(*forms, listed.digest if listed is not None else ABSENT)
 
     def block_at(self, line: int) -> str:
@@ -174,9 +174,13 @@ def _source(tree: ast.Module, collected: bool) -> Source:
     found, uses = _definitions(cut, parts, reach, called)
     for item in cut.top:
         if item.block in alone and _is_fixture(item):
-            for told in filter(_is_docstring, cut.body[item.start : item.end]):
-                _count(found, "__doc__", Defined(0, IDLE, of_text(told)))
+            for text in (token for token in cut.body[item.start : item.end] if token.startswith(DOCSTRING)):
+                _count(found, "__doc__", Defined(0, IDLE, of_text(text)))
                 uses.setdefault("__doc__", frozenset())
+    told = [token for item in cut.functions for token in item.told]
+    if told:
+        found[LOCALS] = Defined(0, IDLE, of_text("\n".join(told)))
+        uses[LOCALS] = reach.of_told(told)
     mentioned[""] = reach.of_rest(removed, parts)
     return Source(
         body=of_text("\n".join(body)),
@@ -253,10 +257,6 @@ def _is_fixture(item: Definition) -> bool:
     return any(last_name(each) == "fixture" for each in calls)
 
 
-def _is_docstring(token: str) -> bool:
-    return token.startswith(DOCSTRING)
-
-
 def _separate(
     item: Definition, cut: Outline, alone: dict[str, bool], place: int, above: frozenset[str]
 ) -> list[tuple[Definition, list[str]]]:
@@ -286,7 +286,7 @@ def _separate(
 def _header(item: Definition, cut: Outline) -> list[str]:
     """The tokens of a separable function but for its statements: the docstring of a fixture counts as `__doc__`."""
     tokens = cut.body[item.start : item.end]
-    return [token for token in tokens if not _is_docstring(token)] if _is_fixture(item) else tokens
+    return [token for token in tokens if not token.startswith(DOCSTRING)] if _is_fixture(item) else tokens
 
 
 def _classes(item: Definition) -> Iterator[Definition]:
@@ -363,6 +363,9 @@ class _Mentions:
         found, elsewhere = self._found(tokens, [self._by_start[start]])
         self.elsewhere |= set() if idle else elsewhere
         return frozenset(found)
+
+    def of_told(self, tokens: list[str]) -> frozenset[str]:
+        return self._of(tokens, [])
 
     def of_rest(self, removed: list[tuple[int, int]], parts: Split) -> frozenset[str]:
         """What is run by an import; what import statements name is in `Source.imported` instead."""

@@ -223,6 +223,67 @@ sys.meta_path.insert(0, Finder)
 """
 
 
+READ = """
+    def source_to_code(self, data, path, *, _optimization=-1):
+        tree = ast.parse(data)
+        for node in [*ast.walk(tree)]:
+            if isinstance(node, ast.FunctionDef):
+                for at, step in reversed([*enumerate(node.body)]):
+                    if isinstance(step, ast.AnnAssign):
+                        check = f"assert isinstance({step.target.id}, {ast.unparse(step.annotation)})"
+                        node.body.insert(at + 1, ast.parse(check).body[0])
+        return compile(ast.fix_missing_locations(tree), path, "exec")
+
+class Finder"""
+HOW, _, REST = CHECKING.partition("    def exec_module")
+READING = f"import ast{HOW}{READ}{REST.partition('class Finder')[2]}"
+COUNTING = """
+import kinds
+def total(amounts):
+    found: kinds.Amount = sum(amounts)
+    return found
+def other(): return 1
+"""
+COUNTS = """
+import shop
+def test_total(): assert shop.total([1]) == 1
+def test_listed(): assert callable(vars(shop)["total"]) and eval("shop").total([1]) == 1
+def test_other(): assert shop.other() == 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [(": kinds.Amount =", " ="), ("kinds.Amount", "kinds.Other"), (": kinds.Amount", ": 'Amount'")]
+)
+def test_what_a_variable_is_annotated_with(project: Project, old: str, new: str) -> None:
+    """Nobody evaluates it in a function, so it is no matter; without a value it makes a variable."""
+    project.write("kinds.py", "Amount = int\nOther = str\n")
+    project.write("shop.py", COUNTING)
+    project.write("test_it.py", COUNTS)
+    assert project.run().exit == 0
+    project.edit("shop.py", old, new)
+    assert project.run().executed == set()
+    project.edit("shop.py", "    return found", "    found: int\n    return found")
+    assert project.run().executed == {"test_it.py::test_total", "test_it.py::test_listed"}
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [("shop.py", "kinds.Amount", "kinds.Other"), ("kinds.py", "Amount = int", "Amount = str")],
+)
+def test_a_loader_that_makes_checks_of_variables(project: Project, file: str, old: str, new: str) -> None:
+    """As that of typeguard does: what they are annotated with is evaluated there."""
+    project.write("checking.py", READING)
+    project.write("conftest.py", "import checking\n")
+    project.write("kinds.py", "Amount = int\nOther = str\n")
+    project.write("shop.py", COUNTING)
+    project.write("test_it.py", COUNTS)
+    assert project.run().exit == 0
+    assert project.run().executed == set()
+    project.edit(file, old, new)
+    assert project.run().outcomes["test_it.py::test_total"] == "failed"
+
+
 def test_a_loader_that_makes_checks_of_annotations(project: Project) -> None:
     """As those of typeguard and beartype do: calls come out otherwise."""
     project.write("checking.py", CHECKING)
