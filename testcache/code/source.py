@@ -180,7 +180,7 @@ def _source(tree: ast.Module, collected: bool) -> Source:
     told = [token for item in cut.functions for token in item.told]
     if told:
         found[LOCALS] = Defined(0, IDLE, of_text("\n".join(told)))
-        uses[LOCALS] = reach.of_told(told)
+        uses[LOCALS] = reach.of_tokens(told)
     mentioned[""] = reach.of_rest(removed, parts)
     return Source(
         body=of_text("\n".join(body)),
@@ -350,22 +350,19 @@ class _Mentions:
 
     def of_block(self, item: Definition, tokens: list[str]) -> frozenset[str]:
         look = self._by_block.get(id(item))
-        return self._of(tokens, [look] if look is not None else [])
+        return self.of_tokens(tokens, [look] if look is not None else [])
 
     def of_header(self, item: Definition) -> frozenset[str]:
         """What decorators and defaults mention: names of the function itself mean something else there."""
-        return self._of(self._cut.body[item.start : item.end], []) if isinstance(item.node, Function) else frozenset()
+        return self.of_tokens(self._cut.body[item.start : item.end]) if isinstance(item.node, Function) else frozenset()
 
     def of_statement(self, item: Definition) -> frozenset[str]:
-        return self._of([], [self._by_start[item.start]])
+        return self.of_tokens([], [self._by_start[item.start]])
 
     def of_part(self, start: int, tokens: list[str], *, idle: bool) -> frozenset[str]:
         found, elsewhere = self._found(tokens, [self._by_start[start]])
         self.elsewhere |= set() if idle else elsewhere
         return frozenset(found)
-
-    def of_told(self, tokens: list[str]) -> frozenset[str]:
-        return self._of(tokens, [])
 
     def of_rest(self, removed: list[tuple[int, int]], parts: Split) -> frozenset[str]:
         """What is run by an import; what import statements name is in `Source.imported` instead."""
@@ -373,10 +370,10 @@ class _Mentions:
         starts = {start for start, _ in removed}
         ranges = sorted([*removed, *((part.start, part.end) for part in cut.imported if part.start not in starts)])
         looks = [look for start, look in self._by_start.items() if start not in starts]
-        return self._of(without(cut.body, 0, len(cut.body), ranges), looks) | parts.needed
+        return self.of_tokens(without(cut.body, 0, len(cut.body), ranges), looks) | parts.needed
 
-    def _of(self, tokens: list[str], looks: list[Look]) -> frozenset[str]:
-        found, elsewhere = self._found(tokens, looks)
+    def of_tokens(self, tokens: list[str], looks: Iterable[Look] = ()) -> frozenset[str]:
+        found, elsewhere = self._found(tokens, [*looks])
         self.elsewhere |= elsewhere
         return frozenset(found)
 
