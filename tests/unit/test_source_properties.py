@@ -347,7 +347,7 @@ def test_dropping_a_separable_definition_changes_nothing_else(
     ):  # as long as it is spoken of, that one does not stand alone
         return
     if source.body == without.body and parts[at][1] not in source.definitions:  # it left no trace
-        own = {name for name in before if name.partition(".")[0] == parts[at][1]}
+        own = {name for name in before if re.split(r"[.\[]", name)[0] == parts[at][1]}
         rest = {name: value for name, value in before.items() if name not in own | {"*"}}
         assert rest.items() <= after.items()
         # and nobody else in the file speaks of it, but for asking by a parameter
