@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import coverage
 
@@ -160,24 +161,27 @@ class LineTape:
     def taken(self) -> dict[str, dict[str, Lines]]:
         """Context -> absolute file name -> lines, or arcs if `branch`. Call it once, at the end.
 
-        Cost: one query for each file, one more for each pair of file and context.
+        Cost: one query for each file; for arcs one more for each pair of file and context.
         """
         data = self._measurement.get_data()
-        found: dict[str, dict[str, Lines]] = {}
+        found: dict[str, dict[str, set[Any]]] = {}
         for filename in sorted(data.measured_files()):
             path = os.path.join(self._folder, filename)  # relative_files may be set
             data.set_query_contexts(None)
-            contexts = {name for names in data.contexts_by_lineno(filename).values() for name in names}
-            for context in sorted(contexts):
+            by_context: dict[str, set[Any]] = {}
+            for line, contexts in data.contexts_by_lineno(filename).items():
+                for context in contexts:
+                    by_context.setdefault(context, set()).add(line)
+            for context, lines in by_context.items():
                 _, ours, name = context.partition(PREFIX)
                 if not ours:
                     continue
-                data.set_query_context(context)
-                lines: Lines = (data.arcs(filename) if self.branch else data.lines(filename)) or []
-                files = found.setdefault(name.partition(TAKE)[0], {})
-                files[path] = sorted({*files.get(path, ()), *lines})
+                if self.branch:
+                    data.set_query_context(context)
+                executed = data.arcs(filename) or () if self.branch else lines
+                found.setdefault(name.partition(TAKE)[0], {}).setdefault(path, set()).update(executed)
         data.set_query_contexts(None)
-        return found
+        return {name: {path: sorted(lines) for path, lines in files.items()} for name, files in found.items()}
 
     def add(self, lines: Mapping[str, Lines | Sequence[int | tuple[int, int]]]) -> None:
         """Add replayed lines (or arcs, as `branch` says) to what was measured, under no context.
