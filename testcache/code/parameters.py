@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Final, NamedTuple
 
 from testcache.code.outline import Definition
@@ -21,6 +22,9 @@ _MOST_WORDS: Final = 20
 
 _PLAIN: Final = (ast.Constant, ast.Tuple, ast.List, ast.Dict, ast.UnaryOp, ast.USub, ast.Load)
 """What a row is written with; the order of a set is another one in each process."""
+
+_ATOMS: Final = frozenset({str, bytes, int, float, complex, bool, type(None)})
+_MOST_DEPTH: Final = 20
 
 _PLACE: Final = "(rows"
 """Stands for the rows of a table in the tokens of its function."""
@@ -106,9 +110,10 @@ def row_of(blocks: Mapping[str, Digest], block: str, number: int, values: Sequen
 
     `test` is what stands in brackets in the name of the test: the names of its rows, with dashes between them.
     """
-    digest, words = row_digest(values), test.split("-")
-    if len(words) > _MOST_WORDS:
+    words = test.split("-")
+    if len(words) > _MOST_WORDS or not all(map(_is_plain, values)):
         return all_rows(block, number)
+    digest = row_digest(values)
     ends = range(1, len(words) + 1)
     names = ("-".join(words[at:end]) for end in ends for at in range(end))
     rows = {one_row(block, number, name) for name in names}
@@ -149,6 +154,15 @@ def _row(names: tuple[str, ...], place: int, node: ast.expr) -> Row | None:
         return Row("-".join(texts), row_digest(values))
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):  # {[]: 1}, -"a", a number of 5,000 digits
         return None
+
+
+def _is_plain(value: object, depth: int = _MOST_DEPTH) -> bool:
+    """Whether a value can be written as it would be in a source: a test may have put anything into its row."""
+    kind = type(value)
+    if kind is list or kind is tuple or kind is dict:
+        parts = chain.from_iterable(value.items()) if kind is dict else value  # type: ignore[attr-defined]
+        return depth > 0 and all(_is_plain(part, depth - 1) for part in parts)  # type: ignore[attr-defined]
+    return kind in _ATOMS
 
 
 def _named(value: object, otherwise: str) -> str:
