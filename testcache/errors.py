@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # a run in which nothing changed does not import typing
 if TYPE_CHECKING:
     from pathlib import Path
 

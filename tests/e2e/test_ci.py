@@ -82,7 +82,11 @@ def test_restoring_never_fails(shop: Checkout) -> None:
     (shop.path / "kept").mkdir()
     (shop.path / "kept" / "x.testcache").write_bytes(b"this is no bundle")
     assert "[bundle-damaged]" in shop.testcache("ci", "restore", "kept")
-    (shop.path / ".testcache" / "v1" / "cache.db").write_bytes(b"no store" * 1000)
+    store = shop.path / ".testcache" / "v1" / "cache.db"
+    store.write_bytes(b"no store" * 1000)
+    assert "[store-damaged]" in shop.testcache("ci", "restore", "kept")
+    store.unlink()
+    store.mkdir()
     assert "nothing is restored" in shop.testcache("ci", "restore", "kept")
     assert "2 run" in shop.pytest()
 
