@@ -58,6 +58,7 @@ def everything_holds(arguments: Sequence[str]) -> tuple[Path, seal.Seal] | None:
 def _checked(arguments: Sequence[str], project: Project, store: Store) -> tuple[Index, World] | None:
     """The index of this command line and the world it was checked against, if all of it holds."""
     world = build_world(str(project.rootdir), project.settings, store, store.salt)
+    world.options[invocation.COMMAND_LINE] = invocation.command_line(arguments)
     key = invocation.key(arguments, str(Path.cwd()), world.roots, world.files, world.distributions, os.environ)
     try:
         data = store.get(SPACE, key)

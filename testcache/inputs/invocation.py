@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from testcache import digest
 from testcache.digest import DIGEST_FORMAT
@@ -46,12 +46,12 @@ _OURS = ("--cached", "--testcache")
 _VARIABLES = ("TZ", "LANG", "LANGUAGE", "PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_DISABLE_PLUGIN_AUTOLOAD", "CI")
 
 
-def command_line() -> Digest:
-    """Digest the arguments of this process, but for those that are meant for us.
+def command_line(words: Iterable[str]) -> Digest:
+    """Digest the arguments of a run, but for those that are meant for us.
 
-    Asked when the run begins: a test may set others. A worker of xdist has none.
+    They are asked for when it begins: a test may set others. A worker of xdist has none.
     """
-    return digest.of_fields("command line", *(word for word in sys.argv[1:] if not word.startswith(_OURS)))
+    return digest.of_fields("command line", *(word for word in words if not word.startswith(_OURS)))
 
 
 def settled(args: Sequence[str]) -> bool:

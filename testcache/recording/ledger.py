@@ -6,6 +6,7 @@ import closure of every file any of that code lies in.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Iterable, Iterator
 from itertools import chain
 from weakref import WeakKeyDictionary
@@ -90,7 +91,7 @@ class Ledger:
     def __init__(self, tape: Tape, variables: Variables) -> None:
         self._tape = tape
         self._variables = variables
-        self._command_line = Read(Input(Kind.OPTION, COMMAND_LINE), command_line())
+        self._command_line = Read(Input(Kind.OPTION, COMMAND_LINE), command_line(sys.argv[1:]))
         self._names: dict[tuple[str, Digest], frozenset[str]] = {}
         self._code: dict[Place, _Code] = {}
         self._asking: set[Place] = set()  # whose code may look at other code, or the lines it stands in

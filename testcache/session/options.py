@@ -84,7 +84,7 @@ class Options:
             self._read(name, values.get(name))
         self._early = None
         known = {name: option_digest(values[name]) for name in self.names | SELECTING | SHOWING if name in values}
-        return known | {COMMAND_LINE: command_line()}
+        return known | {COMMAND_LINE: command_line(sys.argv[1:])}
 
     def _property(self, name: str) -> property:
         """A data descriptor wins over the instance's dict, which `vars(option)` still shows (xdist sends it)."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from testcache.errors import SettingError
+from testcache.inputs.invocation import COMMAND_LINE, command_line
 from testcache.inputs.variables import start_of
 from testcache.project import NO_SALT, build_world, open_store
 from testcache.quantities import Audit
@@ -61,6 +63,7 @@ def start(config: pytest.Config, mode: str) -> Callable[[], None]:
         team = Shared.begin(config, settings, store, mode)
     salt = store.salt if store is not None else NO_SALT
     world = build_world(str(config.rootpath), settings, store, salt)
+    world.options[COMMAND_LINE] = command_line(sys.argv[1:])
     invocation = warm = None
     if store is not None:
         # An audit draws among all hits, and compares with traces: the index has none.

@@ -101,6 +101,7 @@ def test_the_command_line_counts_for_code_that_looks_at_it(project: Project) -> 
     project.write("test_asks.py", "from sys import argv\ndef test_asks(): assert '--gpu' not in argv\n")
     project.write("test_far.py", "def test_far(argv=()): assert not argv\n")
     assert project.run().exit == 0
+    assert "nothing changed" in project.run().text
     assert project.run("--cached=on").executed == set()
     run = project.run("--gpu")
     assert (run.exit, run.executed) == (1, {"test_shop.py::test_shop", "test_asks.py::test_asks"}), run.text
