@@ -28,7 +28,7 @@ from testcache.recording.identity import identity
 from testcache.recording.interiors import Interiors
 from testcache.recording.keepers import Found, Keeper, Names, both, covers, unnamed
 from testcache.recording.kinds import CACHE, INSIDE, MODULE, WHOLE, Key
-from testcache.recording.order import reordered
+from testcache.recording.order import behind, moved
 from testcache.recording.parts import UNKNOWN
 from testcache.recording.places import Places
 from testcache.recording.portrait import Painter
@@ -264,7 +264,7 @@ class Census:
         slots += [slot for slot in now if slot not in last]
         keeper.last = now
         found = []
-        painted = Painter.total
+        painted, ahead = Painter.total, behind(keeper, last)
         for slot in slots:
             if Painter.total - painted > piles.MOST_PARTS and not keeper.inside and piles.blur(keeper, last):
                 return self._compare(keeper)
@@ -277,7 +277,7 @@ class Census:
                 self._interiors.change(interior, keeper, slot, value, restored=restored)
             else:
                 place, names = self._place_of(keeper, slot), keeper.names_of(slot)
-                value = self._itself(value)
+                value = (ahead[slot], value) if slot in ahead else self._itself(value)
                 added = first is MISSING and not keeper.kind.named and slot is not WHOLE
                 found.append(Change(keeper.place, place, before, value, names, keeper.files, restored, added))
             if keeper.grown.pop(slot, None) is not None or (keeper.late and slot in last):
@@ -288,7 +288,7 @@ class Census:
                     keeper.grown[slot] = inside
                     self._bearers.add(keeper)
                 self._entered += inside
-        found += reordered(keeper, last)
+        found += moved(keeper, last)
         if not keeper.inside:
             piles.pile_up(keeper)
         return found
