@@ -28,7 +28,7 @@ from testcache.recording.identity import identity
 from testcache.recording.interiors import Interiors
 from testcache.recording.keepers import Found, Keeper, Names, both, covers, unnamed
 from testcache.recording.kinds import CACHE, INSIDE, MODULE, WHOLE, Key
-from testcache.recording.order import behind, moved
+from testcache.recording.order import arranged
 from testcache.recording.parts import UNKNOWN
 from testcache.recording.places import Places
 from testcache.recording.portrait import Painter
@@ -264,7 +264,7 @@ class Census:
         slots += [slot for slot in now if slot not in last]
         keeper.last = now
         found = []
-        painted, ahead = Painter.total, behind(keeper, last)
+        painted, (ahead, rearranged) = Painter.total, arranged(keeper, last)
         for slot in slots:
             if Painter.total - painted > piles.MOST_PARTS and not keeper.inside and piles.blur(keeper, last):
                 return self._compare(keeper)
@@ -288,7 +288,7 @@ class Census:
                     keeper.grown[slot] = inside
                     self._bearers.add(keeper)
                 self._entered += inside
-        found += moved(keeper, last)
+        found += rearranged
         if not keeper.inside:
             piles.pile_up(keeper)
         return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import pairwise, takewhile
 from operator import eq
 from typing import Any
@@ -15,30 +15,29 @@ from testcache.recording.kinds import PAIRS, Key
 _LABEL = "[order]"
 
 
-def behind(keeper: Keeper, before: Mapping[Any, object]) -> dict[Any, object]:
-    """For each key that has been added behind another one since the last look, that one.
+def arranged(keeper: Keeper, before: Mapping[Any, object]) -> tuple[dict[Any, object], list[Change]]:
+    """For each key of a table that has been added behind another one, that one; and whether others have changed places.
 
-    So the order counts for who comes upon the key, whichever others were there before. That a key comes behind those of
-    earlier tests follows from the order of the tests. Cost: 50 ns a key.
+    The first counts for who comes upon the key, whichever others were there before: that it comes behind those of
+    earlier tests follows from the order of the tests. Of keys that have moved, those are told from the first on that
+    stands where another stood. Cost: 10 ns a key, and 100 where they have moved.
     """
-    found: dict[Any, object] = {}
-    if keeper.kind is PAIRS and not keeper.inside:
-        fresh = [slot for slot in keeper.last if slot not in before]
-        found.update((slot, _told(last)) for last, slot in pairwise(fresh))
-    return found
-
-
-def moved(keeper: Keeper, before: Mapping[Any, object]) -> Iterator[Change]:
-    """That keys have changed places, if they have: told are those from the first on that stands where another stood."""
     if keeper.kind is not PAIRS or keeper.inside:
-        return
-    now, last = [*keeper.last], [slot for slot in before if slot in keeper.last]
-    same = sum(1 for _ in takewhile(bool, map(eq, now, last)))
-    has_moved, restored = same < len(last), now == [*keeper.base]
-    if keeper.reordered if restored else has_moved:
-        keeper.reordered = not restored
-        value, place = tuple(map(_told, now[same:])), keeper.place + _LABEL
-        yield Change(keeper.place, place, MISSING, value, keeper.names, keeper.files, restored, added=False)
+        return {}, []
+    last, now = [*before], [*keeper.last]
+    if now[: len(last)] == last:  # nearly always
+        fresh, has_moved, same = now[len(last) :], False, len(last)
+    else:
+        last, fresh = [slot for slot in last if slot in keeper.last], [slot for slot in now if slot not in before]
+        same = sum(1 for _ in takewhile(bool, map(eq, now, last)))
+        has_moved = same < len(last)
+    ahead = {slot: _told(other) for other, slot in pairwise(fresh)}
+    restored = (has_moved or keeper.reordered) and now == [*keeper.base]
+    if not (keeper.reordered if restored else has_moved):
+        return ahead, []
+    keeper.reordered = not restored
+    value, place = tuple(map(_told, now[same:])), keeper.place + _LABEL
+    return ahead, [Change(keeper.place, place, MISSING, value, keeper.names, keeper.files, restored, added=False)]
 
 
 def _told(slot: object) -> object:
