@@ -37,6 +37,9 @@ from testcache.recording.tape import Tape
 from testcache.recording.unseen import aside, unseen
 from testcache.recording.wants import Wants
 
+_BY_EACH_START = frozenset({"_distutils_hack"})
+"""What setuptools has the interpreter load, whoever starts it."""
+
 _SKIPPING = "_pytest.outcomes"
 """Where `pytest.importorskip` imports what its caller asks for."""
 
@@ -62,7 +65,7 @@ class Imports:
 
     def install(self, loaders: Sequence[type]) -> None:
         """Wrap the import statement and the loaders that execute Python files."""
-        self._early = frozenset(name.partition(".")[0] for name in [*sys.modules])
+        self._early = frozenset(name.partition(".")[0] for name in [*sys.modules]) - _BY_EACH_START
         self._import = builtins.__import__
         self._wrap(builtins, "__import__", self._statement)
         self._wrap_copies(importlib, "import_module", self._import_module(importlib.import_module))
