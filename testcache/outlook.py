@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from testcache.clock import clock
 from testcache.environments import Difference, differences
@@ -43,6 +43,9 @@ from testcache.storage.manifests import known_files, load_manifests
 from testcache.storage.quarantine import Quarantine
 from testcache.storage.store import Store
 from testcache.trace import Verifier
+
+if TYPE_CHECKING:
+    from testcache.code.source import Source
 
 _KNOWABLE = ("python", "platform", "pytest", "plugin ", "variable ")
 """Facts that can be looked up without starting pytest."""
@@ -144,7 +147,7 @@ class Outlook:
         source = self.world.source(path)
         if source is None or not source.parsed:
             return nodes
-        return [node for node in nodes if not self._is_gone(path, node, source.blocks)]
+        return [node for node in nodes if not self._is_gone(path, node, source)]
 
     def _collected(self, path: str) -> list[NodeId]:
         """What a file held when it was last collected in full, here or elsewhere; else all that is known."""
@@ -164,16 +167,19 @@ class Outlook:
         """The other environments under which a test file is recorded."""
         return [found for found, name in known_files(self.store) if name == path and found != self.environment]
 
-    def _is_gone(self, path: str, node: NodeId, blocks: dict[str, Digest]) -> bool:
+    def _is_gone(self, path: str, node: NodeId, source: Source) -> bool:
         block = _block(node)
-        if block in blocks:
-            return False
-        asked = Input(Kind.BLOCK, f"{path}::{block}")
         traces = self.manifest(path).traces.get(node, [])
+        if block in source.blocks:
+            rows = [_rows(trace, f"{path}::{block}") for trace in traces] if block in source.tables else []
+            return bool(rows) and all(row and not row <= source.blocks.keys() for row in rows)
+        asked = Input(Kind.BLOCK, f"{path}::{block}")
         return any(read.input == asked and read.digest != ABSENT for trace in traces for read in trace.reads)
 
     def added(self, path: str) -> list[str]:
-        """Functions of a known file that look like tests nobody has seen, as node ids without parameters.
+        """Functions of a known file that look like tests nobody has seen, or have parameters nobody has seen.
+
+        They are node ids without parameters.
 
         None if a complete run has seen the file as it is: what it did not collect is no test.
         """
@@ -184,7 +190,15 @@ class Outlook:
             return []
         seen = {_block(node) for node in [*self._collected(path), *self.known(path)]}
         new = [block for block in source.blocks if _TEST.match(block) and block not in seen]
+        new += [block for block in source.tables if block in seen and self._has_new_rows(path, block, source)]
         return sorted(f"{path}::{block.replace('.', '::')}" for block in new)
+
+    def _has_new_rows(self, path: str, block: str, source: Source) -> bool:
+        """Whether there is a row of parameters of which no recorded test is made; not if one of its tests would run."""
+        traces = [self._traces_of(node) for node in self.known(path) if _block(node) == block]
+        known = {row for each in traces for trace in each for row in _rows(trace, f"{path}::{block}")}
+        rows = {name for name in source.blocks if name.startswith(f"{block}[") and not name.endswith("*]")}
+        return all(traces) and bool(rows - known) and not any(row.endswith("*]") for row in known)
 
     def _seen_whole(self) -> set[tuple[str, bytes]]:
         """Name and digest of every file that a complete run rested on."""
@@ -332,3 +346,9 @@ class Outlook:
 def _block(node: NodeId) -> str:
     """The function of a test as its source names it: `TestX.test_y`."""
     return _ARGUMENTS.sub("", node.partition("::")[2]).replace("::", ".")
+
+
+def _rows(trace: Trace, block: str) -> set[str]:
+    """The rows of parameters that a test of this block was made of, as blocks of its file."""
+    names = (read.input.name for read in trace.parts[0] if read.input.kind is Kind.BLOCK)
+    return {name.partition("::")[2] for name in names if name.startswith(f"{block}[")}

@@ -94,3 +94,19 @@ def test_a_row_that_a_test_has_changed_is_not_that_row_any_more(project: Project
     assert project.run().executed == set()
     project.edit("test_it.py", "[[1], [2]]", "[[1], [2], [4]]")
     assert project.run().executed == {f"test_it.py::test_it[row{number}]" for number in range(3)}
+
+
+def test_status_knows_of_a_row_that_is_new_and_of_one_that_is_gone(project: Project) -> None:
+    """It collects nothing, and says the same as a run would."""
+    roman(project)
+    assert "7 cached, 0 would run" in project.cli("status").stdout
+    project.edit("test_it.py", '    (1, "I"),\n', '    (10, "X"),\n    (1, "I"),\n')
+    status = project.cli("status")
+    assert status.returncode == 1
+    assert "7 cached, 1 would run" in status.stdout
+    assert project.run().executed == {"test_it.py::test_roman[10-X]"}
+    assert project.cli("status").returncode == 0
+    project.edit("test_it.py", '    (5, "V"),\n', "")
+    assert "7 cached, 0 would run" in project.cli("status").stdout
+    project.edit("test_it.py", "[[0], [1]]", "[[0], [2]]")
+    assert "5 cached, 2 would run" in project.cli("status").stdout
