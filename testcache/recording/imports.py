@@ -35,7 +35,7 @@ from testcache.recording.recorder import BODY_LINE
 from testcache.recording.strangers import Strangers, name_of
 from testcache.recording.tape import Tape
 from testcache.recording.unseen import aside, unseen
-from testcache.recording.wants import Wants
+from testcache.recording.wants import Wants, asking
 
 _BY_EACH_START = frozenset({"_distutils_hack"})
 """What setuptools has the interpreter load, whoever starts it."""
@@ -194,8 +194,8 @@ class Imports:
             finally:
                 self._imported(context, key, globals, found)
                 foreign = self._foreign.get(importer)
-                if level == 0 and globals and foreign:
-                    self._wants.asked(globals, name)
+                if level == 0 and (foreign or globals is None):
+                    self._wants.asked(asker, name)
                 if level == 0 and foreign is not False:
                     self._strangers.asked(context, asker, _names(name, fromlist))
 
@@ -245,7 +245,7 @@ class Imports:
         def import_module(name: str, package: str | None = None) -> ModuleType:
             __tracebackhide__ = True
             context = self._tape.top
-            asker = sys._getframe(1).f_globals
+            asker = asking(sys._getframe(1))
             try:
                 with aside:
                     return original(name, package)
@@ -256,6 +256,7 @@ class Imports:
                     full = ""
                 if full and (asker.get("__name__") == _SKIPPING or self._origin.find()[1]):
                     self._edge(context, full)
+                self._wants.asked(asker, full)
                 self._strangers.asked(context, asker, [full])
 
         return import_module

@@ -31,6 +31,10 @@ def arranged(keeper: Keeper, before: Mapping[Any, object]) -> tuple[dict[Any, ob
         last, fresh = [slot for slot in last if slot in keeper.last], [slot for slot in now if slot not in before]
         same = sum(1 for _ in takewhile(bool, map(eq, now, last)))
         has_moved = same < len(last)
+    if not has_moved and not keeper.base.keys().isdisjoint(fresh):  # what an earlier test has removed comes back
+        has_moved = [slot for slot in now if slot in keeper.base] != [
+            slot for slot in keeper.base if slot in keeper.last
+        ]
     ahead = {slot: _told(other) for other, slot in pairwise(fresh)}
     restored = (has_moved or keeper.reordered) and now == [*keeper.base]
     if not (keeper.reordered if restored else has_moved):

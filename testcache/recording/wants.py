@@ -10,6 +10,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from os.path import abspath
+from types import FrameType
 from typing import Any
 from weakref import WeakSet
 
@@ -55,3 +56,10 @@ class Wants:
         if key not in context.imports:
             context.imports.add(key)
             self._charge(context, top)
+
+
+def asking(frame: FrameType) -> Any:
+    """The globals of who imports a module by a function: what an entry point loads is wanted by who has it loaded."""
+    while frame.f_globals.get("__name__") == "importlib.metadata" and frame.f_back is not None:
+        frame = frame.f_back
+    return frame.f_globals

@@ -411,3 +411,15 @@ class TestOrder:
         del loaded.TABLE["a"]
         (change,) = world.changes().values()
         assert "order" not in change.place
+
+    def test_keys_that_come_back_in_another_order(self, world: World) -> None:
+        """Each holds again what it held at first; they do not stand as they did."""
+        loaded = world.load("TABLE = dict(a=1, b=2)")
+        loaded.TABLE.clear()
+        world.changes()
+        loaded.TABLE.update(b=2, a=1)
+        assert not world.changes()["m.py::TABLE[order]"].restored
+        loaded.TABLE.clear()
+        world.changes()
+        loaded.TABLE.update(a=1, b=2)
+        assert world.changes()["m.py::TABLE[order]"].restored
