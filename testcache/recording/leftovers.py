@@ -260,10 +260,10 @@ class Leftovers:
         asked = (*self._ambience.asked(context.reads), *names)
         return self._remains.reached(context.places, self._ledger.mentions, asked, silent)
 
-    def met_at(self, place: Place) -> set[str]:
+    def met_at(self, places: Iterable[Place]) -> set[str]:
         """In which places code comes upon what tests have left by now."""
         self._remains.begin()
-        reached = self._remains.reached([place], self._ledger.mentions)
+        reached = self._remains.reached(places, self._ledger.mentions)
         return {place_of(found) for entry in reached for found in entry.found}
 
     def _adopt(self, modules: Iterable[ModuleType]) -> None:

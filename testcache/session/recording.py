@@ -75,7 +75,7 @@ class Recording:
         self._contexts: dict[NodeId, Context] = {}
         self._unfinished: dict[NodeId, tuple[pytest.Item, Trace]] = {}
         self._took_s: dict[NodeId, float] = {}
-        self._judges: list[CodeType] = []
+        self._judges: list[list[CodeType]] = []
         self._left: dict[str, set[NodeId]] = {}
         self._looked_at = (0, False)
         self._present: tuple[pytest.Item | None, NodeId] = (None, NodeId(""))
@@ -304,9 +304,9 @@ class Recording:
 
     def _judged(self) -> Iterator[Result]:
         """Those that have left what a hook of the project judges when the session ends: replayed, they would not."""
-        for code in self._judges:
-            name = f"{self.tape.roots.name(code.co_filename)}::{code.co_name}"
-            for place in self.observer.leftovers.met_at((code.co_filename, code.co_firstlineno)):
+        for codes in self._judges:
+            name = f"{self.tape.roots.name(codes[0].co_filename)}::{codes[0].co_name}"
+            for place in self.observer.leftovers.met_at((code.co_filename, code.co_firstlineno) for code in codes):
                 problems = ((Reason.JUDGED_AT_THE_END.slug, f"{name} comes upon {place}"),)
                 for node in self._left.get(place, ()):
                     yield Result(path_of(node), node, None, problems, self._took_s[node], clock.time())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dis
 from collections.abc import Callable
-from types import CodeType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import pytest
@@ -48,22 +48,37 @@ class Verdicts:
             return None
         return plugin.__name__ if _sets_status(code) else None
 
-    def hooks(self, is_project: Callable[[str], bool]) -> list[CodeType]:
-        """The project's own hooks that judge when the session ends, by what its modules hold then.
+    def hooks(self, is_project: Callable[[str], bool]) -> list[list[CodeType]]:
+        """The project's own hooks that judge when the session ends, each with functions of its module that it calls.
 
-        Whoever has left what such a hook comes upon would be missed, too. Does not see: one that judges in a function
-        of another name than those of `testcache.session.ends`.
+        They go by what its modules hold then, and whoever has left what they come upon would be missed, too.
+        Does not see: one that judges in a function of another module, unless that is called as `testcache.session.ends`
+        has it.
         """
         found = []
         for name in _LAST:
             for one in getattr(self._config.hook, name).get_hookimpls():
-                code = getattr(one.function, "__code__", None)
-                if isinstance(code, CodeType) and is_project(code.co_filename):
-                    found += [code] if _sets_status(code) or judges(code) else []
+                function = getattr(one.function, "__func__", one.function)
+                if isinstance(function, FunctionType) and is_project(function.__code__.co_filename):
+                    codes = _with_calls(function)
+                    found += [codes] if any(_sets_status(code) or judges(code) for code in codes) else []
         return found
 
 
 _LAST = ("pytest_sessionfinish", "pytest_terminal_summary", "pytest_unconfigure")
+
+
+def _with_calls(function: FunctionType) -> list[CodeType]:
+    """The code of a function, and of those that its module's names stand for in it, and so on."""
+    found: dict[CodeType, None] = {}
+    queue = [function]
+    while queue:
+        code = queue.pop().__code__
+        if code not in found:
+            found[code] = None
+            named = map(function.__globals__.get, code.co_names)
+            queue += [one for one in named if isinstance(one, FunctionType) and one.__module__ == function.__module__]
+    return [*found]
 
 
 def _sets_status(code: CodeType) -> bool:

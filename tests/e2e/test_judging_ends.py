@@ -193,6 +193,8 @@ def test_a_fixture_that_fails_at_the_end_of_a_class_counts_for_its_tests_only(pr
 
 GATES = {
     "when the session finishes": "def pytest_sessionfinish(session):\n    if shop.ERRORS: session.exitstatus = 1\n",
+    "by a function for it": "def _red(session):\n    if shop.ERRORS: session.exitstatus = 1\n"
+    "def pytest_sessionfinish(session): _red(session)\n",
     "behind the summary": "def pytest_terminal_summary(terminalreporter):\n    assert not shop.ERRORS\n",
 }
 
